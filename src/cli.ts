@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+import { pino, type Logger } from 'pino'
+import pretty from 'pino-pretty'
+import { start } from './server.ts'
+import { readCommandLine, settingsTable, type Settings } from './settings.ts'
+import { version } from './version.ts'
+
+/** The server could not start. */
+const EXIT_FAILED = 1
+/** The command line or the environment is wrong. */
+const EXIT_USAGE = 2
+
+const asked = readCommandLine(process.argv.slice(2), process.env)
+switch (asked.command) {
+  case 'help':
+    process.stdout.write(help())
+    break
+  case 'version':
+    process.stdout.write(`${version}\n`)
+    break
+  case 'refuse':
+    process.stderr.write(asked.faults.map((fault) => `gitops-status-server: ${fault}\n`).join(''))
+    process.exitCode = EXIT_USAGE
+    break
+  case 'run':
+    await run(asked.settings)
+}
+
+async function run(settings: Settings): Promise<void> {
+  const log = logger(settings)
+  try {
+    const server = await start(settings, log)
+    let stopping: Promise<void> | undefined
+    const stop = (signal: NodeJS.Signals): void => {
+      if (stopping === undefined) log.info({ signal }, 'stopping')
+      stopping ??= server.stop()
+    }
+    process.on('SIGTERM', stop).on('SIGINT', stop)
+  } catch (error) {
+    log.fatal({ err: error }, 'could not start')
+    process.exitCode = EXIT_FAILED
+  }
+}
+
+/** One JSON line an event; on a terminal, lines that people read. */
+function logger({ logLevel }: Settings): Logger {
+  return process.stdout.isTTY
+    ? pino({ level: logLevel }, pretty({ ignore: 'pid,hostname' }))
+    : pino({ level: logLevel })
+}
+
+function help(): string {
+  const rows = settingsTable()
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const lines = rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`)
+  return `gitops-status-server ${version}
+
+Merges the drift-check snapshots that CI posts into one durable status.json, and serves it.
+
+Usage: gitops-status-server [options]
+
+${lines.join('\n')}
+
+  --help     prints this
+  --version  prints the version
+
+A flag goes before its variable; an empty variable counts as not set.
+Exit codes: 0 stopped by a signal, ${EXIT_FAILED} could not start, ${EXIT_USAGE} wrong settings.
+`
+}

@@ -1,0 +1,77 @@
+import express, { type Express, type RequestHandler } from 'express'
+import type { Logger } from 'pino'
+import { savedDocumentSchema } from '../status/schema.ts'
+import type { CommitLoop } from '../store/commit-loop.ts'
+import { alive, ready } from './health.ts'
+import { ingest } from './ingest.ts'
+import { openapi } from './openapi.ts'
+import { answerErrors, notFound, onlyAllow } from './problems.ts'
+import { publishedFile } from './published-file.ts'
+import { listTargets, removeTargets } from './targets.ts'
+
+export interface AppOptions {
+  readonly store: Pick<CommitLoop, 'submit' | 'published' | 'health'>
+  readonly log: Logger
+  readonly version: string
+}
+
+/** The routes. The app does not listen yet. */
+export function createApp({ store, log, version }: AppOptions): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('case sensitive routing', true)
+  app.set('strict routing', true)
+  app.set('query parser', 'simple')
+  app.use(secure)
+
+  const read = onlyAllow('GET', 'HEAD')
+  app
+    .route('/status.json')
+    .all(anyOrigin)
+    .get(publishedFile(() => store.published))
+    .all(read)
+  app
+    .route('/api/status')
+    .get(anyOrigin, listTargets(store))
+    .post(ingest(store))
+    .delete(removeTargets(store))
+    .all(onlyAllow('GET', 'HEAD', 'POST', 'DELETE'))
+  app.route('/status.schema.json').all(anyOrigin).get(constant(savedDocumentSchema)).all(read)
+  app
+    .route('/openapi.json')
+    .all(anyOrigin)
+    .get(constant(openapi(version)))
+    .all(read)
+  app.route('/healthz').get(alive).all(read)
+  app.route('/readyz').get(ready(store)).all(read)
+
+  app.use(notFound)
+  app.use(answerErrors(log))
+  return app
+}
+
+/** Nothing that this server sends is to be run, framed or guessed at by a browser. */
+const secure: RequestHandler = (_req, res, next) => {
+  res.set({
+    'X-Content-Type-Options': 'nosniff',
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  })
+  next()
+}
+
+/** What is open to every reader is open to every page; writing is not. */
+const anyOrigin: RequestHandler = (_req, res, next) => {
+  res.set({
+    'Access-Control-Allow-Origin': '*',
+    'Access-Control-Allow-Headers': 'If-None-Match',
+    'Access-Control-Expose-Headers': 'ETag',
+  })
+  next()
+}
+
+function constant(value: object): RequestHandler {
+  const body = `${JSON.stringify(value, null, 2)}\n`
+  return (_req, res) => {
+    res.set({ 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-cache' }).send(body)
+  }
+}

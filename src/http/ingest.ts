@@ -1,0 +1,45 @@
+import { type RequestHandler, raw } from 'express'
+import { parseJson } from '../status/json.ts'
+import { type Receipt, mergeSnapshot } from '../status/merge.ts'
+import { readSnapshots } from '../status/snapshot.ts'
+import type { CommitLoop } from '../store/commit-loop.ts'
+import { Problem } from './problems.ts'
+
+/** The largest body, after decompression. */
+const BODY_BYTES_MAX = 1024 * 1024
+
+/** Takes posted snapshots: answers once they are safely on disk, 201 when one of them made a new target. */
+export function ingest(store: Pick<CommitLoop, 'submit'>): RequestHandler[] {
+  return [
+    requireJson,
+    raw({ type: () => true, limit: BODY_BYTES_MAX }),
+    async (req, res) => {
+      const posted = parseBody(req.body)
+      const snapshots = readSnapshots(posted, Date.now())
+      if (!snapshots.ok) {
+        const { faults } = snapshots
+        const detail = faults.length === 1 ? 'the snapshot has a fault' : `the snapshots have ${faults.length} faults`
+        throw new Problem('invalid-snapshot', `${detail}; nothing was changed`, { faults })
+      }
+      const receipts = await store.submit((draft) => snapshots.value.map((snapshot) => mergeSnapshot(draft, snapshot)))
+      res.status(receipts.some(({ result }) => result === 'created') ? 201 : 200)
+      res.json(Array.isArray(posted) ? receipts : (receipts[0] satisfies Receipt | undefined))
+    },
+  ]
+}
+
+const requireJson: RequestHandler = (req, _res, next) => {
+  const type = req.headers['content-type']
+  const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(type ?? '')?.[1]?.toLowerCase()
+  if (type === undefined || !req.is(['json', '+json']) || !['utf-8', 'utf8', undefined].includes(charset)) {
+    const found = type === undefined ? 'there is no Content-Type' : 'Content-Type says otherwise'
+    throw new Problem('unsupported-media-type', `the body must be sent as application/json in UTF-8; ${found}`)
+  }
+  next()
+}
+
+function parseBody(body: unknown): unknown {
+  const json = parseJson(Buffer.isBuffer(body) ? body : Buffer.alloc(0))
+  if (json.ok) return json.value.value
+  throw new Problem('not-json', 'the body cannot be read', { faults: json.faults })
+}

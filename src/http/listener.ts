@@ -1,0 +1,100 @@
+import { type RequestListener, STATUS_CODES, type Server, type ServerResponse, createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { PROBLEMS, PROBLEM_MEDIA_TYPE, Problem, type ProblemCode, problemDetails } from './problems.ts'
+
+/** A client has this long for its headers, and for its whole request, in ms. */
+const HEADERS_MAX_MS = 10_000
+const REQUEST_MAX_MS = 30_000
+/** A connection on which nothing moves, not even an answer to a slow reader, is closed after this long, in ms. */
+const SILENCE_MAX_MS = 60_000
+/** Longer than the idle time of the usual proxies, so that they and not this server close a connection: ms. */
+const KEEP_ALIVE_MS = 75_000
+const HEADER_BYTES_MAX = 16 * 1024
+/** How often the times above are looked at, in ms. */
+const CHECK_EVERY_MS = 2_000
+
+/** An HTTP server that bounds what a client may take of it, and that can stop without breaking an answer. */
+export class Listener {
+  readonly #server: Server
+  readonly #answering = new Set<ServerResponse>()
+  #stopping = false
+
+  constructor(app: RequestListener) {
+    this.#server = createServer(
+      {
+        headersTimeout: HEADERS_MAX_MS,
+        requestTimeout: REQUEST_MAX_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        connectionsCheckingInterval: CHECK_EVERY_MS,
+        maxHeaderSize: HEADER_BYTES_MAX,
+      },
+      (req, res) => {
+        this.#answering.add(res)
+        res.once('close', () => this.#answering.delete(res))
+        if (this.#stopping) res.setHeader('Connection', 'close')
+        app(req, res)
+      },
+    )
+    this.#server.setTimeout(SILENCE_MAX_MS)
+    this.#server.on('clientError', refuse)
+    this.#server.on('checkExpectation', (req, res: ServerResponse) => {
+      const problem = new Problem('expectation-failed', `${req.headers.expect ?? ''} is not 100-continue`)
+      res.writeHead(PROBLEMS[problem.code].status, { 'Content-Type': PROBLEM_MEDIA_TYPE, Connection: 'close' })
+      res.end(bodyOf(problem))
+    })
+  }
+
+  /** Listens. Resolves with the address to reach it at. */
+  async listen(port: number, host: string): Promise<string> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ port, host }, resolve)
+    })
+    return urlOf(this.#server.address())
+  }
+
+  /**
+   * Stops accepting, lets every request that has begun be answered, and closes.
+   *
+   * @param graceMs after this time connections are cut
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true
+    for (const res of this.#answering) if (!res.headersSent) res.setHeader('Connection', 'close')
+    const cut = setTimeout(() => this.#server.closeAllConnections(), graceMs)
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+    })
+    clearTimeout(cut)
+  }
+}
+
+function urlOf(address: AddressInfo | string | null): string {
+  if (address === null || typeof address === 'string') return String(address)
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `http://${host}:${address.port}`
+}
+
+/** Answers what never became a request. */
+function refuse({ code }: NodeJS.ErrnoException, socket: Socket): void {
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const problem = new Problem(clientProblem(code), 'the request cannot be read to its end')
+  const { status } = PROBLEMS[problem.code]
+  const body = bodyOf(problem)
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${PROBLEM_MEDIA_TYPE}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}
+
+function clientProblem(code: string | undefined): ProblemCode {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request-timeout'
+  return code === 'HPE_HEADER_OVERFLOW' ? 'headers-too-large' : 'bad-request'
+}
+
+function bodyOf(problem: Problem): string {
+  return `${JSON.stringify(problemDetails(problem))}\n`
+}

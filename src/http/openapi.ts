@@ -1,0 +1,244 @@
+import { documentSchema, savedDocumentSchema, snapshotSchema, statusSchema } from '../status/schema.ts'
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode } from './problems.ts'
+import { selectorSchema } from './targets.ts'
+
+const EXAMPLE = {
+  repo: 'rsyslog',
+  server: 'rsyslog-lab',
+  sync_status: 'OUT_OF_SYNC',
+  drift_count: 2,
+  files: [{ name: 'rsyslog.conf' }, { name: 'rsyslog.d/30-lab.conf' }],
+  last_check: '2026-04-21T10:32:15Z',
+}
+
+const fault = {
+  type: 'object',
+  required: ['pointer', 'detail'],
+  properties: {
+    pointer: { type: 'string', description: 'JSON Pointer (RFC 6901) to what is wrong; empty for the whole.' },
+    detail: { type: 'string', description: 'What was expected.' },
+    line: { type: 'integer', minimum: 1 },
+    column: { type: 'integer', minimum: 1 },
+  },
+  additionalProperties: false,
+}
+
+const schemas = {
+  Snapshot: snapshotSchema,
+  Status: statusSchema,
+  StatusDocument: { ...documentSchema, properties: { ...documentSchema.properties, statuses: listOf('Status') } },
+  Receipt: {
+    type: 'object',
+    required: ['result', 'status'],
+    properties: {
+      result: {
+        type: 'string',
+        enum: ['created', 'updated', 'ignored'],
+        description: 'created: a new target. updated: the snapshot is what stands now. ignored: see reason.',
+      },
+      reason: { type: 'string', description: 'Why the snapshot was not applied: the entry has a newer last_check.' },
+      status: reference('Status'),
+    },
+    additionalProperties: false,
+  },
+  Removed: {
+    type: 'object',
+    required: ['removed'],
+    properties: { removed: listOf('Status') },
+    additionalProperties: false,
+  },
+  Alive: {
+    type: 'object',
+    required: ['status'],
+    properties: { status: { const: 'alive' } },
+    additionalProperties: false,
+  },
+  Readiness: {
+    type: 'object',
+    required: ['ready', 'generation', 'problems'],
+    properties: {
+      ready: { type: 'boolean', description: 'Whether a snapshot could be committed now.' },
+      generation: { type: 'integer', minimum: 0 },
+      problems: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['kind', 'since', 'detail'],
+          properties: {
+            kind: { type: 'string', enum: ['volume-full', 'document-full', 'unavailable', 'rejected-edit'] },
+            since: { type: 'string', format: 'date-time' },
+            detail: { type: 'string' },
+            file: { type: 'string', description: 'Where the rejected text stands, in the data directory.' },
+            errors: { type: 'array', items: { ...fault, required: ['pointer', 'detail', 'line', 'column'] } },
+          },
+          additionalProperties: false,
+        },
+      },
+    },
+    additionalProperties: false,
+  },
+  Problem: {
+    type: 'object',
+    description: 'Problem details, RFC 9457.',
+    required: ['type', 'title', 'status', 'detail'],
+    properties: {
+      type: { type: 'string', enum: Object.keys(PROBLEMS).map((code) => `urn:gitops-status-server:problem:${code}`) },
+      title: { type: 'string' },
+      status: { type: 'integer', enum: [...new Set(Object.values(PROBLEMS).map(({ status }) => status))] },
+      detail: { type: 'string' },
+      errors: { type: 'array', items: fault },
+    },
+    additionalProperties: false,
+  },
+}
+
+/** What the server does, as an OpenAPI 3.1 document. */
+export function openapi(version: string): object {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'gitops-status-server',
+      version,
+      description: 'Says what on the servers is no longer what is in Git.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    paths: {
+      '/status.json': {
+        get: read('getStatusFile', 'The status document, byte for byte the file', json('StatusDocument'), {
+          ETag: header('Changes with every byte of the document.'),
+          'Last-Modified': header('When the document was written.'),
+        }),
+      },
+      '/api/status': {
+        get: {
+          ...read('listTargets', 'The status document with only the matching entries', json('StatusDocument'), {}, [
+            'invalid-query',
+          ]),
+          parameters: selector('Only this; may be given many times. Empty: all.'),
+        },
+        post: {
+          operationId: 'postSnapshots',
+          summary: 'Merges one snapshot, or an array of them: all or none. Answers once they are safely on disk.',
+          requestBody: {
+            required: true,
+            content: {
+              'application/json': { schema: { anyOf: [reference('Snapshot'), listOf('Snapshot')] }, example: EXAMPLE },
+            },
+          },
+          responses: {
+            200: { description: 'No target is new.', content: oneOrMany('Receipt') },
+            201: { description: 'At least one target is new.', content: oneOrMany('Receipt') },
+            ...refusals(
+              'not-json',
+              'bad-request',
+              'too-large',
+              'unsupported-media-type',
+              'invalid-snapshot',
+              'cannot-commit',
+              'volume-full',
+              'document-full',
+            ),
+          },
+        },
+        delete: {
+          operationId: 'removeTargets',
+          summary: 'Removes the matching targets; a repo alone removes all its servers.',
+          parameters: selector('Removes only this; may be given many times. At least one of both is needed.'),
+          responses: {
+            200: { description: 'What was removed.', content: json('Removed') },
+            ...refusals('target-not-found', 'invalid-query', 'cannot-commit', 'volume-full'),
+          },
+        },
+      },
+      '/status.schema.json': {
+        get: read(
+          'getSchema',
+          'The JSON Schema of status.json as a person may save it',
+          anyJson(savedDocumentSchema.title),
+        ),
+      },
+      '/openapi.json': { get: read('getOpenapi', 'This document', anyJson('OpenAPI 3.1')) },
+      '/healthz': {
+        get: {
+          operationId: 'isAlive',
+          summary: 'Whether the process is alive',
+          responses: { 200: { description: 'It is.', content: json('Alive') }, ...refusals() },
+        },
+      },
+      '/readyz': {
+        get: {
+          operationId: 'isReady',
+          summary: 'Whether a snapshot could be committed now, and all that is wrong',
+          responses: {
+            200: { description: 'It could.', content: json('Readiness') },
+            503: { description: 'It could not.', content: json('Readiness') },
+            ...refusals(),
+          },
+        },
+      },
+    },
+    components: { schemas },
+  }
+}
+
+function read(
+  operationId: string,
+  summary: string,
+  content: object,
+  headers: object = { ETag: header('Changes with the content.') },
+  problems: ProblemCode[] = [],
+): object {
+  return {
+    operationId,
+    summary,
+    responses: {
+      200: { description: summary, headers, content },
+      304: { description: 'As the client knows it already.', headers },
+      ...refusals(...problems),
+    },
+  }
+}
+
+/** The refusals of an operation by status, and what any request can meet: wrong path or method, broken HTTP, a fault. */
+function refusals(...codes: ProblemCode[]): Record<string, object> {
+  const content = { [PROBLEM_MEDIA_TYPE]: { schema: reference('Problem') } }
+  const named = codes.map((code) => {
+    const same = codes.filter((other) => PROBLEMS[other].status === PROBLEMS[code].status)
+    return [PROBLEMS[code].status, { description: same.map((other) => PROBLEMS[other].title).join('; '), content }]
+  })
+  return { ...Object.fromEntries(named), default: { description: 'Any other refusal.', content } }
+}
+
+function selector(description: string): object[] {
+  return Object.entries(selectorSchema.properties).map(([name]) => ({
+    name,
+    in: 'query',
+    description,
+    schema: { type: 'array', items: { type: 'string' } },
+  }))
+}
+
+function reference(name: string): { $ref: string } {
+  return { $ref: `#/components/schemas/${name}` }
+}
+
+function listOf(name: string): object {
+  return { type: 'array', items: reference(name) }
+}
+
+function json(name: string): object {
+  return { 'application/json': { schema: reference(name) } }
+}
+
+function oneOrMany(name: string): object {
+  return { 'application/json': { schema: { anyOf: [reference(name), listOf(name)] } } }
+}
+
+function anyJson(description: string): object {
+  return { 'application/json': { schema: { type: 'object', description } } }
+}
+
+function header(description: string): object {
+  return { description, schema: { type: 'string' } }
+}

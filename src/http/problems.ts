@@ -1,0 +1,135 @@
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
+import type { Logger } from 'pino'
+import type { Fault } from '../status/json.ts'
+import { StoreError, type StoreErrorKind } from '../store/store-error.ts'
+
+/** Every refusal there is: its HTTP status and what it means. The README shows the same table. */
+export const PROBLEMS = {
+  'bad-request': { status: 400, title: 'The request is not HTTP that can be read' },
+  'not-json': { status: 400, title: 'The body is not JSON' },
+  'not-found': { status: 404, title: 'There is no such resource' },
+  'target-not-found': { status: 404, title: 'No target matches' },
+  'method-not-allowed': { status: 405, title: 'The resource does not take this method' },
+  'request-timeout': { status: 408, title: 'The request did not arrive in time' },
+  'too-large': { status: 413, title: 'The body is larger than 1 MiB' },
+  'unsupported-media-type': { status: 415, title: 'The body is not sent as JSON in UTF-8' },
+  'expectation-failed': { status: 417, title: 'The server does not do what Expect asks for' },
+  'invalid-snapshot': { status: 422, title: 'The body is not a valid snapshot' },
+  'invalid-query': { status: 422, title: 'The query is not valid' },
+  'headers-too-large': { status: 431, title: 'The headers or the address are too long' },
+  internal: { status: 500, title: 'The server has a fault' },
+  'cannot-commit': { status: 503, title: 'Nothing can be committed now' },
+  'volume-full': { status: 507, title: 'The volume is full' },
+  'document-full': { status: 507, title: 'The document may not grow any more' },
+} as const
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+/** A fault with its place in a text, where the text could not be read far enough to have JSON Pointers. */
+export interface ProblemFault extends Fault {
+  readonly line?: number
+  readonly column?: number
+}
+
+/** A refusal: it reaches the client as RFC 9457 problem details. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ProblemCode
+  readonly faults: readonly ProblemFault[]
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    { faults = [], headers = {} }: { faults?: readonly ProblemFault[]; headers?: Record<string, string> } = {},
+  ) {
+    super(detail)
+    this.code = code
+    this.faults = faults
+    this.headers = headers
+  }
+}
+
+/** How many faults one answer tells. */
+const FAULTS_MAX = 100
+const FAULTS_LOGGED_MAX = 10
+/** Seconds after which a client may try again. */
+const RETRY_AFTER = 5
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
+
+/** The problem details object of a refusal (RFC 9457), with all faults where there are any. */
+export function problemDetails({ code, message, faults }: Problem): Record<string, unknown> {
+  const { status, title } = PROBLEMS[code]
+  const more = faults.length > FAULTS_MAX ? ` (the first ${FAULTS_MAX} of ${faults.length} faults are shown)` : ''
+  return {
+    type: `urn:gitops-status-server:problem:${code}`,
+    title,
+    status,
+    detail: message + more,
+    ...(faults.length === 0 ? {} : { errors: faults.slice(0, FAULTS_MAX) }),
+  }
+}
+
+/** Answers whatever no route has answered. */
+export const notFound: RequestHandler = (req) => {
+  throw new Problem('not-found', `${req.path} does not exist; /openapi.json tells what does`)
+}
+
+/** Answers the methods that a path does not have; `allowed` is what it has. */
+export function onlyAllow(...allowed: string[]): RequestHandler {
+  const allow = [...allowed, 'OPTIONS'].join(', ')
+  return (req, res) => {
+    if (req.method !== 'OPTIONS') {
+      throw new Problem('method-not-allowed', `${req.method} is not one of ${allow}`, { headers: { Allow: allow } })
+    }
+    res.set('Allow', allow).status(204).end()
+  }
+}
+
+/** Turns every error into an answer, in one place, and tells the log why something was refused. */
+export function answerErrors(log: Logger): ErrorRequestHandler {
+  return (error: unknown, req: Request, res: Response, next) => {
+    if (req.socket.destroyed) {
+      log.debug({ method: req.method, path: req.path }, 'client went away')
+      return
+    }
+    if (res.headersSent) {
+      next(error)
+      return
+    }
+    const problem = problemOf(error)
+    const line = {
+      method: req.method,
+      path: req.path,
+      problem: problem.code,
+      detail: problem.message,
+      ...(problem.faults.length === 0 ? {} : { errors: problem.faults.slice(0, FAULTS_LOGGED_MAX) }),
+    }
+    if (problem.code === 'internal') log.error({ ...line, err: error }, 'failed')
+    else log.warn(line, 'refused')
+    res.set(problem.headers).status(PROBLEMS[problem.code].status).type(PROBLEM_MEDIA_TYPE)
+    res.send(Buffer.from(`${JSON.stringify(problemDetails(problem))}\n`))
+  }
+}
+
+const STORE_PROBLEMS: Record<StoreErrorKind, ProblemCode> = {
+  'volume-full': 'volume-full',
+  'document-full': 'document-full',
+  unavailable: 'cannot-commit',
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  if (error instanceof StoreError) {
+    const headers = { 'Retry-After': String(RETRY_AFTER) }
+    return new Problem(STORE_PROBLEMS[error.kind], error.message, error.kind === 'document-full' ? {} : { headers })
+  }
+  const status = error instanceof Error && 'status' in error ? error.status : undefined
+  const detail = error instanceof Error ? error.message : ''
+  // What Express and its body parser refuse, they mark with a status; the rest is a fault of ours.
+  if (status === 413) return new Problem('too-large', detail)
+  if (status === 415) return new Problem('unsupported-media-type', detail)
+  if (typeof status === 'number' && status >= 400 && status < 500) return new Problem('bad-request', detail)
+  return new Problem('internal', 'see the log of the server')
+}

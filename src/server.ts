@@ -1,0 +1,46 @@
+import { pino, type Logger } from 'pino'
+import { createApp } from './http/app.ts'
+import { Listener } from './http/listener.ts'
+import { version } from './version.ts'
+import type { Settings } from './settings.ts'
+import { CommitLoop } from './store/commit-loop.ts'
+
+/** How long connections may take to end when the server stops, in ms. */
+const STOP_GRACE_MS = 4000
+
+export interface RunningServer {
+  /** Where it answers, such as `http://127.0.0.1:8080`. */
+  readonly url: string
+  /** Stops accepting, commits and answers what waits, closes. Takes less than 10 seconds. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts the server: loads the document, then listens.
+ *
+ * @throws {StoreError} when the data directory cannot be used; the system's error when the address cannot
+ */
+export async function start(
+  settings: Settings,
+  log: Logger = pino({ level: settings.logLevel }),
+): Promise<RunningServer> {
+  const store = await CommitLoop.start({ directory: settings.dataDir, staleAfter: settings.staleAfter, log })
+  const listener = new Listener(createApp({ store, log, version }))
+  let url: string
+  try {
+    url = await listener.listen(settings.port, settings.host)
+  } catch (error) {
+    await store.stop()
+    throw error
+  }
+  const { generation, entries } = store.published.document
+  log.info({ version, settings, url, generation, targets: entries.length }, 'started')
+  return {
+    url,
+    async stop() {
+      await listener.stop(STOP_GRACE_MS)
+      await store.stop()
+      log.info({ generation: store.published.document.generation }, 'stopped')
+    },
+  }
+}

@@ -1,0 +1,152 @@
+import { parseArgs } from 'node:util'
+
+/** One setting: how it is named, what it is without being set, and what it takes. */
+interface Setting<T> {
+  readonly flag: string
+  readonly env: string
+  readonly fallback: T
+  readonly unit: string
+  readonly help: string
+  /** Reads the text of a setting; `undefined` where it is none. */
+  readonly read: (text: string) => T | undefined
+  readonly expected: string
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+
+/** Every setting there is; `--help`, the README and the check of a configuration all come from this table. */
+export const SETTINGS = {
+  port: setting({
+    flag: 'port',
+    env: 'PORT',
+    fallback: 8080,
+    unit: 'TCP port',
+    help: 'Where to listen; 0 takes any free port.',
+    read: integer(0, 65_535),
+    expected: 'a whole number from 0 to 65535',
+  }),
+  host: setting({
+    flag: 'host',
+    env: 'HOST',
+    fallback: '127.0.0.1',
+    unit: 'address',
+    help: 'The address to listen on; 0.0.0.0 for all.',
+    read: text,
+    expected: 'an IP address or a host name',
+  }),
+  dataDir: setting({
+    flag: 'data-dir',
+    env: 'DATA_DIR',
+    fallback: './data',
+    unit: 'directory',
+    help: 'The persistent volume with status.json; made where it is missing.',
+    read: text,
+    expected: 'a path',
+  }),
+  staleAfter: setting({
+    flag: 'stale-after',
+    env: 'STALE_AFTER',
+    fallback: 600,
+    unit: 'seconds',
+    help: 'A status is stale once its last check is older than this, unless it has its own stale_after.',
+    read: integer(1, 10 * 365 * 86_400),
+    expected: 'a whole number of seconds, 1 or more, at most ten years',
+  }),
+  logLevel: setting({
+    flag: 'log-level',
+    env: 'LOG_LEVEL',
+    fallback: 'info',
+    unit: 'level',
+    help: 'The least severe lines to log.',
+    read: (value) => LOG_LEVELS.find((level) => level === value),
+    expected: `one of ${LOG_LEVELS.join(', ')}`,
+  }),
+}
+
+/** The settings in force. */
+export type Settings = { readonly [Name in keyof typeof SETTINGS]: (typeof SETTINGS)[Name]['fallback'] }
+
+/** What the command line asks for: to run with these settings, to print something, or to be told what is wrong. */
+export type CommandLine =
+  | { readonly command: 'run'; readonly settings: Settings }
+  | { readonly command: 'help' }
+  | { readonly command: 'version' }
+  | { readonly command: 'refuse'; readonly faults: readonly string[] }
+
+/**
+ * Reads the command line and the environment. A flag goes before its variable, an empty variable counts as not set.
+ * All faults are told together.
+ */
+export function readCommandLine(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): CommandLine {
+  const flags = Object.fromEntries(Object.values(SETTINGS).map(({ flag }) => [flag, { type: 'string' as const }]))
+  const faults: string[] = []
+  const { values, tokens } = parseArgs({
+    args: [...args],
+    options: { ...flags, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } },
+    strict: false,
+    tokens: true,
+  })
+  if (values['help'] === true) return { command: 'help' }
+  if (values['version'] === true) return { command: 'version' }
+
+  for (const token of tokens) {
+    if (token.kind === 'positional') faults.push(`${token.value}: no such command; see --help`)
+    else if (token.kind === 'option' && !Object.hasOwn(flags, token.name)) {
+      faults.push(`${token.rawName}: no such option; see --help`)
+    }
+  }
+
+  function value<T>({ flag, env: variable, fallback, read, expected }: Setting<T>): T {
+    const given = values[flag]
+    const source = given === undefined ? variable : `--${flag}`
+    const written = given ?? (env[variable] === '' ? undefined : env[variable])
+    if (written === undefined) return fallback
+    const result = typeof written === 'string' ? read(written) : undefined
+    if (result === undefined) {
+      const found = typeof written === 'string' ? JSON.stringify(written) : 'nothing'
+      faults.push(`${source}: must be ${expected}, not ${found}`)
+    }
+    return result ?? fallback
+  }
+
+  const settings: Settings = {
+    port: value(SETTINGS.port),
+    host: value(SETTINGS.host),
+    dataDir: value(SETTINGS.dataDir),
+    staleAfter: value(SETTINGS.staleAfter),
+    logLevel: value(SETTINGS.logLevel),
+  }
+  return faults.length > 0 ? { command: 'refuse', faults } : { command: 'run', settings: Object.freeze(settings) }
+}
+
+/** The settings as a table of columns: flag, variable, default, unit, meaning. */
+export function settingsTable(): string[][] {
+  return [
+    ['flag', 'variable', 'default', 'unit', 'meaning'],
+    ...Object.values(SETTINGS).map(({ flag, env, fallback, unit, help }) => [
+      `--${flag}`,
+      env,
+      String(fallback),
+      unit,
+      help,
+    ]),
+  ]
+}
+
+function setting<T>(one: Setting<T>): Setting<T> {
+  return one
+}
+
+function integer(min: number, max: number): (text: string) => number | undefined {
+  return (value) => {
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+    return number >= min && number <= max ? number : undefined
+  }
+}
+
+function text(value: string): string | undefined {
+  return value.trim() === '' ? undefined : value
+}

@@ -1,0 +1,180 @@
+import { type Fault, type LocatedFault, type Outcome } from './json.ts'
+import { duplicateFaults, limitFaults, locate, parseJson, pointTo } from './json.ts'
+import {
+  type SavedDocument,
+  type SavedStatus,
+  type Status,
+  TARGETS_MAX,
+  savedDocumentSchema,
+  snapshotSchema,
+} from './schema.ts'
+import { contradictions, timeOf } from './snapshot.ts'
+import { formatTime } from './time.ts'
+import { validator } from './validation.ts'
+
+/** What a snapshot speaks of; the key of the merge. */
+export interface Target {
+  readonly repo: string
+  readonly server: string
+}
+
+/** The document as it stands at one generation. It is never changed; a `Draft` makes the next one. */
+export interface StatusDocument {
+  readonly generation: number
+  /** UTC, whole seconds. */
+  readonly updatedAt: string
+  readonly head: Head
+  /** Sorted by repo, then server. */
+  readonly entries: readonly Entry[]
+  /** Targets that were lately removed, by key: an old copy of the file does not bring them back. */
+  readonly removals: ReadonlyMap<string, Change>
+}
+
+/** What stands at the top of the document beside the server's own stamps: `$schema` and what people added. */
+export type Head = Readonly<Record<string, unknown>> & { readonly $schema: string }
+
+/** A status as the document keeps it, with what would be costly to find out again. */
+export interface Entry {
+  readonly status: Status
+  /** The status as it stands in the file, indented. */
+  readonly text: string
+  /** Length of `text` in UTF-8. */
+  readonly bytes: number
+  /** When `stale` will next flip by itself, in ms since the epoch. */
+  readonly flipsAt: number
+  readonly provenance: Provenance
+}
+
+/** Who last changed an entry: it decides what an edit made from an older copy may change in it. */
+export interface Provenance {
+  /** Generation at which a snapshot last changed the entry. */
+  readonly postedAt: number
+  /** Properties beyond `CHECK_PROPERTIES` that snapshots have brought. */
+  readonly carried?: ReadonlySet<string>
+  /** The last edit that changed the entry, and which of its properties. */
+  readonly edited?: Change & { readonly names: ReadonlySet<string> }
+}
+
+/** A change, by the generation that it made and, for an edit, the generation of the copy that was edited. */
+export interface Change {
+  readonly at: number
+  readonly from?: number
+}
+
+/** What every snapshot speaks of: the outcome of a check. It belongs together, since half of one is half a lie. */
+export const CHECK_PROPERTIES: ReadonlySet<string> = new Set(
+  ['since', ...Object.keys(snapshotSchema.properties)].filter((name) => name !== 'stale_after'),
+)
+
+/** The document before anything was ever posted. */
+export const EMPTY_DOCUMENT: StatusDocument = {
+  generation: 0,
+  updatedAt: formatTime(0),
+  head: { $schema: './status.schema.json' },
+  entries: [],
+  removals: new Map(),
+}
+
+const isSavedDocument = validator<SavedDocument>(savedDocumentSchema)
+
+/** One string for a target. No name holds a control character, so no two targets share it. */
+export function keyOf({ repo, server }: Target): string {
+  return `${repo}\n${server}`
+}
+
+/** The order of the entries: by repo, then server, by UTF-16 code units so that no locale changes it. */
+export function compareTargets(a: Target, b: Target): number {
+  if (a.repo !== b.repo) return a.repo < b.repo ? -1 : 1
+  if (a.server !== b.server) return a.server < b.server ? -1 : 1
+  return 0
+}
+
+/** Finds the entry of a target. */
+export function findEntry(document: StatusDocument, target: Target): Entry | undefined {
+  const [at, found] = position(document.entries, target)
+  return found ? document.entries[at] : undefined
+}
+
+/** Where a target's entry stands, or would stand, and whether it is there. */
+export function position(entries: readonly Entry[], target: Target): [at: number, found: boolean] {
+  let low = 0
+  let high = entries.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const entry = entries[middle]
+    if (entry !== undefined && compareTargets(entry.status, target) < 0) low = middle + 1
+    else high = middle
+  }
+  const entry = entries[low]
+  return [low, entry !== undefined && compareTargets(entry.status, target) === 0]
+}
+
+/** The text of one entry as it stands in the file: indented to its depth there. */
+export function textOf(status: Status): string {
+  return `    ${JSON.stringify(status, null, 2).replaceAll('\n', '\n    ')}`
+}
+
+const SEPARATOR = ',\n'
+
+/** The bytes of `status.json`. Costs a copy of each entry's kept text, not another serialisation of it. */
+export function toBytes(document: StatusDocument): Buffer {
+  const { entries } = document
+  const { $schema, ...others } = document.head
+  const top = { $schema, generation: document.generation, updated_at: document.updatedAt, ...others }
+  const opening = `${JSON.stringify(top, null, 2).slice(0, -2)},\n  "statuses": [${entries.length === 0 ? '' : '\n'}`
+  const closing = `${entries.length === 0 ? '' : '\n  '}]\n}\n`
+
+  const separators = Math.max(entries.length - 1, 0) * SEPARATOR.length
+  const texts = entries.reduce((sum, { bytes }) => sum + bytes, 0)
+  const buffer = Buffer.allocUnsafe(Buffer.byteLength(opening) + texts + separators + Buffer.byteLength(closing))
+  let end = buffer.write(opening)
+  for (const [index, { text }] of entries.entries()) {
+    if (index > 0) end += buffer.write(SEPARATOR, end)
+    end += buffer.write(text, end)
+  }
+  buffer.write(closing, end)
+  return buffer
+}
+
+/** Reads `status.json` as it was found, by whomever written. Times come back as UTC whole seconds. */
+export function readDocument(bytes: Uint8Array): Outcome<SavedDocument, LocatedFault> {
+  const json = parseJson(bytes)
+  if (!json.ok) return json
+  const { value, text } = json.value
+  const faults = documentFaults(value)
+  if (faults.length > 0 || !isSavedDocument(value)) return { ok: false, faults: locate(text, faults) }
+  const duplicates = duplicateFaults(text)
+  if (duplicates.length > 0) return { ok: false, faults: duplicates }
+  const { updated_at: updatedAt } = value
+  const times = updatedAt === undefined ? {} : { updated_at: utc(updatedAt) }
+  return { ok: true, value: { ...value, ...times, statuses: value.statuses.map(withUtcTimes) } }
+}
+
+function documentFaults(value: unknown): Fault[] {
+  const limits = limitFaults(value, TARGETS_MAX)
+  if (limits.length > 0) return limits
+  if (!isSavedDocument(value)) return isSavedDocument.faults('')
+  const faults: Fault[] = []
+  const seen = new Map<string, string>()
+  for (const [index, status] of value.statuses.entries()) {
+    const pointer = pointTo('/statuses', index)
+    faults.push(...contradictions(status, pointer))
+    const other = seen.get(keyOf(status))
+    if (other !== undefined) faults.push({ pointer, detail: `must not have the same repo and server as ${other}` })
+    seen.set(keyOf(status), other ?? pointer)
+  }
+  return faults
+}
+
+function withUtcTimes(status: SavedStatus): SavedStatus {
+  return {
+    ...status,
+    last_check: utc(status.last_check),
+    files: status.files.map((file) => (file.since === undefined ? file : { ...file, since: utc(file.since) })),
+    ...(status.since === undefined ? {} : { since: utc(status.since) }),
+  }
+}
+
+function utc(time: string): string {
+  return formatTime(timeOf(time))
+}

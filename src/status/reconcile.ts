@@ -1,0 +1,112 @@
+import { isDeepStrictEqual } from 'node:util'
+import {
+  CHECK_PROPERTIES,
+  type Change,
+  type Entry,
+  type Head,
+  type Provenance,
+  type StatusDocument,
+  EMPTY_DOCUMENT,
+  findEntry,
+  keyOf,
+} from './document.ts'
+import { Draft, type Terms, type Unstamped } from './draft.ts'
+import type { SavedDocument, SavedStatus, Status } from './schema.ts'
+import { formatTime } from './time.ts'
+
+/**
+ * Brings a file that somebody else saved together with the document as it stands.
+ *
+ * The copy's `generation` tells when it was opened; a copy without one counts as opened just now. What has not changed
+ * since then is as saved: values, additions, removals. What has changed since then stays: a newer snapshot's outcome, a
+ * target that was posted or removed, a property that somebody saved from another copy. Saving the same copy twice is no
+ * conflict with oneself. A copy of a later generation is another server's commit (or a first start) and stands as it is.
+ */
+export function reconcile(current: StatusDocument, saved: SavedDocument, terms: Terms): Draft {
+  const openedAt = saved.generation ?? current.generation
+  const draft = new Draft(current, terms, Math.max(current.generation, openedAt) + 1)
+  draft.putHead(headOf(saved))
+
+  const copies = new Map(saved.statuses.map((status) => [keyOf(status), status]))
+  for (const entry of current.entries) {
+    if (!copies.has(keyOf(entry.status)) && keptNames(entry, openedAt).size === 0) draft.remove(entry.status, openedAt)
+  }
+  for (const [key, copy] of copies) {
+    const entry = findEntry(current, copy)
+    const removal = current.removals.get(key)
+    if (entry !== undefined || removal === undefined || !changedSince(removal, openedAt)) {
+      putCopy(draft, entry, copy, openedAt > current.generation, openedAt)
+    }
+  }
+  return draft
+}
+
+function putCopy(draft: Draft, entry: Entry | undefined, copy: SavedStatus, adopted: boolean, openedAt: number): void {
+  const status = together(draft, entry, copy, openedAt)
+  if (adopted && copy.generation !== undefined && copy.generation <= openedAt) {
+    // Servers with other clocks or settings would otherwise flip `stale` back and forth between them.
+    const stale = entry === undefined ? undefined : copy.stale
+    const stamps = { generation: copy.generation, ...(stale === undefined ? {} : { stale }) }
+    draft.put(status, { postedAt: copy.generation }, stamps)
+  } else {
+    draft.put(status, editedProvenance(draft, entry, status, openedAt))
+  }
+}
+
+/** The status that an entry and a saved copy of it make together. */
+function together(draft: Draft, entry: Entry | undefined, copy: SavedStatus, openedAt: number): Unstamped {
+  const kept = entry === undefined ? new Set<string>() : keptNames(entry, openedAt)
+  const standing = Object.entries(entry?.status ?? {}).filter(([name]) => kept.has(name))
+  const status: SavedStatus = { ...copy, ...Object.fromEntries(standing) }
+  for (const name of kept) if (entry !== undefined && !Object.hasOwn(entry.status, name)) delete status[name]
+
+  const fileSince = new Map(entry?.status.files.map((file) => [file.name, file.since]))
+  return {
+    ...status,
+    since: sinceOf(draft, entry?.status, status),
+    files: status.files.map((file) => ({
+      ...file,
+      since: file.since ?? fileSince.get(file.name) ?? status.last_check,
+    })),
+  }
+}
+
+/** A person who flips `sync_status` by hand seldom thinks of `since`; then it began with the edit. */
+function sinceOf(draft: Draft, before: Status | undefined, status: SavedStatus): string {
+  if (before === undefined) return status.since ?? status.last_check
+  if (status.sync_status === before.sync_status) return status.since ?? before.since
+  return status.since === undefined || status.since === before.since ? formatTime(draft.terms.now) : status.since
+}
+
+/** The properties of an entry that have changed since a copy was opened, other than by saving that very copy. */
+function keptNames({ provenance }: Entry, openedAt: number): ReadonlySet<string> {
+  const { postedAt, carried, edited } = provenance
+  const names = new Set<string>()
+  if (edited !== undefined && changedSince(edited, openedAt)) for (const name of edited.names) names.add(name)
+  const outcome = [...names].some((name) => CHECK_PROPERTIES.has(name))
+  if (outcome || postedAt > openedAt) for (const name of CHECK_PROPERTIES) names.add(name)
+  if (postedAt > openedAt) for (const name of carried ?? []) names.add(name)
+  return names
+}
+
+function changedSince(change: Change, openedAt: number): boolean {
+  return change.at > openedAt && change.from !== openedAt
+}
+
+function editedProvenance(draft: Draft, entry: Entry | undefined, status: Unstamped, openedAt: number): Provenance {
+  const before: Readonly<Record<string, unknown>> = entry?.status ?? {}
+  const names = [...new Set([...Object.keys(before), ...Object.keys(status)])].filter(
+    (name) => name !== 'stale' && name !== 'generation' && !isDeepStrictEqual(before[name], status[name]),
+  )
+  const earlier = entry?.provenance.edited?.names ?? []
+  return {
+    postedAt: 0,
+    ...entry?.provenance,
+    edited: { at: draft.generation, from: openedAt, names: new Set([...earlier, ...names]) },
+  }
+}
+
+function headOf(saved: SavedDocument): Head {
+  const { $schema = EMPTY_DOCUMENT.head.$schema, generation: _g, updated_at: _u, statuses: _s, ...others } = saved
+  return { $schema, ...others }
+}

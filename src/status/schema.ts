@@ -1,0 +1,168 @@
+import type { FromSchema, JSONSchema } from 'json-schema-to-ts'
+
+/** The longest name of a repository or a server, in characters: what DNS allows for a host. */
+export const NAME_LENGTH_MAX = 253
+/** The longest name of a file, in characters: Linux's PATH_MAX. */
+export const FILE_NAME_LENGTH_MAX = 4096
+/** The most targets that one document keeps. */
+export const TARGETS_MAX = 100_000
+
+const DRAFT_07 = 'http://json-schema.org/draft-07/schema#'
+
+// Surrogates: JSON can spell half a character ("\ud800"), UTF-8 cannot, so it would not survive the file.
+const targetName = {
+  type: 'string',
+  minLength: 1,
+  maxLength: NAME_LENGTH_MAX,
+  pattern: '^[^\\p{Cc}\\p{Cs}]*$',
+  patternErrorMessage: 'must not contain control characters or halves of a surrogate pair',
+} as const
+
+const time = {
+  type: 'string',
+  format: 'date-time',
+} as const
+
+const generation = {
+  type: 'integer',
+  minimum: 0,
+  // Room above for more commits than a server will ever make, below the largest integer that JSON readers agree on.
+  maximum: 2 ** 52,
+} as const
+
+const fileProperties = {
+  name: {
+    type: 'string',
+    minLength: 1,
+    maxLength: FILE_NAME_LENGTH_MAX,
+    pattern: '^[^\\p{Cs}]*$',
+    patternErrorMessage: 'must not contain halves of a surrogate pair',
+    description: 'The path of the drifted file, relative to the base that the drift check looks at.',
+  },
+  diff: { type: 'string', description: 'What differs, as text.' },
+} as const
+
+const snapshotProperties = {
+  repo: { ...targetName, description: 'The Git repository that says how the server should be.' },
+  server: { ...targetName, description: 'The server that was checked.' },
+  sync_status: {
+    type: 'string',
+    enum: ['SYNCED', 'OUT_OF_SYNC'],
+    description: 'SYNCED: every managed file is as in Git. OUT_OF_SYNC: at least one is not.',
+  },
+  drift_count: { type: 'integer', minimum: 0, description: 'How many files drifted: the length of files.' },
+  last_check: { ...time, description: 'When the drift check ran: ISO 8601 with a zone. Kept as UTC, whole seconds.' },
+  commit: { type: 'string', maxLength: 1024, description: 'The Git commit that was checked against.' },
+  branch: { type: 'string', maxLength: 1024, description: 'The Git branch that was checked against.' },
+  pipeline_url: {
+    type: 'string',
+    format: 'uri',
+    maxLength: 4096,
+    pattern: '^[Hh][Tt][Tt][Pp][Ss]?://',
+    patternErrorMessage: 'must be an http or https address',
+    description: 'The page of the CI run that made the check.',
+  },
+  stale_after: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    description: "Seconds after last_check from which the status counts as stale. Without it, the server's setting.",
+  },
+} as const
+
+const REQUIRED = ['repo', 'server', 'sync_status', 'drift_count', 'files', 'last_check'] as const
+
+/** What CI posts after one drift check of one server against one repository. */
+export const snapshotSchema = {
+  title: 'Snapshot',
+  type: 'object',
+  required: REQUIRED,
+  properties: {
+    ...snapshotProperties,
+    files: {
+      type: 'array',
+      description: 'The files that drifted.',
+      items: { type: 'object', required: ['name'], properties: fileProperties },
+    },
+  },
+} as const satisfies JSONSchema
+
+const statusProperties = {
+  ...snapshotProperties,
+  files: {
+    type: 'array',
+    description: 'The files that drifted.',
+    items: {
+      type: 'object',
+      required: ['name'],
+      properties: {
+        ...fileProperties,
+        since: { ...time, description: 'Stamped by the server: when the file first stood in this unbroken drift.' },
+      },
+    },
+  },
+  since: { ...time, description: 'Stamped by the server: when the present sync_status began.' },
+  stale: { type: 'boolean', description: 'Stamped by the server: the last check is older than it should be.' },
+  generation: {
+    ...generation,
+    description: "Stamped by the server: the document's generation at which this entry last changed.",
+  },
+} as const
+
+/** An entry as a person may save it: what the server stamps may be missing. */
+export const savedStatusSchema = {
+  title: 'Status',
+  type: 'object',
+  required: REQUIRED,
+  properties: statusProperties,
+} as const satisfies JSONSchema
+
+/** An entry as the server keeps and serves it. */
+export const statusSchema = {
+  title: 'Status',
+  type: 'object',
+  required: [...REQUIRED, 'since', 'stale', 'generation'],
+  properties: {
+    ...statusProperties,
+    files: {
+      ...statusProperties.files,
+      items: { ...statusProperties.files.items, required: ['name', 'since'] },
+    },
+  },
+} as const satisfies JSONSchema
+
+const documentProperties = {
+  $schema: { type: 'string', description: 'The JSON Schema of this file, for editors.' },
+  generation: {
+    ...generation,
+    description:
+      'The version of the document, one higher at every commit. Leave it as you opened it: it tells the server what your copy is based on.',
+  },
+  updated_at: { ...time, description: 'Stamped by the server: when it last wrote the file.' },
+} as const
+
+/** `status.json` as a person may save it. */
+export const savedDocumentSchema = {
+  $schema: DRAFT_07,
+  title: 'Status document of gitops-status-server',
+  type: 'object',
+  required: ['statuses'],
+  properties: {
+    ...documentProperties,
+    statuses: { type: 'array', maxItems: TARGETS_MAX, items: savedStatusSchema },
+  },
+} as const satisfies JSONSchema
+
+/** `status.json` as the server writes it. */
+export const documentSchema = {
+  title: 'StatusDocument',
+  type: 'object',
+  required: ['$schema', 'generation', 'updated_at', 'statuses'],
+  properties: { ...documentProperties, statuses: { type: 'array', items: statusSchema } },
+} as const satisfies JSONSchema
+
+export type Snapshot = FromSchema<typeof snapshotSchema>
+export type SavedStatus = FromSchema<typeof savedStatusSchema>
+export type Status = FromSchema<typeof statusSchema>
+export type SavedDocument = FromSchema<typeof savedDocumentSchema>
+/** A drifted file in an entry, with the time since when it drifted. */
+export type DriftedFile = Status['files'][number]

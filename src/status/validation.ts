@@ -1,0 +1,67 @@
+import { Ajv, type ErrorObject } from 'ajv'
+import { type Fault, pointTo } from './json.ts'
+import { parseTime } from './time.ts'
+
+const FORMATS: Record<string, { holds: (text: string) => boolean; expected: string }> = {
+  'date-time': {
+    holds: (text) => parseTime(text) !== undefined,
+    expected: 'must be an ISO 8601 time with a zone, such as 2026-04-21T10:32:15Z',
+  },
+  uri: { holds: (text) => URL.canParse(text), expected: 'must be an absolute URL' },
+}
+
+const ajv = new Ajv({
+  allErrors: true,
+  verbose: true,
+  // What editors show in place of a regular expression.
+  keywords: ['patternErrorMessage'],
+  formats: Object.fromEntries(Object.entries(FORMATS).map(([name, { holds }]) => [name, holds])),
+})
+
+/** Tells whether a value has the shape `T` of the schema; where not, `faults` tells everything that is wrong. */
+export interface Validator<T> {
+  (value: unknown): value is T
+  faults(pointer: string): Fault[]
+}
+
+/** Makes the check of one JSON Schema. */
+export function validator<T>(schema: object): Validator<T> {
+  const holds = ajv.compile<T>(schema)
+  return Object.assign((value: unknown): value is T => holds(value), {
+    faults: (pointer: string) => (holds.errors ?? []).map((error) => faultOf(error, pointer)),
+  })
+}
+
+function faultOf(error: ErrorObject, root: string): Fault {
+  const pointer = root + error.instancePath
+  const { message = 'is not valid' } = error
+  switch (error.keyword) {
+    case 'required':
+      return { pointer: pointTo(pointer, param(error, 'missingProperty')), detail: 'must be present' }
+    case 'additionalProperties':
+      return { pointer: pointTo(pointer, param(error, 'additionalProperty')), detail: 'is not known here' }
+    case 'type':
+      return { pointer, detail: `${message}, not ${typeName(error.data)}` }
+    case 'enum':
+      return { pointer, detail: `must be one of ${param(error, 'allowedValues').replaceAll(',', ', ')}` }
+    case 'format':
+      return { pointer, detail: FORMATS[param(error, 'format')]?.expected ?? message }
+    case 'pattern': {
+      const expected: unknown = error.parentSchema?.['patternErrorMessage']
+      return { pointer, detail: typeof expected === 'string' ? expected : message }
+    }
+    case 'minLength':
+      return { pointer, detail: 'must not be empty' }
+    default:
+      return { pointer, detail: message }
+  }
+}
+
+function param(error: ErrorObject, name: string): string {
+  return String(error.params[name])
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'array' : typeof value
+}

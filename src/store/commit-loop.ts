@@ -1,0 +1,438 @@
+import { mkdir } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { EMPTY_DOCUMENT, type StatusDocument, readDocument, toBytes } from '../status/document.ts'
+import { Draft, type Terms } from '../status/draft.ts'
+import type { LocatedFault } from '../status/json.ts'
+import { reconcile } from '../status/reconcile.ts'
+import { type SavedDocument, TARGETS_MAX, savedDocumentSchema } from '../status/schema.ts'
+import { formatTime } from '../status/time.ts'
+import { withLock } from './lock.ts'
+import { type Found, Reader } from './reader.ts'
+import { BYTES_MAX, type Displaced, PREVIOUS_FILE, STATUS_FILE, StatusFile, digestOf } from './status-file.ts'
+import { StoreError, storeErrorOf } from './store-error.ts'
+import { Watcher } from './watcher.ts'
+
+/** How long a commit waits for another server's, or for an edit to be written to its end, in ms. */
+const WAIT_MAX_MS = 5000
+/** How soon a half-written file is looked at again, in ms. */
+const LOOK_AGAIN_MS = 50
+/** How many requests may wait for a commit; with 1 MiB each at the most, it bounds the memory that they hold. */
+const QUEUE_MAX = 1000
+/** Leaves room for the top of the document and the separators in what can be read back. */
+const ENTRIES_BYTES_MAX = BYTES_MAX - 16 * 1024 * 1024
+const FAULTS_LOGGED_MAX = 10
+
+/** What readers get: the bytes of the file, and what they say. */
+export interface Published {
+  readonly bytes: Buffer
+  readonly digest: string
+  /** When the bytes came to be, in ms since the epoch. */
+  readonly modifiedAt: number
+  readonly document: StatusDocument
+}
+
+/** What is wrong, for whoever asks whether the server is ready. */
+export interface Health {
+  /** Why nothing can be committed now; absent when it can. */
+  readonly trouble?: { readonly since: string; readonly kind: StoreError['kind']; readonly message: string }
+  /** An edit that is not valid; readers are served the last good document. */
+  readonly rejectedEdit?: RejectedEdit
+}
+
+export interface RejectedEdit {
+  readonly since: string
+  /** Where the text stands: in the file itself till the next commit, then in a file of its own. */
+  readonly file: string
+  readonly faults: readonly LocatedFault[]
+}
+
+export interface CommitLoopOptions {
+  readonly directory: string
+  /** Seconds, for statuses without their own `stale_after`. */
+  readonly staleAfter: number
+  readonly log: Logger
+}
+
+interface Edit {
+  readonly saved: SavedDocument
+  /** The displaced file that it comes from, where it is not in `status.json`. */
+  readonly displaced?: Displaced
+}
+
+interface Job {
+  /** Makes the change in a draft; what it returns is called once the draft is on disk. */
+  readonly attempt: (draft: Draft) => () => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * The one way in which the file changes. Everything that wants to change it waits in one queue, and one commit takes
+ * all that waits. What holds at every moment, also between two system calls:
+ *
+ * 1. `status.json` is a whole, valid document of this server's or the text that somebody else saved; never a part of ours.
+ * 2. An answer comes after the document that holds the change is on disk, with its directory entry.
+ * 3. What readers get is a document that is on disk and durable, or was.
+ * 4. A commit that fails leaves memory, queue and published bytes as they were before it.
+ * 5. No text that somebody else saved is removed before it is merged or set aside.
+ * 6. The generation only grows.
+ * 7. Readers never wait for a commit.
+ */
+export class CommitLoop {
+  readonly #file: StatusFile
+  readonly #reader: Reader
+  readonly #log: Logger
+  readonly #staleAfter: number
+  #watcher: Watcher | undefined
+
+  readonly #queue: Job[] = []
+  /** Edits that a commit displaced before it saw them. */
+  readonly #unread: Displaced[] = []
+  #awake = false
+  #running: Promise<void> | undefined
+  #stopping = false
+
+  #document: StatusDocument = EMPTY_DOCUMENT
+  /** The bytes of `#document` in the file; empty before the first. */
+  #bytes: Buffer = Buffer.alloc(0)
+  #published: Published | undefined
+  #found: Found | undefined
+  #trouble: Health['trouble']
+  #rejectedEdit: RejectedEdit | undefined
+
+  private constructor({ directory, staleAfter, log }: CommitLoopOptions) {
+    this.#file = new StatusFile(directory)
+    this.#reader = new Reader(this.#file)
+    this.#staleAfter = staleAfter
+    this.#log = log
+  }
+
+  /**
+   * Loads the document of a directory, clears up after a crash, and watches for edits.
+   *
+   * @throws {StoreError} when the directory cannot be written
+   */
+  static async start(options: CommitLoopOptions): Promise<CommitLoop> {
+    const loop = new CommitLoop(options)
+    try {
+      await mkdir(options.directory, { recursive: true })
+      await withLock(options.directory, WAIT_MAX_MS, () => loop.#load())
+    } catch (error) {
+      throw storeErrorOf(error)
+    }
+    loop.#watcher = new Watcher(
+      options.directory,
+      () => loop.#wake(),
+      (error) => options.log.warn({ err: error }, 'no events from the file system: edits are found every 2 seconds'),
+    )
+    loop.#wake()
+    return loop
+  }
+
+  /** What readers get. */
+  get published(): Published {
+    if (this.#published === undefined) throw new Error('nothing is published before start')
+    return this.#published
+  }
+
+  get health(): Health {
+    return {
+      ...(this.#trouble === undefined ? {} : { trouble: this.#trouble }),
+      ...(this.#rejectedEdit === undefined ? {} : { rejectedEdit: this.#rejectedEdit }),
+    }
+  }
+
+  /**
+   * Changes the document. Changes are made in the order in which they were submitted.
+   *
+   * @param change what to change; where it throws, nothing of it is done and the promise is rejected with its error
+   * @returns what `change` returned, once the document with the change is safely on disk
+   * @throws {StoreError} when it could not be committed; nothing has changed then
+   */
+  async submit<T>(change: (draft: Draft) => T): Promise<T> {
+    if (this.#stopping) throw new StoreError('unavailable', 'the server is stopping')
+    if (this.#queue.length >= QUEUE_MAX) throw new StoreError('unavailable', 'too many requests wait for a commit')
+    return new Promise<T>((resolve, reject) => {
+      const attempt = (draft: Draft): (() => void) => {
+        const result = draft.attempt(() => bounded(draft, change))
+        return () => resolve(result)
+      }
+      this.#queue.push({ attempt, reject })
+      this.#wake()
+    })
+  }
+
+  /** Commits what waits, then takes nothing more. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    await this.#watcher?.close()
+    await this.#running
+    await this.#keepCopy()
+  }
+
+  #wake(): void {
+    if (this.#stopping && this.#queue.length === 0) return
+    this.#awake = true
+    this.#running ??= this.#run()
+  }
+
+  async #run(): Promise<void> {
+    while (this.#awake || this.#queue.length > 0) {
+      this.#awake = false
+      await this.#round()
+    }
+    this.#running = undefined
+  }
+
+  async #round(): Promise<void> {
+    let batch: Job[] = []
+    try {
+      await this.#forgetRejectedEdit()
+      if (await this.#nothingToDo()) return
+      await withLock(this.#file.directory, WAIT_MAX_MS, async () => {
+        if (this.#trouble !== undefined && this.#queue.length === 0) await this.#file.probe()
+        const found = await this.#look()
+        if (found === undefined) return
+        batch = this.#queue.splice(0)
+        await this.#commit(found, batch)
+      })
+      this.#endTrouble()
+    } catch (error) {
+      const reason = storeErrorOf(error)
+      for (const job of batch.length > 0 ? batch : this.#queue.splice(0)) job.reject(reason)
+      this.#beginTrouble(reason)
+    }
+  }
+
+  async #nothingToDo(): Promise<boolean> {
+    if (this.#queue.length > 0 || this.#unread.length > 0 || this.#trouble !== undefined) return false
+    const now = Date.now()
+    if (this.#document.entries.some(({ flipsAt }) => flipsAt <= now)) return false
+    return this.#found !== undefined && (await this.#file.isAsSeen(this.#found.seen))
+  }
+
+  /** Looks at the file; `undefined` where it is being written and nobody waits for it to be whole. */
+  async #look(): Promise<Found | undefined> {
+    const deadline = Date.now() + WAIT_MAX_MS
+    for (;;) {
+      const found = await this.#reader.look(this.#bytes)
+      if (found.kind !== 'unfinished') {
+        await this.#note(found)
+        return found
+      }
+      this.#found = undefined
+      if (this.#queue.length === 0) {
+        setTimeout(() => this.#wake(), LOOK_AGAIN_MS).unref()
+        return undefined
+      }
+      if (Date.now() > deadline) throw new StoreError('unavailable', `${STATUS_FILE} is being written by somebody else`)
+      await sleep(LOOK_AGAIN_MS)
+    }
+  }
+
+  /** Tells of what a look has newly brought to light. */
+  async #note(found: Found): Promise<void> {
+    const before = this.#found?.kind
+    this.#found = found
+    if (found.kind === 'gone' && before !== 'gone' && this.#published !== undefined) {
+      this.#log.warn(`${STATUS_FILE} is gone; it is written again with the next commit`)
+    }
+    if (found.kind === 'known' && this.#rejectedEdit?.file === STATUS_FILE) this.#rejectedEdit = undefined
+    if (found.kind === 'invalid' && this.#rejectedEdit?.faults !== found.faults) {
+      this.#rejectEdit(STATUS_FILE, found.faults)
+      await this.#keepCopy()
+    }
+  }
+
+  #rejectEdit(file: string, faults: readonly LocatedFault[]): void {
+    this.#rejectedEdit = { since: formatTime(Date.now()), file, faults }
+    this.#log.error(
+      { file, faults: faults.slice(0, FAULTS_LOGGED_MAX) },
+      'edit rejected: readers get the last good document',
+    )
+  }
+
+  /** Whoever deletes a text that was set aside has seen it. */
+  async #forgetRejectedEdit(): Promise<void> {
+    const file = this.#rejectedEdit?.file
+    if (file !== undefined && file !== STATUS_FILE && !(await this.#file.hasAside(file))) this.#rejectedEdit = undefined
+  }
+
+  /** Makes one commit of everything that is there to be committed. The lock is held. */
+  async #commit(found: Found, batch: readonly Job[]): Promise<void> {
+    const edit = this.#adopt(found) ? undefined : await this.#editIn(found)
+    const draft = edit === undefined ? new Draft(this.#document, this.#terms()) : this.#reconciled(edit.saved)
+    draft.flipStale()
+    const answers = batch.map((job) => answerOf(job, draft))
+    if (draft.changed || edit !== undefined || this.#published === undefined) {
+      try {
+        await this.#write(draft, found, batch.length)
+      } catch (error) {
+        if (edit !== undefined && edit.displaced === undefined) this.#publishAsSaved(found)
+        throw error
+      }
+      if (edit !== undefined) await this.#merged(edit)
+    }
+    for (const answer of answers) answer()
+    if (this.#unread.length > 0) this.#awake = true
+  }
+
+  /** Takes over a document that needs nothing done to it: another server's commit, or the file at the start. */
+  #adopt(found: Found): boolean {
+    if (found.kind !== 'edited') return false
+    const { saved, seen } = found
+    if ((saved.generation ?? 0) <= this.#document.generation) return false
+    const document = this.#reconciled(saved).finish(saved.generation, saved.updated_at)
+    if (!toBytes(document).equals(seen.bytes)) return false
+    this.#stand(document, seen.bytes, seen.modifiedAt)
+    if (this.#rejectedEdit?.file === STATUS_FILE) this.#rejectedEdit = undefined
+    this.#log.info({ generation: document.generation, targets: document.entries.length }, 'document taken over')
+    return true
+  }
+
+  /** The next edit to be merged: what the file holds, else what an earlier commit displaced. */
+  async #editIn(found: Found): Promise<Edit | undefined> {
+    if (found.kind === 'edited') return { saved: found.saved }
+    for (let displaced = this.#unread[0]; displaced !== undefined; displaced = this.#unread[0]) {
+      const outcome = readDocument(displaced.bytes)
+      if (outcome.ok) return { saved: outcome.value, displaced }
+      this.#rejectEdit(await this.#file.setAside(displaced), outcome.faults)
+      this.#unread.shift()
+    }
+    return undefined
+  }
+
+  #reconciled(saved: SavedDocument): Draft {
+    return reconcile(this.#document, saved, this.#terms())
+  }
+
+  async #merged({ displaced }: Edit): Promise<void> {
+    this.#rejectedEdit = undefined
+    if (displaced !== undefined) {
+      this.#unread.shift()
+      await this.#file.discard(displaced)
+    }
+    this.#log.info({ generation: this.#document.generation, targets: this.#document.entries.length }, 'edit merged')
+  }
+
+  /** Brings a draft to disk, then to the readers. */
+  async #write(draft: Draft, found: Found, requests: number): Promise<void> {
+    const started = performance.now()
+    const document = draft.finish()
+    const bytes = toBytes(document)
+    const displaced = await this.#file.replace(bytes, found.seen)
+    if (displaced !== undefined) await this.#keep(displaced, found)
+    await this.#file.sync()
+
+    this.#stand(document, bytes, draft.terms.now)
+    // The next look reads the file: an edit can have followed at once.
+    this.#found = undefined
+    const ms = Math.round((performance.now() - started) * 10) / 10
+    this.#log.info({ generation: document.generation, requests, bytes: bytes.length, ms }, 'committed')
+  }
+
+  /** Finds a place for what a commit displaced. Nothing that somebody saved is removed. */
+  async #keep(displaced: Displaced, found: Found): Promise<void> {
+    if (found.seen === undefined || !found.seen.bytes.equals(displaced.bytes)) {
+      this.#unread.push(displaced)
+    } else if (found.kind === 'invalid') {
+      this.#rejectEdit(await this.#file.setAside(displaced), found.faults)
+    } else if (displaced.bytes.equals(this.#bytes)) {
+      await this.#file.keepAsPrevious(displaced)
+    } else {
+      // An edit that is merged: it may be older than the document that it was merged into.
+      await this.#keepCopy()
+      await this.#file.discard(displaced)
+    }
+  }
+
+  #stand(document: StatusDocument, bytes: Buffer, modifiedAt: number): void {
+    this.#document = document
+    this.#bytes = bytes
+    this.#publish(document, bytes, modifiedAt)
+  }
+
+  #publish(document: StatusDocument, bytes: Buffer, modifiedAt: number): void {
+    this.#published = { document, bytes, digest: digestOf(bytes), modifiedAt }
+  }
+
+  /** A valid edit is live also while the volume takes no commit, where nothing newer would be undone by it. */
+  #publishAsSaved(found: Found): void {
+    if (found.kind !== 'edited' || (found.saved.generation ?? Infinity) < this.#document.generation) return
+    const document = this.#reconciled(found.saved).finish(this.#document.generation)
+    this.#publish(document, found.seen.bytes, found.seen.modifiedAt)
+  }
+
+  /** Keeps a copy of the document for a start that finds the file broken. */
+  async #keepCopy(): Promise<void> {
+    if (this.#bytes.length === 0) return
+    try {
+      await this.#file.writePrevious(this.#bytes)
+    } catch (error) {
+      this.#log.warn({ err: error }, `no copy of the document in ${PREVIOUS_FILE}`)
+    }
+  }
+
+  /** Finds the document to start from, and writes it where the file does not hold it. The lock is held. */
+  async #load(): Promise<void> {
+    await this.#file.writeSchema(`${JSON.stringify(savedDocumentSchema, null, 2)}\n`)
+    this.#unread.push(...(await this.#file.recover()))
+    let found = await this.#reader.look(this.#bytes)
+    while (found.kind === 'unfinished') {
+      await sleep(LOOK_AGAIN_MS)
+      found = await this.#reader.look(this.#bytes)
+    }
+    if (found.kind !== 'edited') await this.#loadPrevious()
+    await this.#note(found)
+    await this.#commit(found, [])
+  }
+
+  async #loadPrevious(): Promise<void> {
+    const bytes = await this.#file.readPrevious()
+    const outcome = bytes === undefined ? undefined : readDocument(bytes)
+    if (outcome?.ok !== true) return
+    const document = this.#reconciled(outcome.value).finish()
+    this.#document = document
+    this.#log.error(
+      { file: PREVIOUS_FILE, generation: outcome.value.generation, targets: document.entries.length },
+      `${STATUS_FILE} is broken or gone: started from the newest good copy`,
+    )
+  }
+
+  #terms(): Terms {
+    return { now: Date.now(), staleAfter: this.#staleAfter }
+  }
+
+  #beginTrouble({ kind, message }: StoreError): void {
+    if (this.#trouble?.message === message) return
+    this.#trouble = { since: formatTime(Date.now()), kind, message }
+    this.#log.error({ kind }, `cannot commit: ${message}`)
+  }
+
+  #endTrouble(): void {
+    if (this.#trouble === undefined) return
+    this.#trouble = undefined
+    this.#log.info('can commit again')
+  }
+}
+
+/** What to tell a request once the draft is on disk. */
+function answerOf({ attempt, reject }: Job, draft: Draft): () => void {
+  try {
+    return attempt(draft)
+  } catch (error) {
+    return () => reject(error)
+  }
+}
+
+function bounded<T>(draft: Draft, change: (draft: Draft) => T): T {
+  const { size } = draft
+  const result = change(draft)
+  if (draft.size > size && draft.size > TARGETS_MAX) {
+    throw new StoreError('document-full', `the document already has ${size} targets; ${TARGETS_MAX} is the most`)
+  }
+  if (draft.bytes > ENTRIES_BYTES_MAX) {
+    throw new StoreError('document-full', `the document's entries must not have more than ${ENTRIES_BYTES_MAX} bytes`)
+  }
+  return result
+}

@@ -1,0 +1,51 @@
+import { readDocument } from '../status/document.ts'
+import { type LocatedFault, parseJson } from '../status/json.ts'
+import type { SavedDocument } from '../status/schema.ts'
+import { BYTES_MAX, type Seen, type StatusFile } from './status-file.ts'
+
+/** An in-place save is seen empty, then partial, then whole: text that stays the same for this long, in ms, is whole. */
+const UNFINISHED_MAX_MS = 1000
+
+/** What the file turned out to hold. */
+export type Found =
+  | { readonly kind: 'known'; readonly seen: Seen }
+  | { readonly kind: 'gone'; readonly seen: undefined }
+  | { readonly kind: 'edited'; readonly seen: Seen; readonly saved: SavedDocument }
+  | { readonly kind: 'unfinished'; readonly seen: Seen }
+  | { readonly kind: 'invalid'; readonly seen: Seen; readonly faults: readonly LocatedFault[] }
+
+/** Looks at the file and tells what has become of it: the content counts, not events, not times. */
+export class Reader {
+  readonly #file: StatusFile
+  #unfinished: { readonly stamp: string; readonly since: number } | undefined
+  #invalid: { readonly bytes: Buffer; readonly faults: readonly LocatedFault[] } | undefined
+
+  constructor(file: StatusFile) {
+    this.#file = file
+  }
+
+  /** @param known the bytes that the server itself last put there or took from there */
+  async look(known: Buffer): Promise<Found> {
+    const seen = await this.#file.read()
+    if (seen === undefined) return { kind: 'gone', seen }
+    if (seen.bytes.equals(known)) return { kind: 'known', seen }
+    if (this.#invalid?.bytes.equals(seen.bytes) === true) return { kind: 'invalid', seen, faults: this.#invalid.faults }
+
+    const outcome = readSeen(seen)
+    if (outcome.ok) return { kind: 'edited', seen, saved: outcome.value }
+    if (!parseJson(seen.bytes).ok && this.#mayBecomeWhole(seen)) return { kind: 'unfinished', seen }
+    this.#invalid = { bytes: seen.bytes, faults: outcome.faults }
+    return { kind: 'invalid', seen, faults: outcome.faults }
+  }
+
+  #mayBecomeWhole({ stamp }: Seen): boolean {
+    if (this.#unfinished?.stamp !== stamp) this.#unfinished = { stamp, since: Date.now() }
+    return Date.now() - this.#unfinished.since < UNFINISHED_MAX_MS
+  }
+}
+
+function readSeen(seen: Seen): ReturnType<typeof readDocument> {
+  if (seen.size <= BYTES_MAX) return readDocument(seen.bytes)
+  const detail = `must not have more than ${BYTES_MAX} bytes`
+  return { ok: false, faults: [{ pointer: '', line: 1, column: 1, detail }] }
+}

@@ -1,0 +1,269 @@
+import { createHash } from 'node:crypto'
+import { access, type FileHandle, link, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { swap } from 'fs-native-extensions'
+import writeFileAtomic from 'write-file-atomic'
+import { StoreError, codeOf } from './store-error.ts'
+
+/** The one file that everything is about. */
+export const STATUS_FILE = 'status.json'
+/** The document before the last commit: what to start from when `status.json` is found broken. */
+export const PREVIOUS_FILE = 'status.previous.json'
+
+const SCHEMA_FILE = 'status.schema.json'
+/** How many rejected texts are kept; the oldest go first. */
+const REJECTED_MAX = 20
+const REJECTED = /^status\.rejected-.*\.json$/
+
+/** A staged file is named after what it is to displace and what it holds, so that one left by a crash tells what it is. */
+const STAGED = /^\.status\.json\.([\w-]+)\.([\w-]+)$/
+const LEFTOVER = /^\.status\.json\./
+
+const MODE = 0o644
+/** Larger files are not read: a document of 100,000 targets has some 40 MB. */
+export const BYTES_MAX = 256 * 1024 * 1024
+/** Coarser than any file system's clock: a file that changed less than this before it was looked at can change again unseen. */
+const CLOCK_GRAIN_MS = 100
+
+/** What a file held when it was looked at. */
+export interface Seen {
+  /** The content; nothing of it where `size` is over `BYTES_MAX`. */
+  readonly bytes: Buffer
+  readonly size: number
+  readonly mode: number
+  /** In ms since the epoch. */
+  readonly modifiedAt: number
+  readonly stamp: string
+  /** Whether another change must show in the stamp. */
+  readonly settled: boolean
+}
+
+/** What stood in the way of new bytes, kept under a private name until it is known what to do with it. */
+export interface Displaced {
+  readonly path: string
+  readonly bytes: Buffer
+}
+
+/** Names bytes by their content; also the heart of the ETag. */
+export function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64url').slice(0, 24)
+}
+
+/** The files in the data directory: how they are read, replaced, kept and set aside. */
+export class StatusFile {
+  readonly directory: string
+  readonly path: string
+
+  constructor(directory: string) {
+    this.directory = directory
+    this.path = join(directory, STATUS_FILE)
+  }
+
+  /** Reads the file as it is now; `undefined` where there is none. */
+  async read(): Promise<Seen | undefined> {
+    return readSeen(this.path)
+  }
+
+  /** The document before the last commit. */
+  async readPrevious(): Promise<Buffer | undefined> {
+    return (await readSeen(join(this.directory, PREVIOUS_FILE)))?.bytes
+  }
+
+  /** Whether the file is certainly still as it was seen; costs one stat. */
+  async isAsSeen(seen: Seen | undefined): Promise<boolean> {
+    try {
+      return seen !== undefined && seen.settled && stampOf(await stat(this.path, { bigint: true })) === seen.stamp
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return seen === undefined
+      throw error
+    }
+  }
+
+  /**
+   * Puts new bytes in the file's place, whole or not at all. The caller holds the lock, and calls `sync` afterwards:
+   * only then do they survive a power cut.
+   *
+   * @param seen what the caller believes to be there
+   * @returns what was there; `undefined` where there was nothing
+   * @throws the system's error; the file is then as it was
+   */
+  async replace(bytes: Buffer, seen: Seen | undefined): Promise<Displaced | undefined> {
+    const path = join(
+      this.directory,
+      `.${STATUS_FILE}.${seen === undefined ? 'none' : digestOf(seen.bytes)}.${digestOf(bytes)}`,
+    )
+    try {
+      await writeWhole(path, bytes, seen?.mode ?? MODE)
+      if (!(await this.#install(path))) return undefined
+    } catch (error) {
+      await rm(path, { force: true })
+      throw error
+    }
+    const displaced = await readSeen(path)
+    return displaced === undefined ? undefined : { path, bytes: displaced.bytes }
+  }
+
+  /** Brings a staged file into place. Tells whether its name now holds what was there before. */
+  async #install(staged: string): Promise<boolean> {
+    for (;;) {
+      try {
+        // The exchange is one step: an edit that is saved at this very moment is either displaced or comes after.
+        await swap(staged, this.path)
+        return true
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') return this.#installByRename(staged, error)
+      }
+      try {
+        await link(staged, this.path)
+        await rm(staged)
+        return false
+      } catch (error) {
+        // EEXIST: an edit has just put the file back; exchange it.
+        if (codeOf(error) !== 'EEXIST') throw error
+      }
+    }
+  }
+
+  /** For file systems that cannot exchange (NFS): an edit saved by rename between these two calls would be lost. */
+  async #installByRename(staged: string, cause: unknown): Promise<boolean> {
+    if (!['EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].includes(codeOf(cause) ?? '')) throw cause
+    const kept = `${staged}.kept`
+    await link(this.path, kept)
+    await rename(staged, this.path)
+    await rename(kept, staged)
+    return true
+  }
+
+  /** Keeps a displaced file as the document before the last commit. */
+  async keepAsPrevious({ path }: Displaced): Promise<void> {
+    await rename(path, join(this.directory, PREVIOUS_FILE))
+  }
+
+  /** Writes a copy of the document as it is in memory, where the file itself no longer holds a good one. */
+  async writePrevious(bytes: Buffer): Promise<void> {
+    await this.#place(PREVIOUS_FILE, bytes)
+    await this.sync()
+  }
+
+  /**
+   * Sets a displaced file aside, byte for byte, as `status.rejected-<time>.json`.
+   *
+   * @returns the new name
+   */
+  async setAside({ path }: Displaced): Promise<string> {
+    const names = (await readdir(this.directory)).filter((name) => REJECTED.test(name)).toSorted()
+    const time = new Date().toISOString().replaceAll(/[-:]/g, '')
+    const name = `status.rejected-${time}.json`
+    await rename(path, join(this.directory, name))
+    for (const old of names.slice(0, Math.max(names.length + 1 - REJECTED_MAX, 0))) {
+      await rm(join(this.directory, old), { force: true })
+    }
+    return name
+  }
+
+  /** Whether a file that was set aside is still there. */
+  async hasAside(name: string): Promise<boolean> {
+    try {
+      await access(join(this.directory, name))
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** Forgets a displaced file. */
+  async discard({ path }: Displaced): Promise<void> {
+    await rm(path, { force: true })
+  }
+
+  /** Finds out whether the volume can be written. The caller holds the lock. */
+  async probe(): Promise<void> {
+    const path = join(this.directory, `.${STATUS_FILE}.probe`)
+    await writeWhole(path, Buffer.from('can this be written?\n'), MODE)
+    await rm(path)
+    await this.sync()
+  }
+
+  /** Makes the directory's entries survive a power cut. */
+  async sync(): Promise<void> {
+    const handle = await open(this.directory, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  }
+
+  /**
+   * Clears up what a server that was killed has left. The caller holds the lock.
+   *
+   * @returns files that were displaced and not looked at: edits that nobody has read yet
+   */
+  async recover(): Promise<Displaced[]> {
+    const unread: Displaced[] = []
+    for (const name of (await readdir(this.directory)).filter((entry) => LEFTOVER.test(entry))) {
+      const path = join(this.directory, name)
+      const [, displaced, staged] = STAGED.exec(name) ?? []
+      const bytes = displaced === undefined ? undefined : (await readSeen(path))?.bytes
+      const digest = bytes === undefined ? undefined : digestOf(bytes)
+      if (bytes === undefined || digest === staged || digest === displaced) await rm(path, { force: true })
+      else unread.push({ path, bytes })
+    }
+    return unread
+  }
+
+  /** Writes the JSON Schema beside the file, where `$schema` in it points to. */
+  async writeSchema(text: string): Promise<void> {
+    const bytes = Buffer.from(text)
+    const there = await readSeen(join(this.directory, SCHEMA_FILE))
+    if (there?.bytes.equals(bytes) !== true) await this.#place(SCHEMA_FILE, bytes)
+  }
+
+  /** Not written under its own name: write-file-atomic would give it the old file's owner, which root on NFS may not. */
+  async #place(name: string, bytes: Buffer): Promise<void> {
+    const staged = join(this.directory, `.${STATUS_FILE}.${name}`)
+    await writeWhole(staged, bytes, MODE)
+    await rename(staged, join(this.directory, name))
+  }
+}
+
+/**
+ * Writes a new file by way of write-file-atomic, and makes sure that all of it arrived: on a full disk write-file-atomic 7
+ * takes a short write for a whole one (its lib/index.js ignores the count that `fs.write` returns).
+ */
+async function writeWhole(path: string, bytes: Buffer, mode: number): Promise<void> {
+  await writeFileAtomic(path, bytes, { mode })
+  const { size } = await stat(path)
+  if (size === bytes.length) return
+  await rm(path, { force: true })
+  throw new StoreError('volume-full', `the volume is full (${size} of ${bytes.length} bytes were written)`)
+}
+
+async function readSeen(path: string): Promise<Seen | undefined> {
+  let handle: FileHandle
+  try {
+    handle = await open(path, 'r')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+  try {
+    const lookedAt = Date.now()
+    const before = await handle.stat({ bigint: true })
+    const bytes = before.size > BYTES_MAX ? Buffer.alloc(0) : await handle.readFile()
+    return {
+      bytes,
+      size: Number(before.size),
+      mode: Number(before.mode & 0o777n),
+      modifiedAt: Number(before.mtimeMs),
+      stamp: stampOf(before),
+      settled: Math.abs(lookedAt - Number(before.ctimeMs)) > CLOCK_GRAIN_MS,
+    }
+  } finally {
+    await handle.close()
+  }
+}
+
+function stampOf(stats: { dev: bigint; ino: bigint; size: bigint; mtimeNs: bigint; ctimeNs: bigint }): string {
+  return [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(' ')
+}
