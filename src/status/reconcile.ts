@@ -44,6 +44,7 @@ export function reconcile(current: StatusDocument, saved: SavedDocument, terms: 
 function putCopy(draft: Draft, entry: Entry | undefined, copy: SavedStatus, adopted: boolean, openedAt: number): void {
   const status = together(draft, entry, copy, openedAt)
   if (adopted && copy.generation !== undefined && copy.generation <= openedAt) {
+    if (copy.since !== undefined) status.since = copy.since
     // Servers with other clocks or settings would otherwise flip `stale` back and forth between them.
     const stale = entry === undefined ? undefined : copy.stale
     const stamps = { generation: copy.generation, ...(stale === undefined ? {} : { stale }) }
