@@ -1,0 +1,379 @@
+import { deepStrictEqual, ok, strictEqual } from 'node:assert'
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { TARGETS_MAX } from '../src/status/schema.ts'
+import type { SavedDocument } from '../src/status/schema.ts'
+import { digestOf } from '../src/store/status-file.ts'
+import { ask, eventually, matches, post } from './support/http.ts'
+import { type Server, fileOf, serve } from './support/server.ts'
+import { DRIFTED, snapshotOf } from './support/snapshots.ts'
+
+/** How soon a valid edit must be live, in ms; some more than is promised, as the test machine has other things to do. */
+const LIVE_WITHIN_MS = 2000
+
+t.test('an edit is live, however it is saved', async (t) => {
+  const server = await serve(t)
+  await post(server.url, DRIFTED)
+  const ways: Record<string, (text: string) => void | Promise<void>> = {
+    'in place': (text) => writeFileSync(server.file, text),
+    'by rename': (text) => {
+      writeFileSync(join(server.dataDir, '.status.json.swp'), text)
+      renameSync(join(server.dataDir, '.status.json.swp'), server.file)
+    },
+    'by deleting and creating': async (text) => {
+      rmSync(server.file)
+      await new Promise((resolve) => {
+        setTimeout(resolve, 150)
+      })
+      writeFileSync(server.file, text)
+    },
+    'with the old one kept as a backup': (text) => {
+      renameSync(server.file, `${server.file}~`)
+      writeFileSync(server.file, text)
+    },
+    'with a byte order mark and CRLF': (text) => writeFileSync(server.file, `\uFEFF${text.replaceAll('\n', '\r\n')}`),
+    'on one line': (text) => writeFileSync(server.file, JSON.stringify(JSON.parse(text))),
+  }
+  for (const [note, save] of Object.entries(ways)) {
+    const { generation = 0 } = fileOf(server)
+    await save(edited(server, (document) => (document.statuses[0] = { ...first(document), note })))
+    await eventually(async () => {
+      const answer = await ask(`${server.url}/status.json`)
+      matches(answer.json, { generation: generation + 1, statuses: [{ note, generation: generation + 1 }] })
+      deepStrictEqual(answer.body, readFileSync(server.file), 'and the file has its usual form')
+    }, LIVE_WITHIN_MS)
+    t.pass(note)
+  }
+  t.equal(server.lines.filter(({ msg }) => msg === 'edit merged').length, Object.keys(ways).length, 'one line an edit')
+})
+
+t.test('an edit made from an old copy undoes no newer snapshot, and loses nothing', async (t) => {
+  const server = await serve(t)
+  await post(server.url, [DRIFTED, snapshotOf({ server: 'gone' })])
+  const copy = edited(server, (document) => {
+    document.statuses = document.statuses
+      .filter((status) => status.server !== 'gone')
+      .map((status) => ({ ...status, note: 'mine' }))
+  })
+  await post(server.url, snapshotOf({}, ['other.conf']))
+  await post(server.url, snapshotOf({ server: 'new' }))
+  writeFileSync(server.file, copy)
+  await eventually(() => {
+    const statuses = fileOf(server).statuses.map(({ server: name, note, files }) => [name, note, files.length])
+    deepStrictEqual(statuses, [
+      ['new', undefined, 0],
+      ['rsyslog-lab', 'mine', 1],
+    ])
+  })
+})
+
+t.test('an edit that is not valid is not served, is explained, and is kept', async (t) => {
+  const server = await serve(t)
+  await post(server.url, DRIFTED)
+  const good = readFileSync(server.file)
+  const bad = readFileSync(server.file, 'utf8').replace('"OUT_OF_SYNC"', '"DRIFTED"')
+  writeFileSync(server.file, bad)
+  const expected = {
+    kind: 'rejected-edit',
+    file: 'status.json',
+    errors: [{ pointer: '/statuses/0/sync_status', line: 9, column: 22, detail: 'must be one of SYNCED, OUT_OF_SYNC' }],
+  }
+  const ready = await eventually(async () => {
+    const answer = await ask(`${server.url}/readyz`)
+    matches(answer.json, { problems: [expected] })
+    return answer
+  })
+  t.equal(ready.status, 200, 'snapshots can still be committed')
+  t.match(
+    server.lines.find(({ msg }) => msg.startsWith('edit rejected')),
+    { level: 50, faults: expected.errors },
+  )
+  t.same((await ask(`${server.url}/status.json`)).body, good, 'readers get the last good document')
+  t.equal(readFileSync(server.file, 'utf8'), bad, 'the text stays where it is while nothing is posted')
+
+  t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
+  t.equal(fileOf(server).statuses.length, 2)
+  const [aside = ''] = rejected(server)
+  t.equal(readFileSync(join(server.dataDir, aside), 'utf8'), bad, 'then it is moved aside, byte for byte')
+  t.match((await ask(`${server.url}/readyz`)).json, { problems: [{ ...expected, file: aside }] })
+
+  writeFileSync(
+    server.file,
+    edited(server, (document) => (document['note'] = 'better')),
+  )
+  await eventually(async () => matches((await ask(`${server.url}/readyz`)).json, { problems: [] }), LIVE_WITHIN_MS)
+  t.match(fileOf(server), { note: 'better' })
+})
+
+t.test('of the rejected texts the newest 20 are kept', async (t) => {
+  const server = await serve(t)
+  for (let round = 0; round < 23; round += 1) {
+    writeFileSync(server.file, `{"statuses": ${round}}`)
+    t.equal((await post(server.url, snapshotOf({ server: `s${round}` }))).status, 201)
+  }
+  const texts = rejected(server).map((name) => readFileSync(join(server.dataDir, name), 'utf8'))
+  t.same(
+    texts,
+    Array.from({ length: 20 }, (_, index) => `{"statuses": ${index + 3}}`),
+  )
+})
+
+t.test('a file that is seen half-written is neither served nor rejected', async (t) => {
+  const server = await serve(t)
+  await post(server.url, DRIFTED)
+  const whole = Buffer.from(edited(server, (document) => (document.statuses[0] = { ...first(document), note: 'slow' })))
+  const handle = await open(server.file, 'r+')
+  await handle.truncate(0)
+  const during: Promise<unknown>[] = []
+  for (let offset = 0; offset < whole.length; offset += 100) {
+    await handle.write(whole, offset, Math.min(100, whole.length - offset), offset)
+    during.push(post(server.url, snapshotOf({ server: `during-${offset}` })))
+    await eventually(async () => matches((await ask(`${server.url}/status.json`)).json, { statuses: [{}] }))
+  }
+  await handle.close()
+  for (const answer of await Promise.all(during)) t.match(answer, { status: 201 })
+  t.equal(fileOf(server).statuses.length, during.length + 1)
+  t.match(
+    fileOf(server).statuses.find(({ server: name }) => name === 'rsyslog-lab'),
+    { note: 'slow' },
+  )
+  t.same(rejected(server), [])
+})
+
+t.test('a deleted file means wait, not "everything deleted"', async (t) => {
+  const server = await serve(t)
+  await post(server.url, DRIFTED)
+  const before = (await ask(`${server.url}/status.json`)).body
+  rmSync(server.file)
+  await eventually(() => ok(server.lines.some(({ msg }) => /gone/.test(msg))))
+  t.same((await ask(`${server.url}/status.json`)).body, before)
+  await post(server.url, snapshotOf({ server: 'next' }))
+  t.equal(fileOf(server).statuses.length, 2)
+})
+
+t.test('a restored backup is an edit from an old copy, and never pushes the generation back', async (t) => {
+  const server = await serve(t)
+  await post(server.url, [DRIFTED, snapshotOf({ server: 'kept' })])
+  const backup = join(server.dataDir, 'backup')
+  copyFileSync(server.file, backup)
+  await post(server.url, snapshotOf({}, ['newer.conf']))
+  const { generation = 0 } = fileOf(server)
+  utimesSync(backup, 1, 1)
+  renameSync(backup, server.file)
+  await eventually(() => strictEqual(fileOf(server).generation, generation + 1), LIVE_WITHIN_MS)
+  t.match(fileOf(server).statuses, [{ server: 'kept' }, { server: 'rsyslog-lab', drift_count: 1 }])
+})
+
+t.test('the whole directory is replaced: the server goes on in the new one', async (t) => {
+  const dataDir = join(t.testdir(), 'data')
+  const server = await serve(t, dataDir)
+  await post(server.url, DRIFTED)
+  renameSync(dataDir, `${dataDir}.old`)
+  mkdirSync(dataDir)
+  copyFileSync(`${dataDir}.old/status.json`, server.file)
+  t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
+  t.equal(fileOf(server).statuses.length, 2)
+  writeFileSync(
+    server.file,
+    edited(server, (document) => (document['note'] = 'found by looking')),
+  )
+  await eventually(() => matches(fileOf(server), { note: 'found by looking', generation: 4 }), 5000)
+})
+
+t.test('the directory is gone: 503, readers go on, and so does the server once it is back', async (t) => {
+  const dataDir = join(t.testdir(), 'data')
+  const server = await serve(t, dataDir)
+  await post(server.url, DRIFTED)
+  const before = (await ask(`${server.url}/status.json`)).body
+  renameSync(dataDir, `${dataDir}.old`)
+  const refused = await post(server.url, snapshotOf({ server: 'next' }))
+  t.match(refused, {
+    status: 503,
+    headers: { 'retry-after': /\d/ },
+    json: { type: /cannot-commit$/, detail: /ENOENT/ },
+  })
+  t.same((await ask(`${server.url}/status.json`)).body, before)
+  t.match(await ask(`${server.url}/readyz`), {
+    status: 503,
+    json: { ready: false, problems: [{ kind: 'unavailable', detail: /ENOENT/ }] },
+  })
+  renameSync(`${dataDir}.old`, dataDir)
+  await eventually(async () =>
+    matches(await ask(`${server.url}/readyz`), { status: 200, json: { ready: true, problems: [] } }),
+  )
+  t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
+})
+
+t.test('start: the newest good copy there is, and the broken text is kept', async (t) => {
+  const dataDir = t.testdir()
+  const once = await serve(t, dataDir)
+  await post(once.url, DRIFTED)
+  await post(once.url, snapshotOf({ server: 'next' }))
+  await once.stop()
+  const { generation = 0 } = fileOf(once)
+  writeFileSync(once.file, '{"generation": ')
+
+  const again = await serve(t, dataDir)
+  t.match(fileOf(again), { statuses: [{ server: 'next' }, DRIFTED] }, 'after a clean stop nothing is missing')
+  t.ok((fileOf(again).generation ?? 0) > generation)
+  t.same((await ask(`${again.url}/status.json`)).body, readFileSync(again.file))
+  t.same(
+    rejected(again).map((name) => readFileSync(join(dataDir, name), 'utf8')),
+    ['{"generation": '],
+  )
+  t.match(
+    again.lines.find(({ msg }) => /newest good copy/.test(msg)),
+    { level: 50, targets: 2 },
+  )
+  t.match((await ask(`${again.url}/readyz`)).json, { ready: true, problems: [{ kind: 'rejected-edit' }] })
+
+  await again.stop()
+  rmSync(again.file)
+  const third = await serve(t, dataDir)
+  t.match(fileOf(third), { statuses: [{ server: 'next' }, DRIFTED] }, 'nor where the file was deleted meanwhile')
+})
+
+t.test('start: an edit made while the server was down is taken, and gets its usual form', async (t) => {
+  const dataDir = t.testdir({
+    'status.json': JSON.stringify({ statuses: [{ ...DRIFTED, note: 'by hand' }, snapshotOf({ repo: 'a' })] }),
+  })
+  const server = await serve(t, dataDir)
+  t.match(fileOf(server), {
+    $schema: './status.schema.json',
+    generation: 1,
+    statuses: [
+      { repo: 'a', stale: false },
+      { note: 'by hand', since: DRIFTED.last_check, stale: true, generation: 1 },
+    ],
+  })
+  await server.stop()
+  const text = readFileSync(server.file, 'utf8')
+  const again = await serve(t, dataDir)
+  t.equal(readFileSync(again.file, 'utf8'), text, 'a start that finds everything in order writes nothing')
+})
+
+t.test('start: what a killed server left is cleared up, and an edit in it is not lost', async (t) => {
+  const dataDir = t.testdir()
+  const once = await serve(t, dataDir)
+  await post(once.url, DRIFTED)
+  await once.stop()
+  const text = readFileSync(once.file)
+  const unread = edited(once, (document) => (document['note'] = 'saved at the moment of the kill'))
+  const leftover = (displaced: Buffer, staged: Buffer, holds: string | Buffer): void =>
+    writeFileSync(join(dataDir, `.status.json.${digestOf(displaced)}.${digestOf(staged)}`), holds)
+  leftover(text, Buffer.from('staged'), 'staged')
+  leftover(text, Buffer.from('other'), text)
+  leftover(text, Buffer.from('third'), unread)
+  writeFileSync(join(dataDir, `.status.json.${digestOf(text)}.x.123456`), 'half of it')
+
+  const again = await serve(t, dataDir)
+  await eventually(() => matches(fileOf(again), { note: 'saved at the moment of the kill' }))
+  await eventually(() =>
+    deepStrictEqual(
+      readdirSync(dataDir).filter((name) => name.startsWith('.status.json.')),
+      [],
+    ),
+  )
+  t.same(rejected(again), [])
+})
+
+t.test('stale flips by itself, in the file, and back with the next snapshot', async (t) => {
+  const server = await serve(t, t.testdir(), { staleAfter: 1 })
+  await post(server.url, [snapshotOf({}), { ...snapshotOf({ server: 'patient' }), stale_after: 3600 }])
+  t.match(fileOf(server), { generation: 2, statuses: [{ stale: false }, { stale: false }] })
+  await eventually(() => {
+    matches(fileOf(server), {
+      generation: 3,
+      statuses: [
+        { stale: false, generation: 2 },
+        { stale: true, generation: 3 },
+      ],
+    })
+  })
+  await eventually(async () =>
+    deepStrictEqual((await ask(`${server.url}/status.json`)).body, readFileSync(server.file)),
+  )
+  t.match((await post(server.url, snapshotOf({}))).json, { status: { stale: false } })
+})
+
+t.test('two servers on one directory: each sees what the other commits, and nothing is lost', async (t) => {
+  const dataDir = t.testdir()
+  const [a, b] = [await serve(t, dataDir), await serve(t, dataDir)]
+  const answers = await Promise.all(
+    Array.from({ length: 200 }, async (_, index) =>
+      post((index % 2 === 0 ? a : b).url, snapshotOf({ server: `s${index}` })),
+    ),
+  )
+  t.same(new Set(answers.map(({ status }) => status)), new Set([201]))
+  t.equal(fileOf(a).statuses.length, 200)
+  await eventually(async () => {
+    const [fromA, fromB] = await Promise.all([ask(`${a.url}/status.json`), ask(`${b.url}/status.json`)])
+    deepStrictEqual(fromA.body, fromB.body)
+    deepStrictEqual(fromA.body, readFileSync(a.file))
+  })
+  const { generation } = fileOf(a)
+  await eventually(() => ok(a.lines.length > 0 && b.lines.length > 0))
+  t.equal(fileOf(a).generation, generation, 'and they come to rest')
+})
+
+t.test('one commit takes all that waits', async (t) => {
+  const server = await serve(t)
+  const answers = await Promise.all(
+    Array.from({ length: 64 }, async (_, index) => post(server.url, snapshotOf({ server: `s${index}` }))),
+  )
+  t.same(new Set(answers.map(({ status }) => status)), new Set([201]))
+  t.equal(fileOf(server).statuses.length, 64)
+  t.ok((fileOf(server).generation ?? 99) < 24, `64 requests took ${(fileOf(server).generation ?? 0) - 1} commits`)
+})
+
+t.test('the document takes 100,000 targets and not one more', async (t) => {
+  const statuses = Array.from({ length: TARGETS_MAX }, (_, index) => snapshotOf({ repo: 'many', server: `s${index}` }))
+  const server = await serve(t, t.testdir({ 'status.json': JSON.stringify({ statuses }) }))
+  const refused = await post(server.url, [
+    snapshotOf({ repo: 'many', server: 's7' }, ['x']),
+    snapshotOf({ repo: 'new' }),
+  ])
+  t.match(refused, { status: 507, json: { type: /document-full$/, detail: /100000 is the most/ } })
+  const updated = await post(server.url, snapshotOf({ repo: 'many', server: 's7' }, ['y']))
+  t.match(updated, { status: 200, json: { result: 'updated', status: { files: [{ name: 'y' }] } } })
+  t.equal(fileOf(server).statuses.length, TARGETS_MAX)
+})
+
+t.test('other files in the directory are left alone', async (t) => {
+  const dataDir = t.testdir({ 'status.json.bak': 'mine', 'notes.txt': 'mine' })
+  const server = await serve(t, dataDir)
+  await post(server.url, DRIFTED)
+  linkSync(join(dataDir, 'notes.txt'), join(dataDir, 'status.json~'))
+  await server.stop()
+  for (const name of ['status.json.bak', 'notes.txt', 'status.json~']) t.ok(existsSync(join(dataDir, name)), name)
+})
+
+function edited(server: Server, edit: (document: SavedDocument) => unknown): string {
+  const document = fileOf(server)
+  edit(document)
+  return `${JSON.stringify(document, null, 2)}\n`
+}
+
+function first({ statuses: [status] }: SavedDocument) {
+  if (status === undefined) throw new Error('the document is empty')
+  return status
+}
+
+function rejected(server: Server): string[] {
+  return readdirSync(server.dataDir)
+    .filter((name) => name.startsWith('status.rejected-'))
+    .toSorted()
+}

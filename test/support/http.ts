@@ -1,0 +1,68 @@
+import { match } from 'tcompare'
+import { type IncomingHttpHeaders, type RequestOptions, request as send } from 'node:http'
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: Buffer
+  readonly text: string
+  /** The body as JSON; reading it throws where it is none. */
+  readonly json: unknown
+}
+
+export interface Ask extends Pick<RequestOptions, 'method' | 'agent' | 'timeout'> {
+  readonly headers?: Record<string, string>
+  readonly body?: string | Buffer
+}
+
+/** Sends one request as it is: nothing is added, decoded or followed. */
+export async function ask(url: string, { body, ...options }: Ask = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = send(url, { agent: false, ...options }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () => {
+        const bytes = Buffer.concat(chunks)
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: bytes,
+          text: bytes.toString(),
+          get json(): unknown {
+            return JSON.parse(bytes.toString())
+          },
+        })
+      })
+    })
+    request.on('error', reject)
+    request.end(body)
+  })
+}
+
+/** Posts JSON. */
+export async function post(url: string, value: unknown, options: Ask = {}): Promise<Answer> {
+  const headers = { 'Content-Type': 'application/json', ...options.headers }
+  return ask(`${url}/api/status`, { ...options, method: 'POST', headers, body: JSON.stringify(value) })
+}
+
+/** Throws where a value does not match a pattern, as `t.match` would fail; made for `eventually`. */
+export function matches(actual: unknown, pattern: unknown): void {
+  const { match: matched, diff } = match(actual, pattern)
+  if (!matched) throw new Error(diff)
+}
+
+/** Waits until a check holds, and returns what it returned; fails after the deadline with the check's last error. */
+export async function eventually<T>(check: () => T | Promise<T>, deadlineMs = 10_000): Promise<T> {
+  const deadline = Date.now() + deadlineMs
+  for (;;) {
+    try {
+      return await check()
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+      await new Promise((resolve) => {
+        setTimeout(resolve, 10)
+      })
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { pino } from 'pino'
+import type { Test } from 'tap'
+import { type RunningServer, start } from '../../src/server.ts'
+import { SETTINGS, type Settings } from '../../src/settings.ts'
+import type { SavedDocument } from '../../src/status/schema.ts'
+import { eventually } from './http.ts'
+
+export interface Line {
+  readonly msg: string
+  readonly level: number
+  readonly [property: string]: unknown
+}
+
+export interface Server extends RunningServer {
+  readonly dataDir: string
+  /** `status.json`. */
+  readonly file: string
+  /** What was logged, one line an event. */
+  readonly lines: Line[]
+}
+
+/** The settings of a server of a test: any free port, a directory of its own. */
+export function settingsFor(dataDir: string, over: Partial<Settings> = {}): Settings {
+  return {
+    port: 0,
+    host: '127.0.0.1',
+    dataDir,
+    staleAfter: SETTINGS.staleAfter.fallback,
+    logLevel: 'debug',
+    ...over,
+  }
+}
+
+/** A server in this process, on real files and a real port; it stops with the test. */
+export async function serve(t: Test, dataDir: string = t.testdir(), over: Partial<Settings> = {}): Promise<Server> {
+  const lines: Line[] = []
+  const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as Line) })
+  const { url, stop } = await start(settingsFor(dataDir, over), log)
+  let stopped: Promise<void> | undefined
+  const once = async (): Promise<void> => (stopped ??= stop())
+  t.teardown(once)
+  return { url, stop: once, dataDir, file: join(dataDir, 'status.json'), lines }
+}
+
+/** What is in the file, parsed. */
+export function fileOf({ file }: Pick<Server, 'file'>): SavedDocument {
+  return JSON.parse(readFileSync(file, 'utf8')) as SavedDocument
+}
+
+const PROGRAM = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+
+export interface Program {
+  readonly child: ChildProcess
+  readonly stdout: () => string
+  readonly stderr: () => string
+  /** The exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string>
+}
+
+/** The built program as a process of its own; it is killed with the test. */
+export function run(t: Test, args: readonly string[], env: Record<string, string> = {}): Program {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], ...env },
+  })
+  const output = { stdout: '', stderr: '' }
+  child.stdout.on('data', (chunk) => (output.stdout += String(chunk)))
+  child.stderr.on('data', (chunk) => (output.stderr += String(chunk)))
+  const ended = once(child, 'close').then(([code, signal]: (number | string)[]) => code ?? signal ?? 'unknown')
+  t.teardown(() => child.kill('SIGKILL'))
+  return { child, stdout: () => output.stdout, stderr: () => output.stderr, ended }
+}
+
+/** The built program, listening; resolves with its address. */
+export async function runServer(
+  t: Test,
+  dataDir: string,
+  env: Record<string, string> = {},
+): Promise<Program & { readonly url: string }> {
+  const program = run(t, ['--port', '0', '--data-dir', dataDir], env)
+  const url = await eventually(() => {
+    const started = linesOf(program).find(({ msg }) => msg === 'started')
+    if (started === undefined) throw new Error(`not started: ${program.stdout()}${program.stderr()}`)
+    return String(started['url'])
+  })
+  return { ...program, url }
+}
+
+/** What a program has logged so far. */
+export function linesOf({ stdout }: Pick<Program, 'stdout'>): Line[] {
+  return stdout()
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Line)
+}
