@@ -1,9 +1,10 @@
 import { pino, type Logger } from 'pino'
 import { createApp } from './http/app.ts'
 import { Listener } from './http/listener.ts'
-import { version } from './version.ts'
 import type { Settings } from './settings.ts'
 import { CommitLoop } from './store/commit-loop.ts'
+import { volumeOf } from './store/volume.ts'
+import { version } from './version.ts'
 
 /** How long connections may take to end when the server stops, in ms. */
 const STOP_GRACE_MS = 4000
@@ -34,7 +35,8 @@ export async function start(
     throw error
   }
   const { generation, entries } = store.published.document
-  log.info({ version, settings, url, generation, targets: entries.length }, 'started')
+  const volume = await volumeOf(settings.dataDir)
+  log.info({ version, settings, url, generation, targets: entries.length, volume }, 'started')
   return {
     url,
     async stop() {

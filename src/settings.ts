@@ -104,7 +104,9 @@ export function readCommandLine(
     const source = given === undefined ? variable : `--${flag}`
     const written = given ?? (env[variable] === '' ? undefined : env[variable])
     if (written === undefined) return fallback
-    const result = typeof written === 'string' ? read(written) : undefined
+    // A flag where a value should be: the value was forgotten.
+    const forgotten = typeof written !== 'string' || (given !== undefined && written.startsWith('--'))
+    const result = forgotten ? undefined : read(written)
     if (result === undefined) {
       const found = typeof written === 'string' ? JSON.stringify(written) : 'nothing'
       faults.push(`${source}: must be ${expected}, not ${found}`)

@@ -40,11 +40,11 @@ export function settingsFor(dataDir: string, over: Partial<Settings> = {}): Sett
 export async function serve(t: Test, dataDir: string = t.testdir(), over: Partial<Settings> = {}): Promise<Server> {
   const lines: Line[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as Line) })
-  const { url, stop } = await start(settingsFor(dataDir, over), log)
+  const server = await start(settingsFor(dataDir, over), log)
   let stopped: Promise<void> | undefined
-  const once = async (): Promise<void> => (stopped ??= stop())
+  const once = async (): Promise<void> => (stopped ??= server.stop())
   t.teardown(once)
-  return { url, stop: once, dataDir, file: join(dataDir, 'status.json'), lines }
+  return { url: server.url, stop: once, dataDir, file: join(dataDir, 'status.json'), lines }
 }
 
 /** What is in the file, parsed. */

@@ -1,0 +1,247 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { Agent } from 'node:http'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import t from 'tap'
+import { SETTINGS, readCommandLine, settingsTable } from '../src/settings.ts'
+import { ask, eventually, post } from './support/http.ts'
+import { fileOf, linesOf, run, runServer } from './support/server.ts'
+import { DRIFTED, snapshotOf } from './support/snapshots.ts'
+
+/** The names that a data directory may have while nothing is being written. */
+const AT_REST = /^(status(\.previous|\.schema|\.rejected-.*)?\.json|\.status\.(lock|turn))$/
+
+t.test('settings: a flag goes before its variable, an empty variable is not set', async (t) => {
+  t.match(readCommandLine([], {}), {
+    command: 'run',
+    settings: { port: 8080, host: '127.0.0.1', dataDir: './data', staleAfter: 600, logLevel: 'info' },
+  })
+  const env = { PORT: '1', HOST: '::1', DATA_DIR: '/data', STALE_AFTER: '60', LOG_LEVEL: 'debug' }
+  t.match(readCommandLine([], env), {
+    settings: { port: 1, host: '::1', dataDir: '/data', staleAfter: 60, logLevel: 'debug' },
+  })
+  t.match(readCommandLine(['--port', '2', '--stale-after=30'], env), {
+    settings: { port: 2, staleAfter: 30, host: '::1' },
+  })
+  t.match(readCommandLine([], { PORT: '' }), { settings: { port: 8080 } })
+  t.match(readCommandLine([], { GITOPS_STATUS_SERVER_PORT: 'tcp://10.0.0.1:80' }), { settings: { port: 8080 } })
+})
+
+t.test('settings: all faults are told together', async (t) => {
+  const env = { PORT: '80a', HOST: ' ', STALE_AFTER: '0', LOG_LEVEL: 'loud' }
+  const asked = readCommandLine(['--prot', '80', 'start', '--data-dir'], env)
+  t.match(asked, { command: 'refuse' })
+  const faults = asked.command === 'refuse' ? asked.faults : []
+  for (const expected of [
+    '--prot: no such option',
+    'start: no such command',
+    'PORT: must be a whole number from 0 to 65535, not "80a"',
+    'HOST: must be an IP address or a host name, not " "',
+    'STALE_AFTER: must be a whole number of seconds',
+    'LOG_LEVEL: must be one of fatal, error',
+    '--data-dir: must be a path, not nothing',
+  ]) {
+    t.ok(
+      faults.some((fault) => fault.startsWith(expected)),
+      expected,
+    )
+  }
+  t.match(readCommandLine(['--data-dir', '--port', '80'], {}), { command: 'refuse' }, 'a forgotten value')
+  for (const port of ['-1', '65536', '1e3', '0x50', '8080.0', ' 80']) {
+    t.match(readCommandLine([`--port=${port}`], {}), { command: 'refuse' }, port)
+  }
+})
+
+t.test('--help, --version and exit codes', async (t) => {
+  const help = run(t, ['--help'])
+  t.equal(await help.ended, 0)
+  for (const cell of settingsTable().flat()) t.ok(help.stdout().includes(cell), cell)
+  const version = run(t, ['--version'])
+  t.equal(await version.ended, 0)
+  t.match(version.stdout(), /^\d+\.\d+\.\d+\n$/)
+
+  const wrong = run(t, ['--port', 'x'], { STALE_AFTER: '-5' })
+  t.equal(await wrong.ended, 2)
+  t.match(wrong.stderr(), /--port: must be[^]*STALE_AFTER: must be/)
+  t.equal(wrong.stdout(), '')
+
+  const taken = createServer().listen(0, '127.0.0.1')
+  t.teardown(() => taken.close())
+  await new Promise((resolve) => {
+    taken.once('listening', resolve)
+  })
+  const address = taken.address()
+  const port = typeof address === 'object' ? String(address?.port) : ''
+  const refused = run(t, ['--port', port, '--data-dir', t.testdir()])
+  t.equal(await refused.ended, 1)
+  t.match(linesOf(refused).at(-1), { level: 60, msg: 'could not start', err: { message: /EADDRINUSE/ } })
+
+  const noDirectory = run(t, ['--port', '0', '--data-dir', join(t.testdir({ file: '' }), 'file', 'data')])
+  t.equal(await noDirectory.ended, 1)
+  t.match(linesOf(noDirectory).at(-1), { level: 60, err: { message: /ENOTDIR/ } })
+})
+
+t.test('the log has one JSON line for start, commit, edit, refusal and stop', async (t) => {
+  const dataDir = t.testdir()
+  const server = await runServer(t, dataDir)
+  await post(server.url, DRIFTED)
+  await post(server.url, {})
+  const file = join(dataDir, 'status.json')
+  writeFileSync(file, readFileSync(file, 'utf8').replace('"statuses"', '"note": "x",\n  "statuses"'))
+  await eventually(() => {
+    if (!linesOf(server).some(({ msg }) => msg === 'edit merged')) throw new Error('not yet merged')
+  })
+  server.child.kill('SIGTERM')
+  t.equal(await server.ended, 0)
+  t.match(linesOf(server), [
+    { msg: 'committed', generation: 1 },
+    {
+      msg: 'started',
+      settings: { host: '127.0.0.1', staleAfter: SETTINGS.staleAfter.fallback },
+      generation: 1,
+      targets: 0,
+      volume: { fileSystem: /\w/ },
+    },
+    { msg: 'committed', generation: 2, requests: 1, bytes: Number, ms: Number },
+    { msg: 'refused', problem: 'invalid-snapshot' },
+    { msg: 'committed', generation: 3, requests: 0 },
+    { msg: 'edit merged' },
+    { msg: 'stopping', signal: 'SIGTERM' },
+    { msg: 'stopped', generation: 3 },
+  ])
+  t.notMatch(server.stdout(), /rsyslog\.conf/, 'and nothing of a body')
+})
+
+t.test('600 posts at once: every acknowledged one is in the file', async (t) => {
+  const dataDir = t.testdir()
+  const server = await runServer(t, dataDir)
+  const answers = await Promise.all(
+    Array.from({ length: 600 }, async (_, index) =>
+      post(server.url, snapshotOf({ server: `s${index}` }, [`f${index}`])),
+    ),
+  )
+  t.same(new Set(answers.map(({ status }) => status)), new Set([201]))
+  const { statuses } = fileOf({ file: join(dataDir, 'status.json') })
+  t.same(
+    statuses.map(({ server: name, files }) => `${name} ${files[0]?.name}`).toSorted(),
+    Array.from({ length: 600 }, (_, index) => `s${index} f${index}`).toSorted(),
+  )
+  server.child.kill('SIGTERM')
+  t.equal(await server.ended, 0)
+  const commits = linesOf(server).filter(({ msg }) => msg === 'committed').length
+  t.ok(commits < 300, `${commits} commits`)
+})
+
+t.test('kill -9 in the middle of load, twenty times: no acknowledged snapshot is missing', async (t) => {
+  const dataDir = t.testdir()
+  const acknowledged = new Map<string, string>()
+  for (let round = 0; round < 20; round += 1) {
+    const server = await runServer(t, dataDir)
+    const wanted = acknowledged.size + 20 + Math.floor(Math.random() * 60)
+    const load = keepPosting(server, 16, (name, mark) => acknowledged.set(name, mark), `r${round}`)
+    await eventually(() => {
+      if (acknowledged.size < wanted) throw new Error(`${acknowledged.size} of ${wanted} acknowledged`)
+    })
+    server.child.kill('SIGKILL')
+    t.equal(await server.ended, 'SIGKILL')
+    await load
+    const onDisk = marks(dataDir)
+    const missing = [...acknowledged].filter(([name, mark]) => onDisk.get(name) !== mark)
+    t.same(missing, [], `round ${round}: all of ${acknowledged.size} are there`)
+  }
+  const last = await runServer(t, dataDir)
+  t.same((await ask(`${last.url}/status.json`)).body, readFileSync(join(dataDir, 'status.json')))
+  t.same(
+    readdirSync(dataDir).filter((name) => !AT_REST.test(name)),
+    [],
+    'no temporary file piles up',
+  )
+})
+
+t.test('SIGTERM under load: what was accepted is answered, exit code 0 within 10 seconds', async (t) => {
+  const dataDir = t.testdir()
+  const server = await runServer(t, dataDir)
+  const acknowledged = new Map<string, string>()
+  const refused: number[] = []
+  const load = keepPosting(
+    server,
+    16,
+    (name, mark) => acknowledged.set(name, mark),
+    's',
+    (status) => refused.push(status),
+  )
+  const { hostname, port } = new URL(server.url)
+  const idle = connect(Number(port), hostname)
+  idle.on('error', () => undefined)
+  const half = connect(Number(port), hostname, () =>
+    half.write('POST /api/status HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{'),
+  )
+  half.on('error', () => undefined)
+  await eventually(() => {
+    if (acknowledged.size < 100) throw new Error('too few')
+  })
+  const started = Date.now()
+  server.child.kill('SIGTERM')
+  t.equal(await server.ended, 0)
+  const took = Date.now() - started
+  await load
+  t.ok(took < 10_000, `stopped in ${took} ms, with an idle and a half-sent connection open`)
+  t.same(refused, [], 'nobody was turned away who had been let in')
+  const onDisk = marks(dataDir)
+  t.same(
+    [...acknowledged].filter(([name, mark]) => onDisk.get(name) !== mark),
+    [],
+  )
+  t.same(
+    [...onDisk.keys()].filter((name) => !acknowledged.has(name)),
+    [],
+    'and whatever is in the file was acknowledged',
+  )
+})
+
+t.test('SIGINT stops it as well, and on a terminal the log is for people', async (t) => {
+  const server = await runServer(t, t.testdir())
+  server.child.kill('SIGINT')
+  t.equal(await server.ended, 0)
+
+  if (spawnSync('script', ['--version']).error !== undefined) {
+    t.comment('skipped: no `script` (Debian: bsdutils) to make a terminal')
+    if (process.env['CI'] !== undefined) t.fail('`script` is missing')
+    return
+  }
+  const program = join(import.meta.dirname, '..', 'dist', 'cli.js')
+  const command = `timeout -s INT 2 ${process.execPath} ${program} --port 0 --data-dir ${t.testdir()}`
+  const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8' })
+  t.match(stdout, /INFO.*started/)
+  t.notMatch(stdout, /"level":30/)
+})
+
+/** Posts new targets over so many connections until the server is gone, and tells of each acknowledged one. */
+async function keepPosting(
+  { url }: { url: string },
+  clients: number,
+  acknowledge: (name: string, mark: string) => void,
+  prefix: string,
+  refuse: (status: number) => void = () => undefined,
+): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: clients })
+  let next = 0
+  const client = async (): Promise<void> => {
+    for (;;) {
+      const name = `${prefix}-${(next += 1)}`
+      const mark = String(Math.random())
+      const answer = await post(url, { ...snapshotOf({ server: name }), mark }, { agent }).catch(() => undefined)
+      if (answer === undefined) return
+      if (answer.status < 300) acknowledge(name, mark)
+      else refuse(answer.status)
+    }
+  }
+  await Promise.all(Array.from({ length: clients }, client))
+  agent.destroy()
+}
+
+function marks(dataDir: string): Map<string, string> {
+  const { statuses } = fileOf({ file: join(dataDir, 'status.json') })
+  return new Map(statuses.map((status) => [status.server, String(status['mark'])]))
+}

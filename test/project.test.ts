@@ -1,0 +1,172 @@
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { PROBLEMS } from '../src/http/problems.ts'
+import { settingsTable } from '../src/settings.ts'
+import { ask, eventually, post } from './support/http.ts'
+import { fileOf, serve } from './support/server.ts'
+import { DRIFTED } from './support/snapshots.ts'
+
+const ROOT = resolve(import.meta.dirname, '..')
+const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+
+t.test('README: the commands of the first screen do what it shows', async (t) => {
+  const server = await serve(t)
+  const [start = '', curl = '', edit = ''] = blocks('sh')
+  const [answer = '', file = ''] = blocks('json')
+  const [grepped = ''] = blocks('')
+  t.equal(start, 'npm ci && npm start')
+  const order = [start, curl, answer, file, edit, grepped].map((block) => readme.indexOf(block))
+  t.same(
+    order,
+    order.toSorted((a, b) => a - b),
+  )
+
+  const here = (command: string): Promise<string> => sh(command, server.url, server.dataDir)
+  t.same(JSON.parse(await here(curl)), JSON.parse(answer))
+  const stamped = file.replace(/"updated_at": "[^"]*"/, `"updated_at": "${fileOf(server).updated_at}"`)
+  t.equal(readFileSync(server.file, 'utf8'), `${stamped}\n`)
+  t.equal((await ask(`${server.url}/status.json`)).text, `${stamped}\n`)
+  t.equal(await here(edit.replace('sleep 0.5', 'sleep 1')), grepped)
+})
+
+t.test('README: its tables are what the code says', async (t) => {
+  const problems = Object.entries(PROBLEMS).map(([code, { status, title }]) => [`\`${code}\``, String(status), title])
+  t.same(table('problems'), [['code', 'status', 'meaning'], ...problems])
+  const [head, ...rows] = settingsTable()
+  t.same(table('settings'), [head, ...rows.map((row) => row.map((cell, index) => (index < 3 ? `\`${cell}\`` : cell)))])
+})
+
+t.test('imports point downwards, without cycles', async (t) => {
+  const allowed: Record<string, RegExp> = {
+    'cli.ts': /^(server|settings|version)\.ts$/,
+    'server.ts': /^(http\/|store\/|settings\.ts|version\.ts)/,
+    'settings.ts': /^$/,
+    'version.ts': /^$/,
+    'http/': /^(http\/|status\/|store\/(commit-loop|store-error)\.ts$)/,
+    'store/': /^(store|status)\//,
+    'status/': /^status\//,
+  }
+  const imports = new Map(sources().map((file) => [file, importsOf(file)]))
+  for (const [file, { own, foreign }] of imports) {
+    const floor = Object.keys(allowed).find((name) => file.startsWith(name)) ?? ''
+    t.ok(allowed[floor], `${file} has a floor`)
+    for (const target of own) t.match(target, allowed[floor] ?? /^$/, `${file} → ${target}`)
+    if (floor === 'status/') {
+      t.same(
+        foreign.filter((name) => !['ajv', 'jsonc-parser', 'json-schema-to-ts', 'node:util'].includes(name)),
+        [],
+        `${file} is pure`,
+      )
+    }
+  }
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) t.fail(`cycle: ${[...path, file].join(' → ')}`)
+    else for (const target of imports.get(file)?.own ?? []) visit(target, [...path, file])
+  }
+  visit('cli.ts', [])
+  const reached = new Set(['cli.ts', ...[...imports.values()].flatMap(({ own }) => own)])
+  t.same(
+    sources().filter((file) => !reached.has(file)),
+    [],
+    'nothing lies around unused',
+  )
+})
+
+t.test('every source file is loaded by a test', async (t) => {
+  // cli.ts runs when it is loaded; program.test.ts runs it.
+  for (const file of sources().filter((name) => name !== 'cli.ts')) t.ok(await import(join(ROOT, 'src', file)), file)
+})
+
+t.test('npm pack: holds what it should, installs and runs', { timeout: 120_000 }, async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'gitops-status-pack-'))
+  t.teardown(() => execFileSync('rm', ['-rf', directory]))
+  const [{ filename, files }] = JSON.parse(
+    npm(['pack', '--json', '--ignore-scripts', '--pack-destination', directory], ROOT),
+  ) as [{ filename: string; files: { path: string }[] }]
+  const packed = files.map(({ path }) => path)
+  for (const path of [
+    'dist/cli.js',
+    'dist/server.js',
+    'dist/server.d.ts',
+    'LICENSE',
+    'README.md',
+    'CHANGELOG.md',
+    'package.json',
+  ]) {
+    t.ok(packed.includes(path), path)
+  }
+  t.same(
+    packed.filter((path) => !/^(dist\/[\w/-]+\.(js|d\.ts|js\.map)|[A-Z]+(\.md)?|package\.json)$/.test(path)),
+    [],
+  )
+
+  npm(['init', '-y'], directory)
+  npm(['install', '--no-audit', '--no-fund', '--prefer-offline', join(directory, filename)], directory)
+  const bin = join(directory, 'node_modules', '.bin', 'gitops-status-server')
+  t.match(execFileSync(bin, ['--version'], { encoding: 'utf8' }), /^\d+\.\d+\.\d+\n$/)
+  const child = spawn(bin, ['--port', '0'], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  let output = ''
+  child.stdout.on('data', (chunk) => (output += String(chunk)))
+  const url = await eventually(() => {
+    const [, found] = /"url":"([^"]+)"/.exec(output) ?? []
+    if (found === undefined) throw new Error(output)
+    return found
+  })
+  t.equal((await post(url, DRIFTED)).status, 201)
+  t.match(fileOf({ file: join(directory, 'data', 'status.json') }), { statuses: [DRIFTED] })
+})
+
+function npm(args: string[], cwd: string): string {
+  return execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+}
+
+/** The code blocks of the README in one language, in order. */
+function blocks(language: string): string[] {
+  return [...readme.matchAll(/^```(\w*)\n([^]*?)\n```$/gm)]
+    .filter(([, name]) => name === language)
+    .map(([, , text]) => text ?? '')
+}
+
+/** The cells of the table between two markers. */
+function table(name: string): string[][] {
+  const [, text = ''] = new RegExp(`<!-- ${name} -->([^]*)<!-- /${name} -->`).exec(readme) ?? []
+  const rows = text
+    .trim()
+    .split('\n')
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
+  return rows.filter((_, index) => index !== 1)
+}
+
+/** Runs a command of the README, with the server of the test in place of the one that the reader has. */
+async function sh(command: string, url: string, dataDir: string): Promise<string> {
+  const here = command
+    .replaceAll('http://127.0.0.1:8080', url)
+    .replaceAll('data/status.json', join(dataDir, 'status.json'))
+  const { stdout } = await promisify(execFile)('sh', ['-ec', here])
+  return stdout.trimEnd()
+}
+
+function sources(): string[] {
+  return readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /(?<!\.d)\.ts$/.test(name),
+  )
+}
+
+function importsOf(file: string): { own: string[]; foreign: string[] } {
+  const text = readFileSync(join(ROOT, 'src', file), 'utf8')
+  const names = [...text.matchAll(/(?:from|import) '([^']+)'/g)].map(([, name]) => name ?? '')
+  return {
+    own: names.filter((name) => name.startsWith('.')).map((name) => relative('', join(dirname(file), name))),
+    foreign: names.filter((name) => !name.startsWith('.')),
+  }
+}
