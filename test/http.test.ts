@@ -3,6 +3,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib'
 import { join } from 'node:path'
+import { Ajv } from 'ajv'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import t, { type Test } from 'tap'
 import { PROBLEMS } from '../src/http/problems.ts'
@@ -478,8 +479,12 @@ t.test('schemas: what is served is what the server does', async (t) => {
   const schema = await http('/status.schema.json')
   t.equal(schema.text, readFileSync(join(server.dataDir, 'status.schema.json'), 'utf8'))
   t.match(fileOf(server), { $schema: './status.schema.json' })
+  await post(server.url, DRIFTED)
+  const editor = new Ajv({ strict: false, validateFormats: false }).compile(schema.json as object)
+  t.ok(editor(fileOf(server)), 'an editor finds nothing wrong with the file')
+  t.notOk(editor({ ...fileOf(server), statuses: [{ ...DRIFTED, sync_status: 'synced' }] }), 'and finds what is wrong')
   t.match((await http('/healthz')).json, { status: 'alive' })
-  t.same((await http('/readyz')).json, { ready: true, generation: 1, problems: [] })
+  t.same((await http('/readyz')).json, { ready: true, generation: 2, problems: [] })
 })
 
 t.test('only what is meant for readers is served', async (t) => {

@@ -108,6 +108,12 @@ t.test('npm pack: holds what it should, installs and runs', { timeout: 120_000 }
   npm(['install', '--no-audit', '--no-fund', '--prefer-offline', join(directory, filename)], directory)
   const bin = join(directory, 'node_modules', '.bin', 'gitops-status-server')
   t.match(execFileSync(bin, ['--version'], { encoding: 'utf8' }), /^\d+\.\d+\.\d+\n$/)
+  const script = "import { start } from 'gitops-status-server'; console.log(typeof start)"
+  const imported = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: directory,
+    encoding: 'utf8',
+  })
+  t.equal(imported, 'function\n', 'the package can be imported')
   const child = spawn(bin, ['--port', '0'], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   let output = ''

@@ -260,7 +260,7 @@ export class CommitLoop {
 
   /** Makes one commit of everything that is there to be committed. The lock is held. */
   async #commit(found: Found, batch: readonly Job[]): Promise<void> {
-    const edit = this.#adopt(found) ? undefined : await this.#editIn(found)
+    const edit = (await this.#adopt(found)) ? undefined : await this.#editIn(found)
     const draft = edit === undefined ? new Draft(this.#document, this.#terms()) : this.#reconciled(edit.saved)
     draft.flipStale()
     const answers = batch.map((job) => answerOf(job, draft))
@@ -271,19 +271,21 @@ export class CommitLoop {
         if (edit !== undefined && edit.displaced === undefined) this.#publishAsSaved(found)
         throw error
       }
-      if (edit !== undefined) await this.#merged(edit)
     }
     for (const answer of answers) answer()
+    if (edit !== undefined) await this.#merged(edit)
     if (this.#unread.length > 0) this.#awake = true
   }
 
   /** Takes over a document that needs nothing done to it: another server's commit, or the file at the start. */
-  #adopt(found: Found): boolean {
+  async #adopt(found: Found): Promise<boolean> {
     if (found.kind !== 'edited') return false
     const { saved, seen } = found
     if ((saved.generation ?? 0) <= this.#document.generation) return false
     const document = this.#reconciled(saved).finish(saved.generation, saved.updated_at)
     if (!toBytes(document).equals(seen.bytes)) return false
+    // The other may have been killed before it did.
+    await this.#file.sync()
     this.#stand(document, seen.bytes, seen.modifiedAt)
     if (this.#rejectedEdit?.file === STATUS_FILE) this.#rejectedEdit = undefined
     this.#log.info({ generation: document.generation, targets: document.entries.length }, 'document taken over')
