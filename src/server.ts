@@ -3,7 +3,6 @@ import { createApp } from './http/app.ts'
 import { Listener } from './http/listener.ts'
 import type { Settings } from './settings.ts'
 import { CommitLoop } from './store/commit-loop.ts'
-import { volumeOf } from './store/volume.ts'
 import { version } from './version.ts'
 
 /** How long connections may take to end when the server stops, in ms. */
@@ -35,8 +34,7 @@ export async function start(
     throw error
   }
   const { generation, entries } = store.published.document
-  const volume = await volumeOf(settings.dataDir)
-  log.info({ version, settings, url, generation, targets: entries.length, volume }, 'started')
+  log.info({ version, settings, url, generation, targets: entries.length, volume: store.volume }, 'started')
   return {
     url,
     async stop() {

@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { SETTINGS, readCommandLine, settingsTable } from '../src/settings.ts'
+import { directory } from './support/directory.ts'
 import { ask, eventually, post } from './support/http.ts'
 import { fileOf, linesOf, run, runServer } from './support/server.ts'
 import { DRIFTED, snapshotOf } from './support/snapshots.ts'
@@ -73,17 +74,17 @@ t.test('--help, --version and exit codes', async (t) => {
   })
   const address = taken.address()
   const port = typeof address === 'object' ? String(address?.port) : ''
-  const refused = run(t, ['--port', port, '--data-dir', t.testdir()])
+  const refused = run(t, ['--port', port, '--data-dir', directory(t)])
   t.equal(await refused.ended, 1)
   t.match(linesOf(refused).at(-1), { level: 60, msg: 'could not start', err: { message: /EADDRINUSE/ } })
 
-  const noDirectory = run(t, ['--port', '0', '--data-dir', join(t.testdir({ file: '' }), 'file', 'data')])
+  const noDirectory = run(t, ['--port', '0', '--data-dir', join(directory(t, { file: '' }), 'file', 'data')])
   t.equal(await noDirectory.ended, 1)
   t.match(linesOf(noDirectory).at(-1), { level: 60, err: { message: /ENOTDIR/ } })
 })
 
 t.test('the log has one JSON line for start, commit, edit, refusal and stop', async (t) => {
-  const dataDir = t.testdir()
+  const dataDir = directory(t)
   const server = await runServer(t, dataDir)
   await post(server.url, DRIFTED)
   await post(server.url, {})
@@ -114,7 +115,7 @@ t.test('the log has one JSON line for start, commit, edit, refusal and stop', as
 })
 
 t.test('600 posts at once: every acknowledged one is in the file', async (t) => {
-  const dataDir = t.testdir()
+  const dataDir = directory(t)
   const server = await runServer(t, dataDir)
   const answers = await Promise.all(
     Array.from({ length: 600 }, async (_, index) =>
@@ -134,7 +135,7 @@ t.test('600 posts at once: every acknowledged one is in the file', async (t) => 
 })
 
 t.test('kill -9 in the middle of load, twenty times: no acknowledged snapshot is missing', async (t) => {
-  const dataDir = t.testdir()
+  const dataDir = directory(t)
   const acknowledged = new Map<string, string>()
   for (let round = 0; round < 20; round += 1) {
     const server = await runServer(t, dataDir)
@@ -160,7 +161,7 @@ t.test('kill -9 in the middle of load, twenty times: no acknowledged snapshot is
 })
 
 t.test('SIGTERM under load: what was accepted is answered, exit code 0 within 10 seconds', async (t) => {
-  const dataDir = t.testdir()
+  const dataDir = directory(t)
   const server = await runServer(t, dataDir)
   const acknowledged = new Map<string, string>()
   const refused: number[] = []
@@ -201,7 +202,7 @@ t.test('SIGTERM under load: what was accepted is answered, exit code 0 within 10
 })
 
 t.test('SIGINT stops it as well, and on a terminal the log is for people', async (t) => {
-  const server = await runServer(t, t.testdir())
+  const server = await runServer(t, directory(t))
   server.child.kill('SIGINT')
   t.equal(await server.ended, 0)
 
@@ -211,7 +212,7 @@ t.test('SIGINT stops it as well, and on a terminal the log is for people', async
     return
   }
   const program = join(import.meta.dirname, '..', 'dist', 'cli.js')
-  const command = `timeout -s INT 2 ${process.execPath} ${program} --port 0 --data-dir ${t.testdir()}`
+  const command = `timeout -s INT 2 ${process.execPath} ${program} --port 0 --data-dir ${directory(t)}`
   const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8' })
   t.match(stdout, /INFO.*started/)
   t.notMatch(stdout, /"level":30/)

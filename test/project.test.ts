@@ -1,11 +1,11 @@
 import { execFile, execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, readdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { PROBLEMS } from '../src/http/problems.ts'
 import { settingsTable } from '../src/settings.ts'
+import { directory } from './support/directory.ts'
 import { ask, eventually, post } from './support/http.ts'
 import { fileOf, serve } from './support/server.ts'
 import { DRIFTED } from './support/snapshots.ts'
@@ -82,10 +82,9 @@ t.test('every source file is loaded by a test', async (t) => {
 })
 
 t.test('npm pack: holds what it should, installs and runs', { timeout: 120_000 }, async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'gitops-status-pack-'))
-  t.teardown(() => execFileSync('rm', ['-rf', directory]))
+  const place = directory(t)
   const [{ filename, files }] = JSON.parse(
-    npm(['pack', '--json', '--ignore-scripts', '--pack-destination', directory], ROOT),
+    npm(['pack', '--json', '--ignore-scripts', '--pack-destination', place], ROOT),
   ) as [{ filename: string; files: { path: string }[] }]
   const packed = files.map(({ path }) => path)
   for (const path of [
@@ -104,17 +103,17 @@ t.test('npm pack: holds what it should, installs and runs', { timeout: 120_000 }
     [],
   )
 
-  npm(['init', '-y'], directory)
-  npm(['install', '--no-audit', '--no-fund', '--prefer-offline', join(directory, filename)], directory)
-  const bin = join(directory, 'node_modules', '.bin', 'gitops-status-server')
+  npm(['init', '-y'], place)
+  npm(['install', '--no-audit', '--no-fund', '--prefer-offline', join(place, filename)], place)
+  const bin = join(place, 'node_modules', '.bin', 'gitops-status-server')
   t.match(execFileSync(bin, ['--version'], { encoding: 'utf8' }), /^\d+\.\d+\.\d+\n$/)
   const script = "import { start } from 'gitops-status-server'; console.log(typeof start)"
   const imported = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
-    cwd: directory,
+    cwd: place,
     encoding: 'utf8',
   })
   t.equal(imported, 'function\n', 'the package can be imported')
-  const child = spawn(bin, ['--port', '0'], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(bin, ['--port', '0'], { cwd: place, stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   let output = ''
   child.stdout.on('data', (chunk) => (output += String(chunk)))
@@ -124,7 +123,7 @@ t.test('npm pack: holds what it should, installs and runs', { timeout: 120_000 }
     return found
   })
   t.equal((await post(url, DRIFTED)).status, 201)
-  t.match(fileOf({ file: join(directory, 'data', 'status.json') }), { statuses: [DRIFTED] })
+  t.match(fileOf({ file: join(place, 'data', 'status.json') }), { statuses: [DRIFTED] })
 })
 
 function npm(args: string[], cwd: string): string {

@@ -17,6 +17,7 @@ import t from 'tap'
 import { TARGETS_MAX } from '../src/status/schema.ts'
 import type { SavedDocument } from '../src/status/schema.ts'
 import { digestOf } from '../src/store/status-file.ts'
+import { directory } from './support/directory.ts'
 import { ask, eventually, matches, post } from './support/http.ts'
 import { type Server, fileOf, serve } from './support/server.ts'
 import { DRIFTED, snapshotOf } from './support/snapshots.ts'
@@ -178,7 +179,7 @@ t.test('a restored backup is an edit from an old copy, and never pushes the gene
 })
 
 t.test('the whole directory is replaced: the server goes on in the new one', async (t) => {
-  const dataDir = join(t.testdir(), 'data')
+  const dataDir = join(directory(t), 'data')
   const server = await serve(t, dataDir)
   await post(server.url, DRIFTED)
   renameSync(dataDir, `${dataDir}.old`)
@@ -194,7 +195,7 @@ t.test('the whole directory is replaced: the server goes on in the new one', asy
 })
 
 t.test('the directory is gone: 503, readers go on, and so does the server once it is back', async (t) => {
-  const dataDir = join(t.testdir(), 'data')
+  const dataDir = join(directory(t), 'data')
   const server = await serve(t, dataDir)
   await post(server.url, DRIFTED)
   const before = (await ask(`${server.url}/status.json`)).body
@@ -217,7 +218,7 @@ t.test('the directory is gone: 503, readers go on, and so does the server once i
 })
 
 t.test('start: the newest good copy there is, and the broken text is kept', async (t) => {
-  const dataDir = t.testdir()
+  const dataDir = directory(t)
   const once = await serve(t, dataDir)
   await post(once.url, DRIFTED)
   await post(once.url, snapshotOf({ server: 'next' }))
@@ -246,7 +247,7 @@ t.test('start: the newest good copy there is, and the broken text is kept', asyn
 })
 
 t.test('start: an edit made while the server was down is taken, and gets its usual form', async (t) => {
-  const dataDir = t.testdir({
+  const dataDir = directory(t, {
     'status.json': JSON.stringify({ statuses: [{ ...DRIFTED, note: 'by hand' }, snapshotOf({ repo: 'a' })] }),
   })
   const server = await serve(t, dataDir)
@@ -265,7 +266,7 @@ t.test('start: an edit made while the server was down is taken, and gets its usu
 })
 
 t.test('start: what a killed server left is cleared up, and an edit in it is not lost', async (t) => {
-  const dataDir = t.testdir()
+  const dataDir = directory(t)
   const once = await serve(t, dataDir)
   await post(once.url, DRIFTED)
   await once.stop()
@@ -290,7 +291,7 @@ t.test('start: what a killed server left is cleared up, and an edit in it is not
 })
 
 t.test('stale flips by itself, in the file, and back with the next snapshot', async (t) => {
-  const server = await serve(t, t.testdir(), { staleAfter: 1 })
+  const server = await serve(t, directory(t), { staleAfter: 1 })
   await post(server.url, [snapshotOf({}), { ...snapshotOf({ server: 'patient' }), stale_after: 3600 }])
   t.match(fileOf(server), { generation: 2, statuses: [{ stale: false }, { stale: false }] })
   await eventually(() => {
@@ -309,7 +310,7 @@ t.test('stale flips by itself, in the file, and back with the next snapshot', as
 })
 
 t.test('two servers on one directory: each sees what the other commits, and nothing is lost', async (t) => {
-  const dataDir = t.testdir()
+  const dataDir = directory(t)
   const [a, b] = [await serve(t, dataDir), await serve(t, dataDir)]
   const answers = await Promise.all(
     Array.from({ length: 200 }, async (_, index) =>
@@ -340,7 +341,7 @@ t.test('one commit takes all that waits', async (t) => {
 
 t.test('the document takes 100,000 targets and not one more', async (t) => {
   const statuses = Array.from({ length: TARGETS_MAX }, (_, index) => snapshotOf({ repo: 'many', server: `s${index}` }))
-  const server = await serve(t, t.testdir({ 'status.json': JSON.stringify({ statuses }) }))
+  const server = await serve(t, directory(t, { 'status.json': JSON.stringify({ statuses }) }))
   const refused = await post(server.url, [
     snapshotOf({ repo: 'many', server: 's7' }, ['x']),
     snapshotOf({ repo: 'new' }),
@@ -352,7 +353,7 @@ t.test('the document takes 100,000 targets and not one more', async (t) => {
 })
 
 t.test('other files in the directory are left alone', async (t) => {
-  const dataDir = t.testdir({ 'status.json.bak': 'mine', 'notes.txt': 'mine' })
+  const dataDir = directory(t, { 'status.json.bak': 'mine', 'notes.txt': 'mine' })
   const server = await serve(t, dataDir)
   await post(server.url, DRIFTED)
   linkSync(join(dataDir, 'notes.txt'), join(dataDir, 'status.json~'))

@@ -97,7 +97,10 @@ export class Draft {
     const stamped = { ...same, generation: stamps.generation ?? this.generation }
     const text = textOf(stamped)
     const bytes = Buffer.byteLength(text)
-    this.#replace(stamped, { status: stamped, text, bytes, flipsAt: flipsAt(status, now, staleAfter), provenance })
+    // What has become stale while nobody looked is due at once.
+    const due = old === undefined && stale !== isStale(status, now, staleAfter)
+    const flips = due ? now : flipsAt(status, now, staleAfter)
+    this.#replace(stamped, { status: stamped, text, bytes, flipsAt: flips, provenance })
     return stamped
   }
 

@@ -45,9 +45,8 @@ function putCopy(draft: Draft, entry: Entry | undefined, copy: SavedStatus, adop
   const status = together(draft, entry, copy, openedAt)
   if (adopted && copy.generation !== undefined && copy.generation <= openedAt) {
     if (copy.since !== undefined) status.since = copy.since
-    // Servers with other clocks or settings would otherwise flip `stale` back and forth between them.
-    const stale = entry === undefined ? undefined : copy.stale
-    const stamps = { generation: copy.generation, ...(stale === undefined ? {} : { stale }) }
+    // With the other's `stale`: servers with other clocks or settings would flip it back and forth between them.
+    const stamps = { generation: copy.generation, ...(copy.stale === undefined ? {} : { stale: copy.stale }) }
     draft.put(status, { postedAt: copy.generation }, stamps)
   } else {
     draft.put(status, editedProvenance(draft, entry, status, openedAt))

@@ -7,10 +7,20 @@ import type { LocatedFault } from '../status/json.ts'
 import { reconcile } from '../status/reconcile.ts'
 import { type SavedDocument, TARGETS_MAX, savedDocumentSchema } from '../status/schema.ts'
 import { formatTime } from '../status/time.ts'
+import { type Unread, DisplacedFiles } from './displaced.ts'
 import { withLock } from './lock.ts'
 import { type Found, Reader } from './reader.ts'
-import { BYTES_MAX, type Displaced, PREVIOUS_FILE, STATUS_FILE, StatusFile, digestOf } from './status-file.ts'
+import {
+  BYTES_MAX,
+  type Displaced,
+  PREVIOUS_FILE,
+  type Seen,
+  STATUS_FILE,
+  StatusFile,
+  digestOf,
+} from './status-file.ts'
 import { StoreError, storeErrorOf } from './store-error.ts'
+import { type Volume, inspectVolume } from './volume.ts'
 import { Watcher } from './watcher.ts'
 
 /** How long a commit waits for another server's, or for an edit to be written to its end, in ms. */
@@ -57,7 +67,7 @@ export interface CommitLoopOptions {
 interface Edit {
   readonly saved: SavedDocument
   /** The displaced file that it comes from, where it is not in `status.json`. */
-  readonly displaced?: Displaced
+  readonly from?: Unread
 }
 
 interface Job {
@@ -84,10 +94,10 @@ export class CommitLoop {
   readonly #log: Logger
   readonly #staleAfter: number
   #watcher: Watcher | undefined
+  #volume: Volume | undefined
 
   readonly #queue: Job[] = []
-  /** Edits that a commit displaced before it saw them. */
-  readonly #unread: Displaced[] = []
+  readonly #displaced = new DisplacedFiles()
   #awake = false
   #running: Promise<void> | undefined
   #stopping = false
@@ -116,7 +126,10 @@ export class CommitLoop {
     const loop = new CommitLoop(options)
     try {
       await mkdir(options.directory, { recursive: true })
-      await withLock(options.directory, WAIT_MAX_MS, () => loop.#load())
+      await withLock(options.directory, WAIT_MAX_MS, async () => {
+        loop.#volume = await inspectVolume(options.directory)
+        await loop.#load()
+      })
     } catch (error) {
       throw storeErrorOf(error)
     }
@@ -133,6 +146,11 @@ export class CommitLoop {
   get published(): Published {
     if (this.#published === undefined) throw new Error('nothing is published before start')
     return this.#published
+  }
+
+  /** What the data directory is on, as it was found at the start. */
+  get volume(): Volume | undefined {
+    return this.#volume
   }
 
   get health(): Health {
@@ -168,12 +186,17 @@ export class CommitLoop {
     await this.#watcher?.close()
     await this.#running
     await this.#keepCopy()
+    await this.#displaced.close()
   }
 
   #wake(): void {
     if (this.#stopping && this.#queue.length === 0) return
     this.#awake = true
     this.#running ??= this.#run()
+  }
+
+  #wakeSoon(): void {
+    setTimeout(() => this.#wake(), LOOK_AGAIN_MS).unref()
   }
 
   async #run(): Promise<void> {
@@ -205,7 +228,7 @@ export class CommitLoop {
   }
 
   async #nothingToDo(): Promise<boolean> {
-    if (this.#queue.length > 0 || this.#unread.length > 0 || this.#trouble !== undefined) return false
+    if (this.#queue.length > 0 || this.#displaced.waiting || this.#trouble !== undefined) return false
     const now = Date.now()
     if (this.#document.entries.some(({ flipsAt }) => flipsAt <= now)) return false
     return this.#found !== undefined && (await this.#file.isAsSeen(this.#found.seen))
@@ -222,7 +245,7 @@ export class CommitLoop {
       }
       this.#found = undefined
       if (this.#queue.length === 0) {
-        setTimeout(() => this.#wake(), LOOK_AGAIN_MS).unref()
+        this.#wakeSoon()
         return undefined
       }
       if (Date.now() > deadline) throw new StoreError('unavailable', `${STATUS_FILE} is being written by somebody else`)
@@ -268,13 +291,13 @@ export class CommitLoop {
       try {
         await this.#write(draft, found, batch.length)
       } catch (error) {
-        if (edit !== undefined && edit.displaced === undefined) this.#publishAsSaved(found)
+        if (edit !== undefined && edit.from === undefined) this.#publishAsSaved(found)
         throw error
       }
     }
     for (const answer of answers) answer()
     if (edit !== undefined) await this.#merged(edit)
-    if (this.#unread.length > 0) this.#awake = true
+    if (this.#displaced.waiting) this.#wakeSoon()
   }
 
   /** Takes over a document that needs nothing done to it: another server's commit, or the file at the start. */
@@ -292,29 +315,29 @@ export class CommitLoop {
     return true
   }
 
-  /** The next edit to be merged: what the file holds, else what an earlier commit displaced. */
+  /** The next edit to be merged: what the file holds, else what is found in a file that an earlier commit displaced. */
   async #editIn(found: Found): Promise<Edit | undefined> {
     if (found.kind === 'edited') return { saved: found.saved }
-    for (let displaced = this.#unread[0]; displaced !== undefined; displaced = this.#unread[0]) {
-      const outcome = readDocument(displaced.bytes)
-      if (outcome.ok) return { saved: outcome.value, displaced }
-      this.#rejectEdit(await this.#file.setAside(displaced), outcome.faults)
-      this.#unread.shift()
+    for (;;) {
+      const unread = await this.#displaced.next()
+      if (unread === undefined) return undefined
+      const { file, seen, outcome } = unread
+      if (outcome.ok) return { saved: outcome.value, from: unread }
+      this.#rejectEdit(await this.#file.setAside(file, seen), outcome.faults)
+      this.#displaced.watch(file, seen)
     }
-    return undefined
   }
 
   #reconciled(saved: SavedDocument): Draft {
     return reconcile(this.#document, saved, this.#terms())
   }
 
-  async #merged({ displaced }: Edit): Promise<void> {
+  async #merged({ from }: Edit): Promise<void> {
     this.#rejectedEdit = undefined
-    if (displaced !== undefined) {
-      this.#unread.shift()
-      await this.#file.discard(displaced)
-    }
     this.#log.info({ generation: this.#document.generation, targets: this.#document.entries.length }, 'edit merged')
+    if (from === undefined) return
+    await this.#file.discard(from.file)
+    this.#displaced.watch(from.file, from.seen)
   }
 
   /** Brings a draft to disk, then to the readers. */
@@ -323,7 +346,7 @@ export class CommitLoop {
     const document = draft.finish()
     const bytes = toBytes(document)
     const displaced = await this.#file.replace(bytes, found.seen)
-    if (displaced !== undefined) await this.#keep(displaced, found)
+    if (displaced !== undefined) await this.#keep(displaced.file, displaced.held, found)
     await this.#file.sync()
 
     this.#stand(document, bytes, draft.terms.now)
@@ -334,18 +357,21 @@ export class CommitLoop {
   }
 
   /** Finds a place for what a commit displaced. Nothing that somebody saved is removed. */
-  async #keep(displaced: Displaced, found: Found): Promise<void> {
-    if (found.seen === undefined || !found.seen.bytes.equals(displaced.bytes)) {
-      this.#unread.push(displaced)
-    } else if (found.kind === 'invalid') {
-      this.#rejectEdit(await this.#file.setAside(displaced), found.faults)
-    } else if (displaced.bytes.equals(this.#bytes)) {
-      await this.#file.keepAsPrevious(displaced)
+  async #keep(file: Displaced, held: Seen, found: Found): Promise<void> {
+    if (found.seen === undefined || !found.seen.bytes.equals(held.bytes)) {
+      this.#displaced.add(file)
+      return
+    }
+    if (found.kind === 'invalid') {
+      this.#rejectEdit(await this.#file.setAside(file, held), found.faults)
+    } else if (held.bytes.equals(this.#bytes)) {
+      await this.#file.keepAsPrevious(file)
     } else {
       // An edit that is merged: it may be older than the document that it was merged into.
       await this.#keepCopy()
-      await this.#file.discard(displaced)
+      await this.#file.discard(file)
     }
+    this.#displaced.watch(file, held)
   }
 
   #stand(document: StatusDocument, bytes: Buffer, modifiedAt: number): void {
@@ -378,25 +404,36 @@ export class CommitLoop {
   /** Finds the document to start from, and writes it where the file does not hold it. The lock is held. */
   async #load(): Promise<void> {
     await this.#file.writeSchema(`${JSON.stringify(savedDocumentSchema, null, 2)}\n`)
-    this.#unread.push(...(await this.#file.recover()))
+    for (const file of await this.#file.recover()) this.#displaced.add(file)
+    await this.#loadPrevious()
     let found = await this.#reader.look(this.#bytes)
     while (found.kind === 'unfinished') {
       await sleep(LOOK_AGAIN_MS)
       found = await this.#reader.look(this.#bytes)
     }
-    if (found.kind !== 'edited') await this.#loadPrevious()
     await this.#note(found)
+    if (found.kind === 'known') this.#stand(this.#document, found.seen.bytes, found.seen.modifiedAt)
+    if (found.kind === 'gone' || found.kind === 'invalid') this.#startFromPrevious()
     await this.#commit(found, [])
   }
 
+  /** The document before the last commit is what the file is an edit of, be it another server's commit or a backup. */
   async #loadPrevious(): Promise<void> {
     const bytes = await this.#file.readPrevious()
     const outcome = bytes === undefined ? undefined : readDocument(bytes)
-    if (outcome?.ok !== true) return
-    const document = this.#reconciled(outcome.value).finish()
-    this.#document = document
+    if (bytes === undefined || outcome?.ok !== true) return
+    const { generation, updated_at: updatedAt } = outcome.value
+    this.#document = this.#reconciled(outcome.value).finish(generation, updatedAt)
+    if (toBytes(this.#document).equals(bytes)) this.#bytes = bytes
+  }
+
+  #startFromPrevious(): void {
+    const { generation, entries } = this.#document
+    if (generation === 0) return
+    // The document that is lost had the generation after this one: it must not come to mean another.
+    this.#document = { ...this.#document, generation: generation + 1 }
     this.#log.error(
-      { file: PREVIOUS_FILE, generation: outcome.value.generation, targets: document.entries.length },
+      { file: PREVIOUS_FILE, generation, targets: entries.length },
       `${STATUS_FILE} is broken or gone: started from the newest good copy`,
     )
   }

@@ -17,7 +17,7 @@ export type Found =
 /** Looks at the file and tells what has become of it: the content counts, not events, not times. */
 export class Reader {
   readonly #file: StatusFile
-  #unfinished: { readonly stamp: string; readonly since: number } | undefined
+  readonly #patience = new Patience()
   #invalid: { readonly bytes: Buffer; readonly faults: readonly LocatedFault[] } | undefined
 
   constructor(file: StatusFile) {
@@ -31,20 +31,36 @@ export class Reader {
     if (seen.bytes.equals(known)) return { kind: 'known', seen }
     if (this.#invalid?.bytes.equals(seen.bytes) === true) return { kind: 'invalid', seen, faults: this.#invalid.faults }
 
-    const outcome = readSeen(seen)
+    const outcome = outcomeOf(seen)
     if (outcome.ok) return { kind: 'edited', seen, saved: outcome.value }
-    if (!parseJson(seen.bytes).ok && this.#mayBecomeWhole(seen)) return { kind: 'unfinished', seen }
+    if (!isWhole(seen) && this.#patience.lastsFor(seen)) return { kind: 'unfinished', seen }
     this.#invalid = { bytes: seen.bytes, faults: outcome.faults }
     return { kind: 'invalid', seen, faults: outcome.faults }
   }
+}
 
-  #mayBecomeWhole({ stamp }: Seen): boolean {
-    if (this.#unfinished?.stamp !== stamp) this.#unfinished = { stamp, since: Date.now() }
-    return Date.now() - this.#unfinished.since < UNFINISHED_MAX_MS
+/** Waits for a text to become whole: for as long as it changes, and a little longer. */
+export class Patience {
+  #stamp: string | undefined
+  #since = 0
+
+  /** Whether the text may still become whole. */
+  lastsFor({ stamp }: Seen): boolean {
+    if (this.#stamp !== stamp) {
+      this.#stamp = stamp
+      this.#since = Date.now()
+    }
+    return Date.now() - this.#since < UNFINISHED_MAX_MS
   }
 }
 
-function readSeen(seen: Seen): ReturnType<typeof readDocument> {
+/** Whether a text can be parsed; half of a JSON text never can. */
+export function isWhole({ bytes }: Seen): boolean {
+  return parseJson(bytes).ok
+}
+
+/** What a text says, or what is wrong with it. */
+export function outcomeOf(seen: Seen): ReturnType<typeof readDocument> {
   if (seen.size <= BYTES_MAX) return readDocument(seen.bytes)
   const detail = `must not have more than ${BYTES_MAX} bytes`
   return { ok: false, faults: [{ pointer: '', line: 1, column: 1, detail }] }

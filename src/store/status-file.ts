@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { access, type FileHandle, link, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { access, copyFile, type FileHandle, link, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { swap } from 'fs-native-extensions'
 import writeFileAtomic from 'write-file-atomic'
@@ -33,15 +33,21 @@ export interface Seen {
   readonly mode: number
   /** In ms since the epoch. */
   readonly modifiedAt: number
+  /** Changes with everything that happens to the file. */
   readonly stamp: string
+  /** Changes with its content only. */
+  readonly written: string
   /** Whether another change must show in the stamp. */
   readonly settled: boolean
 }
 
-/** What stood in the way of new bytes, kept under a private name until it is known what to do with it. */
+/** A file that a commit has put out of its place. It is held open: it can be read whatever becomes of its name. */
 export interface Displaced {
+  readonly handle: FileHandle
+  /** Its private name, until it is kept, set aside or discarded. */
   readonly path: string
-  readonly bytes: Buffer
+  readonly written: string
+  readonly size: number
 }
 
 /** Names bytes by their content; also the heart of the ETag. */
@@ -84,10 +90,13 @@ export class StatusFile {
    * only then do they survive a power cut.
    *
    * @param seen what the caller believes to be there
-   * @returns what was there; `undefined` where there was nothing
+   * @returns what was there, and what it holds; `undefined` where there was nothing
    * @throws the system's error; the file is then as it was
    */
-  async replace(bytes: Buffer, seen: Seen | undefined): Promise<Displaced | undefined> {
+  async replace(
+    bytes: Buffer,
+    seen: Seen | undefined,
+  ): Promise<{ readonly file: Displaced; readonly held: Seen } | undefined> {
     const path = join(
       this.directory,
       `.${STATUS_FILE}.${seen === undefined ? 'none' : digestOf(seen.bytes)}.${digestOf(bytes)}`,
@@ -99,8 +108,7 @@ export class StatusFile {
       await rm(path, { force: true })
       throw error
     }
-    const displaced = await readSeen(path)
-    return displaced === undefined ? undefined : { path, bytes: displaced.bytes }
+    return openDisplaced(path)
   }
 
   /** Brings a staged file into place. Tells whether its name now holds what was there before. */
@@ -128,7 +136,7 @@ export class StatusFile {
   async #installByRename(staged: string, cause: unknown): Promise<boolean> {
     if (!['EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].includes(codeOf(cause) ?? '')) throw cause
     const kept = `${staged}.kept`
-    await link(this.path, kept)
+    await link(this.path, kept).catch(() => copyFile(this.path, kept))
     await rename(staged, this.path)
     await rename(kept, staged)
     return true
@@ -148,13 +156,19 @@ export class StatusFile {
   /**
    * Sets a displaced file aside, byte for byte, as `status.rejected-<time>.json`.
    *
+   * @param held what it holds, should it have lost its name
    * @returns the new name
    */
-  async setAside({ path }: Displaced): Promise<string> {
+  async setAside({ path }: Displaced, held: Seen): Promise<string> {
     const names = (await readdir(this.directory)).filter((name) => REJECTED.test(name)).toSorted()
     const time = new Date().toISOString().replaceAll(/[-:]/g, '')
     const name = `status.rejected-${time}.json`
-    await rename(path, join(this.directory, name))
+    try {
+      await rename(path, join(this.directory, name))
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      await this.#place(name, held.bytes)
+    }
     for (const old of names.slice(0, Math.max(names.length + 1 - REJECTED_MAX, 0))) {
       await rm(join(this.directory, old), { force: true })
     }
@@ -204,10 +218,12 @@ export class StatusFile {
     for (const name of (await readdir(this.directory)).filter((entry) => LEFTOVER.test(entry))) {
       const path = join(this.directory, name)
       const [, displaced, staged] = STAGED.exec(name) ?? []
-      const bytes = displaced === undefined ? undefined : (await readSeen(path))?.bytes
-      const digest = bytes === undefined ? undefined : digestOf(bytes)
-      if (bytes === undefined || digest === staged || digest === displaced) await rm(path, { force: true })
-      else unread.push({ path, bytes })
+      const found = displaced === undefined ? undefined : await openDisplaced(path)
+      if (found !== undefined && ![displaced, staged].includes(digestOf(found.held.bytes))) unread.push(found.file)
+      else {
+        await found?.file.handle.close()
+        await rm(path, { force: true })
+      }
     }
     return unread
   }
@@ -248,20 +264,53 @@ async function readSeen(path: string): Promise<Seen | undefined> {
     throw error
   }
   try {
-    const lookedAt = Date.now()
-    const before = await handle.stat({ bigint: true })
-    const bytes = before.size > BYTES_MAX ? Buffer.alloc(0) : await handle.readFile()
-    return {
-      bytes,
-      size: Number(before.size),
-      mode: Number(before.mode & 0o777n),
-      modifiedAt: Number(before.mtimeMs),
-      stamp: stampOf(before),
-      settled: Math.abs(lookedAt - Number(before.ctimeMs)) > CLOCK_GRAIN_MS,
-    }
+    return await readHandle(handle)
   } finally {
     await handle.close()
   }
+}
+
+async function openDisplaced(path: string): Promise<{ readonly file: Displaced; readonly held: Seen }> {
+  const handle = await open(path, 'r')
+  const held = await readHandle(handle)
+  return { file: { handle, path, written: held.written, size: held.size }, held }
+}
+
+/** Whether a displaced file has been written into since it was read. */
+export async function isWrittenSince({ handle, written }: Displaced): Promise<boolean> {
+  return writtenOf(await handle.stat({ bigint: true })) !== written
+}
+
+/** Reads a file from its beginning, wherever the handle stands. */
+export async function readHandle(handle: FileHandle): Promise<Seen> {
+  const lookedAt = Date.now()
+  const before = await handle.stat({ bigint: true })
+  const bytes = before.size > BYTES_MAX ? Buffer.alloc(0) : await readAll(handle, Number(before.size))
+  return {
+    bytes,
+    size: Number(before.size),
+    mode: Number(before.mode & 0o777n),
+    modifiedAt: Number(before.mtimeMs),
+    stamp: stampOf(before),
+    written: writtenOf(before),
+    settled: Math.abs(lookedAt - Number(before.ctimeMs)) > CLOCK_GRAIN_MS,
+  }
+}
+
+/** `FileHandle.readFile` goes on from where the handle stands, and it may be read twice. */
+async function readAll(handle: FileHandle, size: number): Promise<Buffer> {
+  // One byte more, to see a file that has grown meanwhile; such a one is read again anyway.
+  const buffer = Buffer.allocUnsafe(size + 1)
+  let end = 0
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, end, buffer.length - end, end)
+    end += bytesRead
+    if (bytesRead === 0 || end === buffer.length) return buffer.subarray(0, end)
+  }
+}
+
+function writtenOf(stats: { ino: bigint; size: bigint; mtimeNs: bigint }): string {
+  return [stats.ino, stats.size, stats.mtimeNs].join(' ')
 }
 
 function stampOf(stats: { dev: bigint; ino: bigint; size: bigint; mtimeNs: bigint; ctimeNs: bigint }): string {

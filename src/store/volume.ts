@@ -1,4 +1,8 @@
-import { statfs } from 'node:fs/promises'
+import { link, lstat, open, rename, rm, statfs, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { swap } from 'fs-native-extensions'
+import { STATUS_FILE } from './status-file.ts'
+import { StoreError, codeOf } from './store-error.ts'
 
 /** Magic numbers of file systems: statfs(2) and linux/magic.h. */
 const NAMES: Readonly<Record<number, string>> = {
@@ -16,17 +20,78 @@ const NAMES: Readonly<Record<number, string>> = {
   0x01021997: '9p',
 }
 
-/** What the data directory is on. */
+/** File systems on which others can change files without this kernel hearing of it. */
+const NETWORK: ReadonlySet<string> = new Set(['nfs', 'cifs', 'smb2', 'ceph', 'fuse', '9p'])
+
+/** What the data directory is on, and what holds there. */
 export interface Volume {
   /** The name of the file system, or its number where the name is not known. */
   readonly fileSystem: string
   readonly freeBytes: number
+  /** Whether two files can exchange their names in one step: an edit saved at the moment of a commit is then never lost. */
+  readonly exchange: boolean
+  /** How edits are found: told by the kernel, or by looking every 2 seconds. */
+  readonly edits: 'events' | 'polling'
 }
 
-/** Asks the kernel what a directory is on. */
-export async function volumeOf(directory: string): Promise<Volume> {
+/**
+ * Tries out what every commit will need: write, fsync, rename. The caller holds the lock.
+ *
+ * @throws {StoreError} where the directory cannot serve; the system's error where a step of it failed
+ */
+export async function inspectVolume(directory: string): Promise<Volume> {
+  await refuseMountedFile(directory)
+  const [one, two] = ['probe-1', 'probe-2'].map((name) => join(directory, `.${STATUS_FILE}.${name}`)) as [
+    string,
+    string,
+  ]
+  try {
+    for (const path of [one, two]) await writeFile(path, 'can this be written?\n', { flush: true })
+    const exchange = await canExchange(one, two)
+    await rename(one, two)
+    const handle = await open(directory, 'r')
+    await handle.sync().finally(() => handle.close())
+    return { ...(await describe(directory)), exchange }
+  } finally {
+    await rm(one, { force: true })
+    await rm(two, { force: true })
+  }
+}
+
+/** A commit replaces the file. Where the file is a mount of its own, or a link to elsewhere, that cannot be. */
+async function refuseMountedFile(directory: string): Promise<void> {
+  const path = join(directory, STATUS_FILE)
+  const probe = join(directory, `.${STATUS_FILE}.probe-link`)
+  try {
+    if ((await lstat(path)).isSymbolicLink()) {
+      throw new StoreError('unavailable', `${path} is a symbolic link; put the file itself into the data directory`)
+    }
+    await link(path, probe)
+  } catch (error) {
+    if (codeOf(error) !== 'EXDEV') {
+      if (error instanceof StoreError) throw error
+      return
+    }
+    const remedy = 'mount the directory instead, so that a commit can replace the file'
+    throw new StoreError('unavailable', `${path} is a mount of its own (a bind mount or a subPath): ${remedy}`)
+  } finally {
+    await rm(probe, { force: true })
+  }
+}
+
+async function canExchange(one: string, two: string): Promise<boolean> {
+  try {
+    await swap(one, two)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function describe(directory: string): Promise<Omit<Volume, 'exchange'>> {
   const { type, bavail, bsize } = await statfs(directory)
   // The kernel's number is unsigned, Node's may come out negative.
   const number = type >>> 0
-  return { fileSystem: NAMES[number] ?? `0x${number.toString(16)}`, freeBytes: bavail * bsize }
+  const fileSystem = NAMES[number] ?? `0x${number.toString(16)}`
+  return { fileSystem, freeBytes: bavail * bsize, edits: NETWORK.has(fileSystem) ? 'polling' : 'events' }
 }

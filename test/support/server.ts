@@ -8,6 +8,7 @@ import type { Test } from 'tap'
 import { type RunningServer, start } from '../../src/server.ts'
 import { SETTINGS, type Settings } from '../../src/settings.ts'
 import type { SavedDocument } from '../../src/status/schema.ts'
+import { directory } from './directory.ts'
 import { eventually } from './http.ts'
 
 export interface Line {
@@ -37,7 +38,7 @@ export function settingsFor(dataDir: string, over: Partial<Settings> = {}): Sett
 }
 
 /** A server in this process, on real files and a real port; it stops with the test. */
-export async function serve(t: Test, dataDir: string = t.testdir(), over: Partial<Settings> = {}): Promise<Server> {
+export async function serve(t: Test, dataDir: string = directory(t), over: Partial<Settings> = {}): Promise<Server> {
   const lines: Line[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as Line) })
   const server = await start(settingsFor(dataDir, over), log)

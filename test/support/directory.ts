@@ -1,0 +1,15 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+
+/**
+ * A directory of a test's own, with these files in it. Unlike tap's `testdir` it outlives what was started in it: tap
+ * runs teardowns last to first, but removes its own directories before them.
+ */
+export function directory(t: Test, files: Readonly<Record<string, string>> = {}): string {
+  const path = mkdtempSync(join(tmpdir(), 'gitops-status-'))
+  t.teardown(() => rmSync(path, { recursive: true, force: true }))
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text)
+  return path
+}
