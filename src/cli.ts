@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 import { pino, type Logger } from 'pino'
 import pretty from 'pino-pretty'
+import { check } from './check.ts'
 import { start } from './server.ts'
 import { readCommandLine, settingsTable, type Settings } from './settings.ts'
 import { version } from './version.ts'
 
-/** The server could not start. */
+/** The server could not start, or the checked file is not good. */
 const EXIT_FAILED = 1
 /** The command line or the environment is wrong. */
 const EXIT_USAGE = 2
@@ -18,6 +19,12 @@ switch (asked.command) {
   case 'version':
     process.stdout.write(`${version}\n`)
     break
+  case 'check': {
+    const faults = await check(asked.file)
+    process.stdout.write(faults.map((fault) => `${fault}\n`).join(''))
+    if (faults.length > 0) process.exitCode = EXIT_FAILED
+    break
+  }
   case 'refuse':
     process.stderr.write(asked.faults.map((fault) => `gitops-status-server: ${fault}\n`).join(''))
     process.exitCode = EXIT_USAGE
@@ -58,13 +65,15 @@ function help(): string {
 Merges the drift-check snapshots that CI posts into one durable status.json, and serves it.
 
 Usage: gitops-status-server [options]
+       gitops-status-server check FILE
 
 ${lines.join('\n')}
 
   --help     prints this
   --version  prints the version
 
+check FILE says what is wrong with a status.json before it is saved, a line a fault; - is standard input.
 A flag goes before its variable; an empty variable counts as not set.
-Exit codes: 0 stopped by a signal, ${EXIT_FAILED} could not start, ${EXIT_USAGE} wrong settings.
+Exit codes: 0 stopped by a signal, or the file is good; ${EXIT_FAILED} could not start, or it is not; ${EXIT_USAGE} wrong settings.
 `
 }

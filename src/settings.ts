@@ -66,9 +66,10 @@ export const SETTINGS = {
 /** The settings in force. */
 export type Settings = { readonly [Name in keyof typeof SETTINGS]: (typeof SETTINGS)[Name]['fallback'] }
 
-/** What the command line asks for: to run with these settings, to print something, or to be told what is wrong. */
+/** What the command line asks for: to run with these settings, to check a file, to print something, or to be told off. */
 export type CommandLine =
   | { readonly command: 'run'; readonly settings: Settings }
+  | { readonly command: 'check'; readonly file: string }
   | { readonly command: 'help' }
   | { readonly command: 'version' }
   | { readonly command: 'refuse'; readonly faults: readonly string[] }
@@ -83,7 +84,7 @@ export function readCommandLine(
 ): CommandLine {
   const flags = Object.fromEntries(Object.values(SETTINGS).map(({ flag }) => [flag, { type: 'string' as const }]))
   const faults: string[] = []
-  const { values, tokens } = parseArgs({
+  const { values, tokens, positionals } = parseArgs({
     args: [...args],
     options: { ...flags, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } },
     strict: false,
@@ -92,6 +93,12 @@ export function readCommandLine(
   if (values['help'] === true) return { command: 'help' }
   if (values['version'] === true) return { command: 'version' }
 
+  const [command, ...operands] = positionals
+  if (command === 'check') {
+    const [file] = operands
+    if (file !== undefined && operands.length === 1) return { command, file }
+    return { command: 'refuse', faults: ['check: must be given one file, or - for standard input'] }
+  }
   for (const token of tokens) {
     if (token.kind === 'positional') faults.push(`${token.value}: no such command; see --help`)
     else if (token.kind === 'option' && !Object.hasOwn(flags, token.name)) {

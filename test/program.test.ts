@@ -7,7 +7,8 @@ import t from 'tap'
 import { SETTINGS, readCommandLine, settingsTable } from '../src/settings.ts'
 import { directory } from './support/directory.ts'
 import { ask, eventually, post } from './support/http.ts'
-import { fileOf, linesOf, run, runServer } from './support/server.ts'
+import { has, missing } from './support/machine.ts'
+import { PROGRAM, fileOf, linesOf, run, runServer } from './support/server.ts'
 import { DRIFTED, snapshotOf } from './support/snapshots.ts'
 
 /** The names that a data directory may have while nothing is being written. */
@@ -81,6 +82,27 @@ t.test('--help, --version and exit codes', async (t) => {
   const noDirectory = run(t, ['--port', '0', '--data-dir', join(directory(t, { file: '' }), 'file', 'data')])
   t.equal(await noDirectory.ended, 1)
   t.match(linesOf(noDirectory).at(-1), { level: 60, err: { message: /ENOTDIR/ } })
+})
+
+t.test('check FILE: what is wrong with a file, before it is saved', async (t) => {
+  const place = directory(t, {
+    good: JSON.stringify({ statuses: [DRIFTED] }),
+    bad: '{\n  "generation": "1",\n  "statuses": [{}]\n}',
+  })
+  const good = run(t, ['check', join(place, 'good')])
+  t.equal(await good.ended, 0)
+  t.equal(good.stdout(), '')
+  const bad = run(t, ['check', join(place, 'bad')])
+  t.equal(await bad.ended, 1)
+  const [first, second] = bad.stdout().split('\n')
+  t.equal(first, `${join(place, 'bad')}:2:17 /generation: must be integer, not string`)
+  t.equal(second, `${join(place, 'bad')}:3:16 /statuses/0/repo: must be present`)
+  const missing = run(t, ['check', join(place, 'missing')])
+  t.equal(await missing.ended, 1)
+  t.match(missing.stdout(), /missing: cannot be read: ENOENT/)
+  for (const args of [['check'], ['check', 'a', 'b']]) t.equal(await run(t, args).ended, 2)
+  const piped = spawnSync(process.execPath, [PROGRAM, 'check', '-'], { input: '{"statuses": 1}', encoding: 'utf8' })
+  t.match(piped, { status: 1, stdout: '<stdin>:1:14 /statuses: must be array, not number\n' })
 })
 
 t.test('the log has one JSON line for start, commit, edit, refusal and stop', async (t) => {
@@ -206,13 +228,8 @@ t.test('SIGINT stops it as well, and on a terminal the log is for people', async
   server.child.kill('SIGINT')
   t.equal(await server.ended, 0)
 
-  if (spawnSync('script', ['--version']).error !== undefined) {
-    t.comment('skipped: no `script` (Debian: bsdutils) to make a terminal')
-    if (process.env['CI'] !== undefined) t.fail('`script` is missing')
-    return
-  }
-  const program = join(import.meta.dirname, '..', 'dist', 'cli.js')
-  const command = `timeout -s INT 2 ${process.execPath} ${program} --port 0 --data-dir ${directory(t)}`
+  if (missing(t, has('script'), '`script` (Debian: bsdutils) to make a terminal')) return
+  const command = `timeout -s INT 2 ${process.execPath} ${PROGRAM} --port 0 --data-dir ${directory(t)}`
   const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8' })
   t.match(stdout, /INFO.*started/)
   t.notMatch(stdout, /"level":30/)

@@ -133,6 +133,9 @@ export class CommitLoop {
     } catch (error) {
       throw storeErrorOf(error)
     }
+    if (loop.#volume?.edits === 'polling') {
+      options.log.warn(`${loop.#volume.fileSystem} tells of no changes: edits are found by looking every 2 seconds`)
+    }
     loop.#watcher = new Watcher(
       options.directory,
       () => loop.#wake(),
@@ -210,6 +213,7 @@ export class CommitLoop {
   async #round(): Promise<void> {
     let batch: Job[] = []
     try {
+      await this.#displaced.review()
       await this.#forgetRejectedEdit()
       if (await this.#nothingToDo()) return
       await withLock(this.#file.directory, WAIT_MAX_MS, async () => {

@@ -1,4 +1,4 @@
-import { readDocument } from '../status/document.ts'
+import type { readDocument } from '../status/document.ts'
 import { Patience, isWhole, outcomeOf } from './reader.ts'
 import { type Displaced, type Seen, isWrittenSince, readHandle } from './status-file.ts'
 
@@ -20,9 +20,9 @@ export class DisplacedFiles {
   readonly #unread: { readonly file: Displaced; readonly patience: Patience }[] = []
   readonly #watched: { readonly file: Displaced; readonly until: number }[] = []
 
-  /** Whether something is to be read now. */
+  /** Whether there is something that nobody has read. */
   get waiting(): boolean {
-    return this.#unread.length > 0 || this.#isDue()
+    return this.#unread.length > 0
   }
 
   /** Adds a file that holds what nobody has read yet. */
@@ -32,12 +32,27 @@ export class DisplacedFiles {
 
   /** The next file with something to merge or to reject; one that is still being written waits. */
   async next(): Promise<Unread | undefined> {
-    while (this.#isDue()) await this.#review()
-    for (const { file, patience } of this.#unread) {
-      const seen = await readHandle(file.handle)
-      if (isWhole(seen) || !patience.lastsFor(seen)) return { file, seen, outcome: outcomeOf(seen) }
+    for (const unread of [...this.#unread]) {
+      const { file, patience } = unread
+      const seen = await readHandle(file.handle).catch(() => undefined)
+      if (seen === undefined) {
+        // Its volume is gone, and the text with it; what is left of it on disk, the next start finds.
+        await this.#forget(unread.file)
+      } else if (isWhole(seen) || !patience.lastsFor(seen)) {
+        return { file, seen, outcome: outcomeOf(seen) }
+      }
     }
     return undefined
+  }
+
+  /** Lets go of the watched files whose time is over; one that was written into is to be read again. */
+  async review(): Promise<void> {
+    while (this.#isDue()) {
+      const file = this.#watched.shift()?.file
+      if (file === undefined) return
+      if (await isWrittenSince(file).catch(() => false)) this.add(file)
+      else await file.handle.close()
+    }
   }
 
   /**
@@ -45,8 +60,7 @@ export class DisplacedFiles {
    * after.
    */
   watch(file: Displaced, { written, size }: Seen): void {
-    const index = this.#unread.findIndex((unread) => unread.file === file)
-    if (index !== -1) this.#unread.splice(index, 1)
+    this.#remove(file)
     this.#watched.push({ file: { ...file, written, size }, until: Date.now() + WATCHED_MS })
   }
 
@@ -62,11 +76,13 @@ export class DisplacedFiles {
     return many || oldest.until <= Date.now()
   }
 
-  /** Lets go of the oldest file if it was left alone; if it was written into, it is to be read again. */
-  async #review(): Promise<void> {
-    const oldest = this.#watched.shift()
-    if (oldest === undefined) return
-    if (await isWrittenSince(oldest.file)) this.add(oldest.file)
-    else await oldest.file.handle.close()
+  async #forget(file: Displaced): Promise<void> {
+    this.#remove(file)
+    await file.handle.close().catch(() => undefined)
+  }
+
+  #remove(file: Displaced): void {
+    const index = this.#unread.findIndex((unread) => unread.file === file)
+    if (index !== -1) this.#unread.splice(index, 1)
   }
 }

@@ -200,12 +200,7 @@ export class StatusFile {
 
   /** Makes the directory's entries survive a power cut. */
   async sync(): Promise<void> {
-    const handle = await open(this.directory, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await syncDirectory(this.directory)
   }
 
   /**
@@ -253,6 +248,16 @@ async function writeWhole(path: string, bytes: Buffer, mode: number): Promise<vo
   if (size === bytes.length) return
   await rm(path, { force: true })
   throw new StoreError('volume-full', `the volume is full (${size} of ${bytes.length} bytes were written)`)
+}
+
+/** Makes a directory's entries survive a power cut; without it a rename may be lost for seconds. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }
 
 async function readSeen(path: string): Promise<Seen | undefined> {

@@ -1,7 +1,7 @@
-import { link, lstat, open, rename, rm, statfs, writeFile } from 'node:fs/promises'
+import { link, lstat, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { swap } from 'fs-native-extensions'
-import { STATUS_FILE } from './status-file.ts'
+import { STATUS_FILE, syncDirectory } from './status-file.ts'
 import { StoreError, codeOf } from './store-error.ts'
 
 /** Magic numbers of file systems: statfs(2) and linux/magic.h. */
@@ -41,16 +41,12 @@ export interface Volume {
  */
 export async function inspectVolume(directory: string): Promise<Volume> {
   await refuseMountedFile(directory)
-  const [one, two] = ['probe-1', 'probe-2'].map((name) => join(directory, `.${STATUS_FILE}.${name}`)) as [
-    string,
-    string,
-  ]
+  const [one, two] = [join(directory, `.${STATUS_FILE}.probe-1`), join(directory, `.${STATUS_FILE}.probe-2`)]
   try {
     for (const path of [one, two]) await writeFile(path, 'can this be written?\n', { flush: true })
     const exchange = await canExchange(one, two)
     await rename(one, two)
-    const handle = await open(directory, 'r')
-    await handle.sync().finally(() => handle.close())
+    await syncDirectory(directory)
     return { ...(await describe(directory)), exchange }
   } finally {
     await rm(one, { force: true })

@@ -53,7 +53,8 @@ export function fileOf({ file }: Pick<Server, 'file'>): SavedDocument {
   return JSON.parse(readFileSync(file, 'utf8')) as SavedDocument
 }
 
-const PROGRAM = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+/** The built program. */
+export const PROGRAM = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
 export interface Program {
   readonly child: ChildProcess
@@ -63,9 +64,15 @@ export interface Program {
   readonly ended: Promise<number | string>
 }
 
-/** The built program as a process of its own; it is killed with the test. */
-export function run(t: Test, args: readonly string[], env: Record<string, string> = {}): Program {
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+/** The built program as a process of its own, perhaps by way of another command; it is killed with the test. */
+export function run(
+  t: Test,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  wrap: readonly string[] = [],
+): Program {
+  const [command, ...rest] = [...wrap, process.execPath, PROGRAM, ...args] as [string, ...string[]]
+  const child = spawn(command, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], ...env },
   })
@@ -82,8 +89,9 @@ export async function runServer(
   t: Test,
   dataDir: string,
   env: Record<string, string> = {},
+  wrap: readonly string[] = [],
 ): Promise<Program & { readonly url: string }> {
-  const program = run(t, ['--port', '0', '--data-dir', dataDir], env)
+  const program = run(t, ['--port', '0', '--data-dir', dataDir], env, wrap)
   const url = await eventually(() => {
     const started = linesOf(program).find(({ msg }) => msg === 'started')
     if (started === undefined) throw new Error(`not started: ${program.stdout()}${program.stderr()}`)

@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises'
+import { buffer } from 'node:stream/consumers'
+import { readDocument } from './status/document.ts'
+
+/** Standard input, where a file is named. */
+const STDIN = '-'
+
+/**
+ * Checks a file as the server would when somebody saves it.
+ *
+ * @param path the file; `-` is standard input
+ * @returns a line `file:line:column pointer: message` for each fault; none where the file is good
+ */
+export async function check(path: string): Promise<string[]> {
+  let bytes: Buffer
+  try {
+    bytes = path === STDIN ? await buffer(process.stdin) : await readFile(path)
+  } catch (error) {
+    return [`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`]
+  }
+  const outcome = readDocument(bytes)
+  if (outcome.ok) return []
+  const name = path === STDIN ? '<stdin>' : path
+  return outcome.faults.map(
+    ({ line, column, pointer, detail }) =>
+      `${name}:${line}:${column} ${pointer === '' ? '(document)' : pointer}: ${detail}`,
+  )
+}

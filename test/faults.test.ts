@@ -1,0 +1,250 @@
+import { strictEqual } from 'node:assert'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, readdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import writeFileAtomic from 'write-file-atomic'
+import { StatusFile } from '../src/store/status-file.ts'
+import { directory } from './support/directory.ts'
+import { ask, eventually, matches, post } from './support/http.ts'
+import { has, isRoot, missing } from './support/machine.ts'
+import { fileOf, linesOf, run, runServer, serve } from './support/server.ts'
+import { DRIFTED, snapshotOf } from './support/snapshots.ts'
+
+const MOUNTING = 'the right to mount (root)'
+
+t.test('write-file-atomic takes a short write for a whole one; a commit does not', async (t) => {
+  if (missing(t, isRoot, MOUNTING)) return
+  const mount = tmpfs(t, '16k')
+  const plain = join(mount, 'plain.json')
+  writeFileSync(plain, '{"old": true}')
+  await writeFileAtomic(plain, 'x'.repeat(20_010))
+  t.ok((await stat(plain)).size < 20_010, 'reported as done, and truncated: the old content is gone')
+
+  writeFileSync(plain, '')
+  const file = new StatusFile(mount)
+  writeFileSync(file.path, '{"old": true}')
+  const seen = await file.read()
+  await t.rejects(file.replace(Buffer.alloc(20_010, 'x'), seen), /volume is full/)
+  t.equal(readFileSync(file.path, 'utf8'), '{"old": true}')
+  t.same(readdirSync(mount).toSorted(), ['plain.json', 'status.json'], 'and nothing is left lying about')
+})
+
+t.test('full disk: 507, nothing changed, readers go on, and so does the server once there is room', async (t) => {
+  if (missing(t, isRoot, MOUNTING)) return
+  const mount = tmpfs(t, '64k')
+  const server = await serve(t, mount)
+  await post(server.url, DRIFTED)
+  let before = readFileSync(server.file)
+  let refused = await post(server.url, snapshotOf({ server: 's0' }))
+  for (let index = 1; refused.status < 300; index += 1) {
+    before = readFileSync(server.file)
+    refused = await post(server.url, { ...snapshotOf({ server: `s${index}` }), note: 'x'.repeat(2000) })
+  }
+  t.match(refused, { status: 507, headers: { 'retry-after': /\d/ }, json: { type: /volume-full$/, detail: /full/ } })
+  t.same(readFileSync(server.file), before)
+  t.same((await ask(`${server.url}/status.json`)).body, before)
+  t.match(await ask(`${server.url}/readyz`), {
+    status: 503,
+    json: { ready: false, problems: [{ kind: 'volume-full' }] },
+  })
+  t.same(
+    readdirSync(mount).filter((name) => name.startsWith('.status.json.')),
+    [],
+    'no leftovers eat what is left',
+  )
+
+  execute('mount', '-o', 'remount,size=1m', mount)
+  await eventually(async () => matches(await ask(`${server.url}/readyz`), { status: 200, json: { ready: true } }))
+  t.equal((await post(server.url, snapshotOf({ server: 'after' }))).status, 201)
+})
+
+t.test('full disk: a valid edit is live all the same, and is committed once there is room', async (t) => {
+  if (missing(t, isRoot, MOUNTING)) return
+  const mount = tmpfs(t, '64k')
+  const server = await serve(t, mount)
+  await post(server.url, DRIFTED)
+  const text = readFileSync(server.file, 'utf8').replace('"sync_status"', '"note": "no room", "sync_status"')
+  fill(join(mount, 'ballast'))
+  const handle = await open(server.file, 'r+')
+  await handle.write(text, 0)
+  await handle.truncate(Buffer.byteLength(text))
+  await handle.close()
+  await eventually(async () => {
+    matches((await ask(`${server.url}/status.json`)).json, { statuses: [{ note: 'no room' }] })
+    matches(await ask(`${server.url}/readyz`), { status: 503 })
+  })
+  truncateSync(join(mount, 'ballast'), 0)
+  await eventually(() => matches(fileOf(server), { generation: 3, statuses: [{ note: 'no room', generation: 3 }] }))
+})
+
+t.test('read-only volume: 503, readers go on, and so does the server once it can be written', async (t) => {
+  if (missing(t, isRoot, MOUNTING)) return
+  const mount = tmpfs(t, '1m')
+  const server = await serve(t, mount)
+  await post(server.url, DRIFTED)
+  const before = readFileSync(server.file)
+  // While displaced files are held open, the kernel does not let it become read-only.
+  await eventually(() => execute('mount', '-o', 'remount,ro', mount))
+  t.match(await post(server.url, snapshotOf({ server: 'next' })), { status: 503, json: { detail: /EROFS/ } })
+  t.same((await ask(`${server.url}/status.json`)).body, before)
+  t.match(await ask(`${server.url}/readyz`), {
+    status: 503,
+    json: { problems: [{ kind: 'unavailable', detail: /EROFS/ }] },
+  })
+  execute('mount', '-o', 'remount,rw', mount)
+  await eventually(async () => matches(await ask(`${server.url}/readyz`), { status: 200 }))
+  t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
+})
+
+t.test('input/output errors: 503, readers go on, and so does the server on the next volume', async (t) => {
+  if (missing(t, isRoot && has('mkfs.xfs') && has('xfs_io'), 'root and xfsprogs')) return
+  const disk = new Disk(t, 'xfs')
+  const server = await serve(t, disk.mountPoint)
+  await post(server.url, DRIFTED)
+  const before = (await ask(`${server.url}/status.json`)).body
+  disk.cut()
+  t.match(await post(server.url, snapshotOf({ server: 'next' })), { status: 503, json: { detail: /EIO/ } })
+  t.same((await ask(`${server.url}/status.json`)).body, before)
+  t.match(await ask(`${server.url}/readyz`), { status: 503, json: { problems: [{ detail: /EIO/ }] } })
+  await disk.replug()
+  await eventually(async () => matches(await ask(`${server.url}/readyz`), { status: 200 }))
+  t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
+  t.same(
+    fileOf(server).statuses.map(({ server: name }) => name),
+    ['next', 'rsyslog-lab'],
+  )
+})
+
+for (const kind of ['xfs', 'ext4'] as const) {
+  t.test(`power cut on ${kind}, ten times: every acknowledged snapshot is there`, async (t) => {
+    if (missing(t, isRoot && has(`mkfs.${kind}`) && has('xfs_io'), `root, mkfs.${kind} and xfs_io (Debian: xfsprogs)`))
+      return
+    const disk = new Disk(t, kind)
+    const acknowledged = new Map<string, string>()
+    for (let cut = 0; cut < 10; cut += 1) {
+      const server = await runServer(t, disk.mountPoint)
+      const enough = acknowledged.size + 30 + Math.floor(Math.random() * 60)
+      const clients = Array.from({ length: 8 }, async (_, client) => {
+        for (let next = 0; ; next += 1) {
+          const name = `cut${cut}-${client}-${next}`
+          const mark = String(Math.random())
+          const answer = await post(server.url, { ...snapshotOf({ server: name }), mark }).catch(() => undefined)
+          if (answer?.status !== 201) return
+          acknowledged.set(name, mark)
+        }
+      })
+      await eventually(() => {
+        if (acknowledged.size < enough) throw new Error(`${acknowledged.size} of ${enough}`)
+      })
+      disk.cut()
+      await Promise.all(clients)
+      server.child.kill('SIGKILL')
+      await server.ended
+      await disk.replug()
+      const marks = new Map(
+        fileOf({ file: join(disk.mountPoint, 'status.json') }).statuses.map((status) => [
+          status.server,
+          status['mark'],
+        ]),
+      )
+      const lost = [...acknowledged].filter(([name, mark]) => marks.get(name) !== mark)
+      t.same(lost, [], `cut ${cut}: all of ${acknowledged.size} are there`)
+    }
+  })
+}
+
+t.test('a file that is a mount of its own, or a link, is refused at the start, with the remedy', async (t) => {
+  const linked = directory(t, { elsewhere: '{"statuses":[]}' })
+  symlinkSync('elsewhere', join(linked, 'status.json'))
+  const link = run(t, ['--port', '0', '--data-dir', linked])
+  t.equal(await link.ended, 1)
+  t.match(linesOf(link).at(-1), { err: { message: /symbolic link; put the file itself into the data directory/ } })
+
+  if (missing(t, isRoot, MOUNTING)) return
+  const mounted = directory(t, { elsewhere: '{"statuses":[]}', 'status.json': '' })
+  execute('mount', '--bind', join(mounted, 'elsewhere'), join(mounted, 'status.json'))
+  t.teardown(() => spawnSync('umount', ['-l', join(mounted, 'status.json')]))
+  const bound = run(t, ['--port', '0', '--data-dir', mounted])
+  t.equal(await bound.ended, 1)
+  t.match(linesOf(bound).at(-1), { err: { message: /mount of its own.*mount the directory instead/ } })
+})
+
+t.test('a file system that cannot exchange two names, and tells of no events', async (t) => {
+  if (missing(t, isRoot && has('bindfs'), 'root and bindfs (Debian: bindfs)')) return
+  const place = directory(t)
+  const [behind, mount] = [join(place, 'behind'), join(place, 'mount')]
+  for (const path of [behind, mount]) mkdirSync(path)
+  execute('bindfs', behind, mount)
+  t.teardown(() => spawnSync('umount', ['-l', mount]))
+  const server = await serve(t, mount)
+  t.match(
+    server.lines.find(({ msg }) => msg === 'started'),
+    { volume: { fileSystem: 'fuse', exchange: false, edits: 'polling' } },
+  )
+  t.ok(
+    server.lines.some(({ msg }) => /every 2 seconds/.test(msg)),
+    'the log says how edits are found',
+  )
+  t.equal((await post(server.url, DRIFTED)).status, 201)
+  t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
+  const text = readFileSync(server.file, 'utf8').replace('"statuses"', '"note": "behind its back",\n  "statuses"')
+  writeFileSync(join(behind, 'new'), text)
+  renameSync(join(behind, 'new'), join(behind, 'status.json'))
+  await eventually(() => matches(fileOf(server), { note: 'behind its back', generation: 4 }))
+  const previous = (): unknown => JSON.parse(readFileSync(join(behind, 'status.previous.json'), 'utf8'))
+  await eventually(() => matches(previous(), { generation: 3 }))
+})
+
+/** A small volume in memory. */
+function tmpfs(t: Test, size: string): string {
+  const mount = directory(t)
+  execute('mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', mount)
+  t.teardown(() => spawnSync('umount', ['-l', mount]))
+  return mount
+}
+
+/** A file system of its own in a file, whose plug can be pulled. */
+class Disk {
+  readonly mountPoint: string
+  readonly #image: string
+
+  constructor(t: Test, kind: 'xfs' | 'ext4') {
+    const place = directory(t)
+    this.#image = join(place, 'image')
+    this.mountPoint = join(place, 'mount')
+    mkdirSync(this.mountPoint)
+    writeFileSync(this.#image, '')
+    truncateSync(this.#image, 320 * 1024 * 1024)
+    execute(`mkfs.${kind}`, '-q', this.#image)
+    execute('mount', '-o', 'loop', this.#image, this.mountPoint)
+    t.teardown(() => spawnSync('umount', ['-l', this.mountPoint]))
+  }
+
+  /** From now on nothing reaches the disk, not even what its journal still holds in memory. */
+  cut(): void {
+    execute('xfs_io', '-x', '-c', 'shutdown', this.mountPoint)
+  }
+
+  /** Mounts it as a machine does that starts again. */
+  async replug(): Promise<void> {
+    execute('umount', '-l', this.mountPoint)
+    // Two mounts of one image at once would not be the same as a machine that starts again.
+    await eventually(() => strictEqual(spawnSync('losetup', ['-j', this.#image], { encoding: 'utf8' }).stdout, ''))
+    execute('mount', '-o', 'loop', this.#image, this.mountPoint)
+  }
+}
+
+function fill(path: string): void {
+  try {
+    writeFileSync(path, Buffer.alloc(1024 * 1024))
+  } catch {
+    // As full as it gets.
+  }
+}
+
+function execute(command: string, ...args: string[]): void {
+  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`)
+}

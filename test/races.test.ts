@@ -1,0 +1,192 @@
+import { strictEqual } from 'node:assert'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { Agent } from 'node:http'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { directory } from './support/directory.ts'
+import { ask, eventually, matches, post } from './support/http.ts'
+import { missing } from './support/machine.ts'
+import { type Program, fileOf, linesOf, runServer } from './support/server.ts'
+import { snapshotOf } from './support/snapshots.ts'
+
+const EDITS = 1000
+
+t.test(`an edit saved by rename at the moment of a commit: none of ${EDITS} is lost`, async (t) => {
+  await raceEdits(t, (file, text) => {
+    writeFileSync(`${file}.swp`, text)
+    renameSync(`${file}.swp`, file)
+  })
+})
+
+t.test(`an edit saved in place at the moment of a commit: none of ${EDITS} is lost`, async (t) => {
+  await raceEdits(t, (file, text) => writeFileSync(file, text))
+})
+
+/** Adds a target by hand again and again, each time to the file as it then is, while snapshots keep coming. */
+async function raceEdits(t: Test, save: (file: string, text: string) => void): Promise<void> {
+  const dataDir = directory(t)
+  const server = await runServer(t, dataDir)
+  const file = join(dataDir, 'status.json')
+  const load = new Load([server], 4)
+  for (let edit = 0; edit < EDITS;) {
+    const text = readFileSync(file, 'utf8')
+    try {
+      const document = JSON.parse(text) as { statuses: unknown[] }
+      document.statuses.push(snapshotOf({ repo: 'edits', server: `e${edit}` }))
+      save(file, JSON.stringify(document))
+      edit += 1
+    } catch {
+      // A writer in this very loop has the file half-written; a person would not have opened it.
+    }
+    // Now and then at once, now and then after a commit or two.
+    await new Promise((resolve) => {
+      setTimeout(resolve, Math.random() * 8)
+    })
+  }
+  await load.stop()
+  await eventually(() => {
+    const { statuses } = fileOf({ file })
+    strictEqual(statuses.filter(({ repo }) => repo === 'edits').length, EDITS)
+  })
+  t.same(load.missingFrom(file), [], `nor any of ${load.acknowledged.size} acknowledged snapshots`)
+  t.same(
+    readdirSync(dataDir).filter((name) => name.startsWith('status.rejected-')),
+    [],
+    'and no text was rejected',
+  )
+  const commits = linesOf(server).filter(({ msg }) => msg === 'committed').length
+  t.ok(commits > EDITS / 10, `${commits} commits in between`)
+}
+
+for (const namespaces of ['one PID namespace', 'two PID namespaces']) {
+  t.test(
+    `two servers on one directory in ${namespaces}, one killed again and again: nothing acknowledged is lost`,
+    async (t) => {
+      const wrap = namespaces.startsWith('two') ? ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'] : []
+      if (
+        wrap.length > 0 &&
+        missing(
+          t,
+          spawnSync('unshare', ['--pid', '--fork', 'true']).status === 0,
+          'the right to make PID namespaces (root)',
+        )
+      )
+        return
+      const dataDir = directory(t)
+      const file = join(dataDir, 'status.json')
+      const steady = await runServer(t, dataDir, {}, wrap)
+      let victim = await runServer(t, dataDir, {}, wrap)
+      const load = new Load([steady, victim], 16)
+      for (let kills = 0; load.acknowledged.size < 5000; kills += 1) {
+        const enough = load.acknowledged.size + 250
+        await eventually(() => {
+          if (load.acknowledged.size < enough) throw new Error(`${load.acknowledged.size} of ${enough}`)
+        }, 30_000)
+        kill(victim, wrap.length > 0)
+        await victim.ended
+        victim = await runServer(t, dataDir, {}, wrap)
+        load.replace(1, victim)
+        if (kills > 100) t.fail('killed too often')
+      }
+      await load.stop()
+      t.same(load.missingFrom(file), [], `all of ${load.acknowledged.size} are there`)
+      await eventually(async () => {
+        const [one, other] = await Promise.all([ask(`${steady.url}/status.json`), ask(`${victim.url}/status.json`)])
+        strictEqual(one.text, other.text)
+        strictEqual(one.text, readFileSync(file, 'utf8'))
+      }, 2000)
+      t.pass('and both serve the same bytes within 2 seconds')
+      const left = readdirSync(dataDir).filter((name) => name.startsWith('.status.json.'))
+      t.same(left, [], 'no temporary file is left')
+    },
+  )
+}
+
+t.test('another holds the lock and does not move: 503 with Retry-After, not a wait without end', async (t) => {
+  const dataDir = directory(t)
+  const server = await runServer(t, dataDir)
+  const script = `import { open } from 'node:fs/promises'; import { tryLock } from 'fs-native-extensions'
+    const handle = await open(${JSON.stringify(join(dataDir, '.status.lock'))}, 'a')
+    while (!tryLock(handle.fd)) await new Promise((resolve) => setTimeout(resolve, 1))
+    console.log('held'); setInterval(() => handle, 1000)`
+  const holder = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => holder.kill('SIGKILL'))
+  await once(holder.stdout, 'data')
+  holder.kill('SIGSTOP')
+
+  const before = (await ask(`${server.url}/status.json`)).text
+  const started = Date.now()
+  const refused = await post(server.url, snapshotOf({}))
+  t.match(refused, {
+    status: 503,
+    headers: { 'retry-after': /^\d+$/ },
+    json: { detail: /another server holds the lock/ },
+  })
+  t.ok(Date.now() - started < 9000, `refused after ${Date.now() - started} ms`)
+  t.equal((await ask(`${server.url}/status.json`)).text, before, 'readers do not wait')
+  t.match(await ask(`${server.url}/readyz`), { status: 503, json: { problems: [{ detail: /holds the lock/ }] } })
+
+  holder.kill('SIGKILL')
+  await eventually(async () => matches(await ask(`${server.url}/readyz`), { status: 200 }))
+  t.equal((await post(server.url, snapshotOf({}))).status, 201, 'a lock dies with its process')
+})
+
+/** Clients that post one new target after another, to one server each, and remember what was acknowledged. */
+class Load {
+  readonly acknowledged = new Map<string, string>()
+  readonly #servers: { readonly url: string }[]
+  readonly #clients: Promise<void>[]
+  readonly #agent = new Agent({ keepAlive: true })
+  #next = 0
+  #stopped = false
+
+  constructor(servers: { readonly url: string }[], clients: number) {
+    this.#servers = [...servers]
+    this.#clients = Array.from({ length: clients }, async (_, index) => this.#client(index % servers.length))
+  }
+
+  replace(index: number, server: { readonly url: string }): void {
+    this.#servers[index] = server
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await Promise.all(this.#clients)
+    this.#agent.destroy()
+  }
+
+  missingFrom(file: string): string[] {
+    const marks = new Map(fileOf({ file }).statuses.map((status) => [status.server, status['mark']]))
+    return [...this.acknowledged].filter(([name, mark]) => marks.get(name) !== mark).map(([name]) => name)
+  }
+
+  async #client(index: number): Promise<void> {
+    while (!this.#stopped) {
+      const name = `s${(this.#next += 1)}`
+      const mark = String(Math.random())
+      try {
+        const answer = await post(
+          this.#servers[index]?.url ?? '',
+          { ...snapshotOf({ server: name }), mark },
+          { agent: this.#agent },
+        )
+        if (answer.status === 201) this.acknowledged.set(name, mark)
+      } catch {
+        // Its server is down for the moment; a cron job would come again, too.
+        await new Promise((resolve) => {
+          setTimeout(resolve, 20)
+        })
+      }
+    }
+  }
+}
+
+/** In a namespace the server is the child of `unshare`, which takes it along. */
+function kill({ child }: Program, wrapped: boolean): void {
+  if (wrapped) spawnSync('pkill', ['-KILL', '-P', String(child.pid)])
+  child.kill('SIGKILL')
+}
