@@ -1,13 +1,14 @@
-import { strictEqual } from 'node:assert'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import writeFileAtomic from 'write-file-atomic'
 import { StatusFile } from '../src/store/status-file.ts'
 import { directory } from './support/directory.ts'
+import { Disk, execute, tmpfs } from './support/disk.ts'
 import { ask, eventually, matches, post } from './support/http.ts'
+import { Load, lostFrom } from './support/load.ts'
 import { has, isRoot, missing } from './support/machine.ts'
 import { fileOf, linesOf, run, runServer, serve } from './support/server.ts'
 import { DRIFTED, snapshotOf } from './support/snapshots.ts'
@@ -125,32 +126,15 @@ for (const kind of ['xfs', 'ext4'] as const) {
     const acknowledged = new Map<string, string>()
     for (let cut = 0; cut < 10; cut += 1) {
       const server = await runServer(t, disk.mountPoint)
-      const enough = acknowledged.size + 30 + Math.floor(Math.random() * 60)
-      const clients = Array.from({ length: 8 }, async (_, client) => {
-        for (let next = 0; ; next += 1) {
-          const name = `cut${cut}-${client}-${next}`
-          const mark = String(Math.random())
-          const answer = await post(server.url, { ...snapshotOf({ server: name }), mark }).catch(() => undefined)
-          if (answer?.status !== 201) return
-          acknowledged.set(name, mark)
-        }
-      })
-      await eventually(() => {
-        if (acknowledged.size < enough) throw new Error(`${acknowledged.size} of ${enough}`)
-      })
+      const load = new Load([server], 8)
+      await load.acknowledge(30 + Math.floor(Math.random() * 60))
       disk.cut()
-      await Promise.all(clients)
       server.child.kill('SIGKILL')
       await server.ended
+      await load.stop()
       await disk.replug()
-      const marks = new Map(
-        fileOf({ file: join(disk.mountPoint, 'status.json') }).statuses.map((status) => [
-          status.server,
-          status['mark'],
-        ]),
-      )
-      const lost = [...acknowledged].filter(([name, mark]) => marks.get(name) !== mark)
-      t.same(lost, [], `cut ${cut}: all of ${acknowledged.size} are there`)
+      for (const [name, mark] of load.acknowledged) acknowledged.set(name, mark)
+      t.same(lostFrom(disk.mountPoint, acknowledged), [], `cut ${cut}: all of ${acknowledged.size} are there`)
     }
   })
 }
@@ -197,54 +181,10 @@ t.test('a file system that cannot exchange two names, and tells of no events', a
   await eventually(() => matches(previous(), { generation: 3 }))
 })
 
-/** A small volume in memory. */
-function tmpfs(t: Test, size: string): string {
-  const mount = directory(t)
-  execute('mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', mount)
-  t.teardown(() => spawnSync('umount', ['-l', mount]))
-  return mount
-}
-
-/** A file system of its own in a file, whose plug can be pulled. */
-class Disk {
-  readonly mountPoint: string
-  readonly #image: string
-
-  constructor(t: Test, kind: 'xfs' | 'ext4') {
-    const place = directory(t)
-    this.#image = join(place, 'image')
-    this.mountPoint = join(place, 'mount')
-    mkdirSync(this.mountPoint)
-    writeFileSync(this.#image, '')
-    truncateSync(this.#image, 320 * 1024 * 1024)
-    execute(`mkfs.${kind}`, '-q', this.#image)
-    execute('mount', '-o', 'loop', this.#image, this.mountPoint)
-    t.teardown(() => spawnSync('umount', ['-l', this.mountPoint]))
-  }
-
-  /** From now on nothing reaches the disk, not even what its journal still holds in memory. */
-  cut(): void {
-    execute('xfs_io', '-x', '-c', 'shutdown', this.mountPoint)
-  }
-
-  /** Mounts it as a machine does that starts again. */
-  async replug(): Promise<void> {
-    execute('umount', '-l', this.mountPoint)
-    // Two mounts of one image at once would not be the same as a machine that starts again.
-    await eventually(() => strictEqual(spawnSync('losetup', ['-j', this.#image], { encoding: 'utf8' }).stdout, ''))
-    execute('mount', '-o', 'loop', this.#image, this.mountPoint)
-  }
-}
-
 function fill(path: string): void {
   try {
     writeFileSync(path, Buffer.alloc(1024 * 1024))
   } catch {
     // As full as it gets.
   }
-}
-
-function execute(command: string, ...args: string[]): void {
-  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`)
 }

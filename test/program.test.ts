@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { Agent } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { SETTINGS, readCommandLine, settingsTable } from '../src/settings.ts'
 import { directory } from './support/directory.ts'
 import { ask, eventually, post } from './support/http.ts'
+import { Load, lostFrom, marksIn } from './support/load.ts'
 import { has, missing } from './support/machine.ts'
 import { PROGRAM, fileOf, linesOf, run, runServer } from './support/server.ts'
 import { DRIFTED, snapshotOf } from './support/snapshots.ts'
@@ -161,17 +161,13 @@ t.test('kill -9 in the middle of load, twenty times: no acknowledged snapshot is
   const acknowledged = new Map<string, string>()
   for (let round = 0; round < 20; round += 1) {
     const server = await runServer(t, dataDir)
-    const wanted = acknowledged.size + 20 + Math.floor(Math.random() * 60)
-    const load = keepPosting(server, 16, (name, mark) => acknowledged.set(name, mark), `r${round}`)
-    await eventually(() => {
-      if (acknowledged.size < wanted) throw new Error(`${acknowledged.size} of ${wanted} acknowledged`)
-    })
+    const load = new Load([server], 16)
+    await load.acknowledge(20 + Math.floor(Math.random() * 60))
     server.child.kill('SIGKILL')
     t.equal(await server.ended, 'SIGKILL')
-    await load
-    const onDisk = marks(dataDir)
-    const missing = [...acknowledged].filter(([name, mark]) => onDisk.get(name) !== mark)
-    t.same(missing, [], `round ${round}: all of ${acknowledged.size} are there`)
+    await load.stop()
+    for (const [name, mark] of load.acknowledged) acknowledged.set(name, mark)
+    t.same(lostFrom(dataDir, acknowledged), [], `round ${round}: all of ${acknowledged.size} are there`)
   }
   const last = await runServer(t, dataDir)
   t.same((await ask(`${last.url}/status.json`)).body, readFileSync(join(dataDir, 'status.json')))
@@ -185,15 +181,7 @@ t.test('kill -9 in the middle of load, twenty times: no acknowledged snapshot is
 t.test('SIGTERM under load: what was accepted is answered, exit code 0 within 10 seconds', async (t) => {
   const dataDir = directory(t)
   const server = await runServer(t, dataDir)
-  const acknowledged = new Map<string, string>()
-  const refused: number[] = []
-  const load = keepPosting(
-    server,
-    16,
-    (name, mark) => acknowledged.set(name, mark),
-    's',
-    (status) => refused.push(status),
-  )
+  const load = new Load([server], 16)
   const { hostname, port } = new URL(server.url)
   const idle = connect(Number(port), hostname)
   idle.on('error', () => undefined)
@@ -201,26 +189,17 @@ t.test('SIGTERM under load: what was accepted is answered, exit code 0 within 10
     half.write('POST /api/status HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{'),
   )
   half.on('error', () => undefined)
-  await eventually(() => {
-    if (acknowledged.size < 100) throw new Error('too few')
-  })
+  await load.acknowledge(100)
   const started = Date.now()
   server.child.kill('SIGTERM')
   t.equal(await server.ended, 0)
   const took = Date.now() - started
-  await load
+  await load.stop()
   t.ok(took < 10_000, `stopped in ${took} ms, with an idle and a half-sent connection open`)
-  t.same(refused, [], 'nobody was turned away who had been let in')
-  const onDisk = marks(dataDir)
-  t.same(
-    [...acknowledged].filter(([name, mark]) => onDisk.get(name) !== mark),
-    [],
-  )
-  t.same(
-    [...onDisk.keys()].filter((name) => !acknowledged.has(name)),
-    [],
-    'and whatever is in the file was acknowledged',
-  )
+  t.same(load.refused, [], 'nobody was turned away who had been let in')
+  t.same(lostFrom(dataDir, load.acknowledged), [])
+  const unacknowledged = [...marksIn(dataDir).keys()].filter((name) => !load.acknowledged.has(name))
+  t.same(unacknowledged, [], 'and whatever is in the file was acknowledged')
 })
 
 t.test('SIGINT stops it as well, and on a terminal the log is for people', async (t) => {
@@ -234,32 +213,3 @@ t.test('SIGINT stops it as well, and on a terminal the log is for people', async
   t.match(stdout, /INFO.*started/)
   t.notMatch(stdout, /"level":30/)
 })
-
-/** Posts new targets over so many connections until the server is gone, and tells of each acknowledged one. */
-async function keepPosting(
-  { url }: { url: string },
-  clients: number,
-  acknowledge: (name: string, mark: string) => void,
-  prefix: string,
-  refuse: (status: number) => void = () => undefined,
-): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: clients })
-  let next = 0
-  const client = async (): Promise<void> => {
-    for (;;) {
-      const name = `${prefix}-${(next += 1)}`
-      const mark = String(Math.random())
-      const answer = await post(url, { ...snapshotOf({ server: name }), mark }, { agent }).catch(() => undefined)
-      if (answer === undefined) return
-      if (answer.status < 300) acknowledge(name, mark)
-      else refuse(answer.status)
-    }
-  }
-  await Promise.all(Array.from({ length: clients }, client))
-  agent.destroy()
-}
-
-function marks(dataDir: string): Map<string, string> {
-  const { statuses } = fileOf({ file: join(dataDir, 'status.json') })
-  return new Map(statuses.map((status) => [status.server, String(status['mark'])]))
-}

@@ -40,6 +40,20 @@ t.test('README: its tables are what the code says', async (t) => {
   t.same(table('settings'), [head, ...rows.map((row) => row.map((cell, index) => (index < 3 ? `\`${cell}\`` : cell)))])
 })
 
+t.test('README: every fault in its table has the test that it names', async (t) => {
+  const tests = readdirSync(import.meta.dirname)
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
+    .join('\n')
+    // The names of some tests are made of parts.
+    .replaceAll('${kind}', 'xfs')
+    .replaceAll('${namespaces}', 'two PID namespaces')
+  const [, section = ''] = /## What can go wrong([^]*?)\n## /.exec(readme) ?? []
+  const named = [...section.matchAll(/\| `([^`]+)` +\|$/gm)].map(([, name]) => name ?? '')
+  t.ok(named.length >= 18, `${named.length} faults`)
+  for (const name of named) t.match(tests, new RegExp(`t\\.test\\(\\s*['\`]${name}`), name)
+})
+
 t.test('imports point downwards, without cycles', async (t) => {
   const allowed: Record<string, RegExp> = {
     'cli.ts': /^(check|server|settings|version)\.ts$/,

@@ -2,11 +2,11 @@ import { strictEqual } from 'node:assert'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
-import { Agent } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { directory } from './support/directory.ts'
 import { ask, eventually, matches, post } from './support/http.ts'
+import { Load, lostFrom } from './support/load.ts'
 import { missing } from './support/machine.ts'
 import { type Program, fileOf, linesOf, runServer } from './support/server.ts'
 import { snapshotOf } from './support/snapshots.ts'
@@ -50,7 +50,7 @@ async function raceEdits(t: Test, save: (file: string, text: string) => void): P
     const { statuses } = fileOf({ file })
     strictEqual(statuses.filter(({ repo }) => repo === 'edits').length, EDITS)
   })
-  t.same(load.missingFrom(file), [], `nor any of ${load.acknowledged.size} acknowledged snapshots`)
+  t.same(lostFrom(dataDir, load.acknowledged), [], `nor any of ${load.acknowledged.size} acknowledged snapshots`)
   t.same(
     readdirSync(dataDir).filter((name) => name.startsWith('status.rejected-')),
     [],
@@ -80,10 +80,7 @@ for (const namespaces of ['one PID namespace', 'two PID namespaces']) {
       let victim = await runServer(t, dataDir, {}, wrap)
       const load = new Load([steady, victim], 16)
       for (let kills = 0; load.acknowledged.size < 5000; kills += 1) {
-        const enough = load.acknowledged.size + 250
-        await eventually(() => {
-          if (load.acknowledged.size < enough) throw new Error(`${load.acknowledged.size} of ${enough}`)
-        }, 30_000)
+        await load.acknowledge(250)
         kill(victim, wrap.length > 0)
         await victim.ended
         victim = await runServer(t, dataDir, {}, wrap)
@@ -91,7 +88,7 @@ for (const namespaces of ['one PID namespace', 'two PID namespaces']) {
         if (kills > 100) t.fail('killed too often')
       }
       await load.stop()
-      t.same(load.missingFrom(file), [], `all of ${load.acknowledged.size} are there`)
+      t.same(lostFrom(dataDir, load.acknowledged), [], `all of ${load.acknowledged.size} are there`)
       await eventually(async () => {
         const [one, other] = await Promise.all([ask(`${steady.url}/status.json`), ask(`${victim.url}/status.json`)])
         strictEqual(one.text, other.text)
@@ -134,56 +131,6 @@ t.test('another holds the lock and does not move: 503 with Retry-After, not a wa
   await eventually(async () => matches(await ask(`${server.url}/readyz`), { status: 200 }))
   t.equal((await post(server.url, snapshotOf({}))).status, 201, 'a lock dies with its process')
 })
-
-/** Clients that post one new target after another, to one server each, and remember what was acknowledged. */
-class Load {
-  readonly acknowledged = new Map<string, string>()
-  readonly #servers: { readonly url: string }[]
-  readonly #clients: Promise<void>[]
-  readonly #agent = new Agent({ keepAlive: true })
-  #next = 0
-  #stopped = false
-
-  constructor(servers: { readonly url: string }[], clients: number) {
-    this.#servers = [...servers]
-    this.#clients = Array.from({ length: clients }, async (_, index) => this.#client(index % servers.length))
-  }
-
-  replace(index: number, server: { readonly url: string }): void {
-    this.#servers[index] = server
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true
-    await Promise.all(this.#clients)
-    this.#agent.destroy()
-  }
-
-  missingFrom(file: string): string[] {
-    const marks = new Map(fileOf({ file }).statuses.map((status) => [status.server, status['mark']]))
-    return [...this.acknowledged].filter(([name, mark]) => marks.get(name) !== mark).map(([name]) => name)
-  }
-
-  async #client(index: number): Promise<void> {
-    while (!this.#stopped) {
-      const name = `s${(this.#next += 1)}`
-      const mark = String(Math.random())
-      try {
-        const answer = await post(
-          this.#servers[index]?.url ?? '',
-          { ...snapshotOf({ server: name }), mark },
-          { agent: this.#agent },
-        )
-        if (answer.status === 201) this.acknowledged.set(name, mark)
-      } catch {
-        // Its server is down for the moment; a cron job would come again, too.
-        await new Promise((resolve) => {
-          setTimeout(resolve, 20)
-        })
-      }
-    }
-  }
-}
 
 /** In a namespace the server is the child of `unshare`, which takes it along. */
 function kill({ child }: Program, wrapped: boolean): void {

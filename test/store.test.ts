@@ -19,7 +19,7 @@ import type { SavedDocument } from '../src/status/schema.ts'
 import { digestOf } from '../src/store/status-file.ts'
 import { directory } from './support/directory.ts'
 import { ask, eventually, matches, post } from './support/http.ts'
-import { type Server, fileOf, serve } from './support/server.ts'
+import { type Server, fileOf, runServer, serve } from './support/server.ts'
 import { DRIFTED, snapshotOf } from './support/snapshots.ts'
 
 /** How soon a valid edit must be live, in ms; some more than is promised, as the test machine has other things to do. */
@@ -246,6 +246,69 @@ t.test('start: the newest good copy there is, and the broken text is kept', asyn
   t.match(fileOf(third), { statuses: [{ server: 'next' }, DRIFTED] }, 'nor where the file was deleted meanwhile')
 })
 
+t.test('start: after kill -9 the newest good copy is the document before the last commit', async (t) => {
+  const dataDir = directory(t)
+  const killed = await runServer(t, dataDir)
+  for (const name of ['one', 'two', 'three']) await post(killed.url, snapshotOf({ server: name }))
+  killed.child.kill('SIGKILL')
+  await killed.ended
+  const file = join(dataDir, 'status.json')
+  const { generation = 0 } = fileOf({ file })
+  writeFileSync(file, '')
+
+  const again = await serve(t, dataDir)
+  t.same(
+    fileOf(again).statuses.map(({ server }) => server),
+    ['one', 'two'],
+  )
+  t.ok((fileOf(again).generation ?? 0) > generation, 'and the lost generation does not come to mean another document')
+  t.same((await problemsOf(again)).length, 1)
+})
+
+t.test('start: after an invalid edit and kill -9 nothing is missing', async (t) => {
+  const dataDir = directory(t)
+  const killed = await runServer(t, dataDir)
+  for (const name of ['one', 'two']) await post(killed.url, snapshotOf({ server: name }))
+  writeFileSync(join(dataDir, 'status.json'), '{"statuses": 1}')
+  await eventually(async () => strictEqual((await problemsOf(killed)).length, 1))
+  killed.child.kill('SIGKILL')
+  await killed.ended
+  const again = await serve(t, dataDir)
+  t.equal(fileOf(again).statuses.length, 2)
+})
+
+t.test('start: an older backup restored while the server was down is an edit from an old copy', async (t) => {
+  const dataDir = directory(t)
+  const once = await serve(t, dataDir)
+  await post(once.url, DRIFTED)
+  const backup = readFileSync(once.file, 'utf8').replace('"statuses"', '"note": "restored",\n  "statuses"')
+  await post(once.url, snapshotOf({}, ['newer.conf']))
+  await post(once.url, snapshotOf({ server: 'newer' }))
+  await once.stop()
+  const { generation = 0 } = fileOf(once)
+  writeFileSync(once.file, backup)
+  const again = await serve(t, dataDir)
+  t.match(fileOf(again), {
+    note: 'restored',
+    generation: generation + 1,
+    statuses: [{ server: 'newer' }, { server: 'rsyslog-lab', drift_count: 1 }],
+  })
+})
+
+t.test('an editor that had the file open writes into it after a commit has displaced it', async (t) => {
+  const server = await serve(t)
+  await post(server.url, DRIFTED)
+  const text = edited(server, (document) => (document.statuses[0] = { ...first(document), note: 'late' }))
+  const editor = await open(server.file, 'r+')
+  await post(server.url, snapshotOf({ server: 'next' }))
+  await editor.write(text, 0)
+  await editor.truncate(Buffer.byteLength(text))
+  await editor.close()
+  await eventually(() => matches(fileOf(server), { statuses: [{ server: 'next' }, { note: 'late' }] }))
+  t.equal(fileOf(server).statuses.length, 2)
+  t.same(rejected(server), [])
+})
+
 t.test('start: an edit made while the server was down is taken, and gets its usual form', async (t) => {
   const dataDir = directory(t, {
     'status.json': JSON.stringify({ statuses: [{ ...DRIFTED, note: 'by hand' }, snapshotOf({ repo: 'a' })] }),
@@ -372,8 +435,8 @@ function first({ statuses: [status] }: SavedDocument) {
   return status
 }
 
-async function problemsOf(server: Server): Promise<unknown> {
-  return ((await ask(`${server.url}/readyz`)).json as { problems: unknown }).problems
+async function problemsOf({ url }: { url: string }): Promise<unknown[]> {
+  return ((await ask(`${url}/readyz`)).json as { problems: unknown[] }).problems
 }
 
 function rejected(server: Server): string[] {

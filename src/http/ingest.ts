@@ -7,11 +7,15 @@ import { Problem } from './problems.ts'
 
 /** The largest body, after decompression. */
 const BODY_BYTES_MAX = 1024 * 1024
+/** Larger bodies are let in while they are not more than so much together. */
+const SMALL_BODY_BYTES = 64 * 1024
+const BODIES_BYTES_MAX = 256 * 1024 * 1024
 
 /** Takes posted snapshots: answers once they are safely on disk, 201 when one of them made a new target. */
 export function ingest(store: Pick<CommitLoop, 'submit'>): RequestHandler[] {
   return [
     requireJson,
+    admitBodies(),
     raw({ type: () => true, limit: BODY_BYTES_MAX }),
     async (req, res) => {
       const posted = parseBody(req.body)
@@ -26,6 +30,30 @@ export function ingest(store: Pick<CommitLoop, 'submit'>): RequestHandler[] {
       res.json(Array.isArray(posted) ? receipts : (receipts[0] satisfies Receipt | undefined))
     },
   ]
+}
+
+/**
+ * Bounds the memory of bodies that are on their way, above all of those that never arrive. Small ones, and with them
+ * nearly all snapshots, are always let in.
+ */
+function admitBodies(): RequestHandler {
+  let admitted = 0
+  return (req, res, next) => {
+    const { 'content-length': length, 'content-encoding': encoding } = req.headers
+    // What is chunked or compressed does not say how large it will be.
+    const size =
+      encoding === undefined && length !== undefined ? Math.min(Number(length), BODY_BYTES_MAX) : BODY_BYTES_MAX
+    if (size > SMALL_BODY_BYTES) {
+      if (admitted + size > BODIES_BYTES_MAX) {
+        throw new Problem('overloaded', 'too many large bodies are on their way', { headers: { 'Retry-After': '5' } })
+      }
+      admitted += size
+      res.once('close', () => {
+        admitted -= size
+      })
+    }
+    next()
+  }
 }
 
 const requireJson: RequestHandler = (req, _res, next) => {

@@ -136,6 +136,7 @@ export function openapi(version: string): object {
               'unsupported-media-type',
               'invalid-snapshot',
               'cannot-commit',
+              'overloaded',
               'volume-full',
               'document-full',
             ),

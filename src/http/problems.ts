@@ -19,6 +19,7 @@ export const PROBLEMS = {
   'headers-too-large': { status: 431, title: 'The headers or the address are too long' },
   internal: { status: 500, title: 'The server has a fault' },
   'cannot-commit': { status: 503, title: 'Nothing can be committed now' },
+  overloaded: { status: 503, title: 'Too much is being posted at once' },
   'volume-full': { status: 507, title: 'The volume is full' },
   'document-full': { status: 507, title: 'The document may not grow any more' },
 } as const

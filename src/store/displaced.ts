@@ -32,7 +32,7 @@ export class DisplacedFiles {
 
   /** The next file with something to merge or to reject; one that is still being written waits. */
   async next(): Promise<Unread | undefined> {
-    for (const unread of [...this.#unread]) {
+    for (const unread of this.#unread.slice()) {
       const { file, patience } = unread
       const seen = await readHandle(file.handle).catch(() => undefined)
       if (seen === undefined) {
