@@ -78,9 +78,9 @@ for (const namespaces of ['one PID namespace', 'two PID namespaces']) {
       const file = join(dataDir, 'status.json')
       const steady = await runServer(t, dataDir, {}, wrap)
       let victim = await runServer(t, dataDir, {}, wrap)
-      const load = new Load([steady, victim], 16)
-      for (let kills = 0; load.acknowledged.size < 5000; kills += 1) {
-        await load.acknowledge(250)
+      const load = new Load([steady, victim], 32)
+      for (let kills = 0; load.acknowledged.size < 10_000; kills += 1) {
+        await load.acknowledge(500)
         kill(victim, wrap.length > 0)
         await victim.ended
         victim = await runServer(t, dataDir, {}, wrap)

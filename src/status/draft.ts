@@ -92,7 +92,7 @@ export class Draft {
     const old = this.get(status)
     const stale = stamps.stale ?? isStale(status, now, staleAfter)
     const same = arrange(status, { stale, generation: stamps.generation ?? old?.status.generation ?? this.generation })
-    if (old !== undefined && isDeepStrictEqual(same, old.status)) return old.status
+    if (old !== undefined && textOf(same) === old.text) return old.status
 
     const stamped = { ...same, generation: stamps.generation ?? this.generation }
     const text = textOf(stamped)

@@ -9,6 +9,7 @@ import {
   EMPTY_DOCUMENT,
   findEntry,
   keyOf,
+  textOf,
 } from './document.ts'
 import { Draft, type Terms, type Unstamped } from './draft.ts'
 import type { SavedDocument, SavedStatus, Status } from './schema.ts'
@@ -33,6 +34,7 @@ export function reconcile(current: StatusDocument, saved: SavedDocument, terms: 
   }
   for (const [key, copy] of copies) {
     const entry = findEntry(current, copy)
+    if (entry !== undefined && textOf(copy) === entry.text) continue
     const removal = current.removals.get(key)
     if (entry !== undefined || removal === undefined || !changedSince(removal, openedAt)) {
       putCopy(draft, entry, copy, openedAt > current.generation, openedAt)

@@ -105,6 +105,8 @@ export class CommitLoop {
   #document: StatusDocument = EMPTY_DOCUMENT
   /** The bytes of `#document` in the file; empty before the first. */
   #bytes: Buffer = Buffer.alloc(0)
+  /** The bytes of the document that was last copied to `status.previous.json`. */
+  #copied: Buffer | undefined
   #published: Published | undefined
   #found: Found | undefined
   #trouble: Health['trouble']
@@ -248,6 +250,7 @@ export class CommitLoop {
         return found
       }
       this.#found = undefined
+      await this.#keepCopy()
       if (this.#queue.length === 0) {
         this.#wakeSoon()
         return undefined
@@ -266,8 +269,8 @@ export class CommitLoop {
     }
     if (found.kind === 'known' && this.#rejectedEdit?.file === STATUS_FILE) this.#rejectedEdit = undefined
     if (found.kind === 'invalid' && this.#rejectedEdit?.faults !== found.faults) {
-      this.#rejectEdit(STATUS_FILE, found.faults)
       await this.#keepCopy()
+      this.#rejectEdit(STATUS_FILE, found.faults)
     }
   }
 
@@ -397,9 +400,11 @@ export class CommitLoop {
 
   /** Keeps a copy of the document for a start that finds the file broken. */
   async #keepCopy(): Promise<void> {
-    if (this.#bytes.length === 0) return
+    const bytes = this.#bytes
+    if (bytes.length === 0 || bytes === this.#copied) return
     try {
-      await this.#file.writePrevious(this.#bytes)
+      await this.#file.writePrevious(bytes)
+      this.#copied = bytes
     } catch (error) {
       this.#log.warn({ err: error }, `no copy of the document in ${PREVIOUS_FILE}`)
     }

@@ -255,6 +255,9 @@ export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, 'r')
   try {
     await handle.sync()
+    // XFS that has shut itself down after an error still reports a directory as synced (fs/xfs/xfs_file.c,
+    // xfs_dir_fsync has no check of its own); what it no longer reports is anything about an inode.
+    await handle.stat()
   } finally {
     await handle.close()
   }
