@@ -99,6 +99,35 @@ t.test('read-only volume: 503, readers go on, and so does the server once it can
   t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
 })
 
+t.test('start on a full or a read-only volume: what is there is served, and commits go on when they can', async (t) => {
+  if (missing(t, isRoot, MOUNTING)) return
+  const mount = tmpfs(t, '64k')
+  const first = await serve(t, mount)
+  await post(first.url, DRIFTED)
+  await first.stop()
+  const text = readFileSync(first.file)
+
+  fill(join(mount, 'ballast'))
+  const full = await serve(t, mount)
+  t.same((await ask(`${full.url}/status.json`)).body, text)
+  t.match(await ask(`${full.url}/readyz`), { status: 503, json: { problems: [{ kind: 'volume-full' }] } })
+  t.equal((await post(full.url, snapshotOf({ server: 'next' }))).status, 507)
+  truncateSync(join(mount, 'ballast'), 0)
+  await eventually(async () => matches(await ask(`${full.url}/readyz`), { status: 200 }))
+  t.equal((await post(full.url, snapshotOf({ server: 'next' }))).status, 201)
+  t.equal(fileOf(full).statuses.length, 2)
+  await full.stop()
+
+  await eventually(() => execute('mount', '-o', 'remount,ro', mount))
+  const readOnly = await serve(t, mount)
+  t.same((await ask(`${readOnly.url}/status.json`)).body, readFileSync(full.file))
+  t.match(await post(readOnly.url, snapshotOf({ server: 'third' })), { status: 503, json: { detail: /EROFS/ } })
+  execute('mount', '-o', 'remount,rw', mount)
+  await eventually(async () => matches(await ask(`${readOnly.url}/readyz`), { status: 200 }))
+  t.equal((await post(readOnly.url, snapshotOf({ server: 'third' }))).status, 201)
+  t.equal(fileOf(readOnly).statuses.length, 3)
+})
+
 t.test('input/output errors: 503, readers go on, and so does the server on the next volume', async (t) => {
   if (missing(t, isRoot && has('mkfs.xfs') && has('xfs_io'), 'root and xfsprogs')) return
   const disk = new Disk(t, 'xfs')

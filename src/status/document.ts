@@ -141,8 +141,11 @@ export function readDocument(bytes: Uint8Array): Outcome<SavedDocument, LocatedF
   const json = parseJson(bytes)
   if (!json.ok) return json
   const { value, text } = json.value
+  const limits = limitFaults(value, TARGETS_MAX)
+  if (limits.length > 0) return { ok: false, faults: locate(text, limits) }
+  if (!isSavedDocument(value)) return { ok: false, faults: locate(text, isSavedDocument.faults('')) }
   const faults = documentFaults(value)
-  if (faults.length > 0 || !isSavedDocument(value)) return { ok: false, faults: locate(text, faults) }
+  if (faults.length > 0) return { ok: false, faults: locate(text, faults) }
   // What reads back to the letter has no member twice; looking for them takes five times as long.
   const duplicates = text === `${JSON.stringify(value, null, 2)}\n` ? [] : duplicateFaults(text)
   if (duplicates.length > 0) return { ok: false, faults: duplicates }
@@ -151,10 +154,8 @@ export function readDocument(bytes: Uint8Array): Outcome<SavedDocument, LocatedF
   return { ok: true, value: { ...value, ...times, statuses: value.statuses.map(withUtcTimes) } }
 }
 
-function documentFaults(value: unknown): Fault[] {
-  const limits = limitFaults(value, TARGETS_MAX)
-  if (limits.length > 0) return limits
-  if (!isSavedDocument(value)) return isSavedDocument.faults('')
+/** What no schema can say: whether the entries contradict themselves or each other. */
+function documentFaults(value: SavedDocument): Fault[] {
   const faults: Fault[] = []
   const seen = new Map<string, string>()
   for (const [index, status] of value.statuses.entries()) {

@@ -20,7 +20,7 @@ import {
   digestOf,
 } from './status-file.ts'
 import { StoreError, storeErrorOf } from './store-error.ts'
-import { type Volume, inspectVolume } from './volume.ts'
+import { type Volume, inspectVolume, refuseMountedFile } from './volume.ts'
 import { Watcher } from './watcher.ts'
 
 /** How long a commit waits for another server's, or for an edit to be written to its end, in ms. */
@@ -107,6 +107,8 @@ export class CommitLoop {
   #bytes: Buffer = Buffer.alloc(0)
   /** The bytes of the document that was last copied to `status.previous.json`. */
   #copied: Buffer | undefined
+  /** Whether there is a document that this server stands for: it has written it, or taken it over. */
+  #loaded = false
   #published: Published | undefined
   #found: Found | undefined
   #trouble: Health['trouble']
@@ -122,21 +124,21 @@ export class CommitLoop {
   /**
    * Loads the document of a directory, clears up after a crash, and watches for edits.
    *
-   * @throws {StoreError} when the directory cannot be written
+   * A volume that takes no commit now, because it is full or read-only, does not keep readers from a document that is
+   * there: it is served as it was found, and loaded for good once the volume takes commits.
+   *
+   * @throws {StoreError} when there is nothing to serve and nothing can be written
    */
   static async start(options: CommitLoopOptions): Promise<CommitLoop> {
     const loop = new CommitLoop(options)
+    await refuseMountedFile(options.directory)
     try {
       await mkdir(options.directory, { recursive: true })
-      await withLock(options.directory, WAIT_MAX_MS, async () => {
-        loop.#volume = await inspectVolume(options.directory)
-        await loop.#load()
-      })
+      await withLock(options.directory, WAIT_MAX_MS, () => loop.#load())
     } catch (error) {
-      throw storeErrorOf(error)
-    }
-    if (loop.#volume?.edits === 'polling') {
-      options.log.warn(`${loop.#volume.fileSystem} tells of no changes: edits are found by looking every 2 seconds`)
+      const reason = storeErrorOf(error)
+      if (!(await loop.#publishAsFound())) throw reason
+      loop.#beginTrouble(reason)
     }
     loop.#watcher = new Watcher(
       options.directory,
@@ -219,7 +221,8 @@ export class CommitLoop {
       await this.#forgetRejectedEdit()
       if (await this.#nothingToDo()) return
       await withLock(this.#file.directory, WAIT_MAX_MS, async () => {
-        if (this.#trouble !== undefined && this.#queue.length === 0) await this.#file.probe()
+        if (!this.#loaded) await this.#load()
+        else if (this.#trouble !== undefined && this.#queue.length === 0) await this.#file.probe()
         const found = await this.#look()
         if (found === undefined) return
         batch = this.#queue.splice(0)
@@ -294,7 +297,7 @@ export class CommitLoop {
     const draft = edit === undefined ? new Draft(this.#document, this.#terms()) : this.#reconciled(edit.saved)
     draft.flipStale()
     const answers = batch.map((job) => answerOf(job, draft))
-    if (draft.changed || edit !== undefined || this.#published === undefined) {
+    if (draft.changed || edit !== undefined || !this.#loaded) {
       try {
         await this.#write(draft, found, batch.length)
       } catch (error) {
@@ -384,6 +387,7 @@ export class CommitLoop {
   #stand(document: StatusDocument, bytes: Buffer, modifiedAt: number): void {
     this.#document = document
     this.#bytes = bytes
+    this.#loaded = true
     this.#publish(document, bytes, modifiedAt)
   }
 
@@ -396,6 +400,15 @@ export class CommitLoop {
     if (found.kind !== 'edited' || (found.saved.generation ?? Infinity) < this.#document.generation) return
     const document = this.#reconciled(found.saved).finish(this.#document.generation)
     this.#publish(document, found.seen.bytes, found.seen.modifiedAt)
+  }
+
+  /** Publishes what the file holds, where no more can be done. Tells whether that was a valid document. */
+  async #publishAsFound(): Promise<boolean> {
+    const found = await this.#reader.look(this.#bytes).catch(() => undefined)
+    if (found?.kind !== 'edited') return false
+    const { saved, seen } = found
+    this.#publish(this.#reconciled(saved).finish(saved.generation, saved.updated_at), seen.bytes, seen.modifiedAt)
+    return true
   }
 
   /** Keeps a copy of the document for a start that finds the file broken. */
@@ -412,8 +425,11 @@ export class CommitLoop {
 
   /** Finds the document to start from, and writes it where the file does not hold it. The lock is held. */
   async #load(): Promise<void> {
+    this.#volume = await inspectVolume(this.#file.directory)
+    if (this.#volume.edits === 'polling') {
+      this.#log.warn(`${this.#volume.fileSystem} tells of no changes: edits are found by looking every 2 seconds`)
+    }
     await this.#file.writeSchema(`${JSON.stringify(savedDocumentSchema, null, 2)}\n`)
-    for (const file of await this.#file.recover()) this.#displaced.add(file)
     await this.#loadPrevious()
     let found = await this.#reader.look(this.#bytes)
     while (found.kind === 'unfinished') {
@@ -424,6 +440,7 @@ export class CommitLoop {
     if (found.kind === 'known') this.#stand(this.#document, found.seen.bytes, found.seen.modifiedAt)
     if (found.kind === 'gone' || found.kind === 'invalid') this.#startFromPrevious()
     await this.#commit(found, [])
+    for (const file of await this.#file.recover()) this.#displaced.add(file)
   }
 
   /** The document before the last commit is what the file is an edit of, be it another server's commit or a backup. */

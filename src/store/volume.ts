@@ -37,10 +37,9 @@ export interface Volume {
 /**
  * Tries out what every commit will need: write, fsync, rename. The caller holds the lock.
  *
- * @throws {StoreError} where the directory cannot serve; the system's error where a step of it failed
+ * @throws the system's error where a step of it failed
  */
 export async function inspectVolume(directory: string): Promise<Volume> {
-  await refuseMountedFile(directory)
   const [one, two] = [join(directory, `.${STATUS_FILE}.probe-1`), join(directory, `.${STATUS_FILE}.probe-2`)]
   try {
     for (const path of [one, two]) await writeFile(path, 'can this be written?\n', { flush: true })
@@ -54,8 +53,12 @@ export async function inspectVolume(directory: string): Promise<Volume> {
   }
 }
 
-/** A commit replaces the file. Where the file is a mount of its own, or a link to elsewhere, that cannot be. */
-async function refuseMountedFile(directory: string): Promise<void> {
+/**
+ * A commit replaces the file. Where the file is a mount of its own, or a link to elsewhere, that cannot be.
+ *
+ * @throws {StoreError} which says what to do instead
+ */
+export async function refuseMountedFile(directory: string): Promise<void> {
   const path = join(directory, STATUS_FILE)
   const probe = join(directory, `.${STATUS_FILE}.probe-link`)
   try {
