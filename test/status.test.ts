@@ -374,14 +374,17 @@ t.test('reconcile: an old copy undoes neither the edit of another nor a removal'
   const old = saved(opened)
   const between = posted(opened, snapshotOf({ server: 'b' }, [], at('10:32:10'))).document
   const other = saved(between)
+  other['maintenance'] = 'tonight'
   other.statuses = other.statuses.map((status) => ({ ...status, owner: 'anna' }))
   const edited = reconcile(between, other, TERMS).finish()
   const removing = new Draft(edited, TERMS)
   removing.remove({ repo: 'rsyslog', server: 'b' })
 
+  old['contact'] = 'me'
   old.statuses = old.statuses.map((status) => ({ ...status, note: 'mine' }))
   const result = reconcile(removing.finish(), old, TERMS).finish()
   t.match(statusOf(result), { owner: 'anna', note: 'mine' })
+  t.match(result.head, { maintenance: 'tonight', contact: 'me' })
   t.equal(findEntry(result, { repo: 'rsyslog', server: 'b' }), undefined)
 })
 

@@ -24,6 +24,8 @@ export interface StatusDocument {
   /** UTC, whole seconds. */
   readonly updatedAt: string
   readonly head: Head
+  /** The last edit that changed the head. */
+  readonly headEdited?: Edit | undefined
   /** Sorted by repo, then server. */
   readonly entries: readonly Entry[]
   /** Targets that were lately removed, by key: an old copy of the file does not bring them back. */
@@ -52,7 +54,12 @@ export interface Provenance {
   /** Properties beyond `CHECK_PROPERTIES` that snapshots have brought. */
   readonly carried?: ReadonlySet<string>
   /** The last edit that changed the entry, and which of its properties. */
-  readonly edited?: Change & { readonly names: ReadonlySet<string> }
+  readonly edited?: Edit | undefined
+}
+
+/** A change by hand, and the properties that it and earlier ones have changed. */
+export interface Edit extends Change {
+  readonly names: ReadonlySet<string>
 }
 
 /** A change, by the generation that it made and, for an edit, the generation of the copy that was edited. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import {
   type Change,
+  type Edit,
   type Entry,
   type Head,
   type Provenance,
@@ -42,6 +43,7 @@ export class Draft {
   readonly #changes = new Map<string, Replacement>()
   readonly #removals = new Map<string, Change>()
   #head: Head
+  #headEdited: Edit | undefined
   #size: number
   #bytes: number
   #undo: (() => void)[] = []
@@ -51,6 +53,7 @@ export class Draft {
     this.generation = generation
     this.#base = base
     this.#head = base.head
+    this.#headEdited = base.headEdited
     this.#size = base.entries.length
     this.#bytes = base.entries.reduce((sum, { bytes }) => sum + bytes, 0)
   }
@@ -113,8 +116,10 @@ export class Draft {
   }
 
   /** Sets what stands at the top of the document. */
-  putHead(head: Head): void {
-    if (!isDeepStrictEqual(head, this.#head)) this.#head = head
+  putHead(head: Head, edited: Edit | undefined): void {
+    if (isDeepStrictEqual(head, this.#head)) return
+    this.#head = head
+    this.#headEdited = edited
   }
 
   /** Flips `stale` wherever its time has come. */
@@ -146,7 +151,8 @@ export class Draft {
       this.#removals.size === 0
         ? this.#base.removals
         : new Map([...this.#base.removals, ...this.#removals].slice(-REMOVALS_MAX))
-    return { generation, updatedAt, head: this.#head, entries: this.#merged(), removals }
+    const head = { head: this.#head, headEdited: this.#headEdited }
+    return { generation, updatedAt, ...head, entries: this.#merged(), removals }
   }
 
   #merged(): Entry[] {

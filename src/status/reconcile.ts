@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import {
   CHECK_PROPERTIES,
   type Change,
+  type Edit,
   type Entry,
   type Head,
   type Provenance,
@@ -26,7 +27,7 @@ import { formatTime } from './time.ts'
 export function reconcile(current: StatusDocument, saved: SavedDocument, terms: Terms): Draft {
   const openedAt = saved.generation ?? current.generation
   const draft = new Draft(current, terms, Math.max(current.generation, openedAt) + 1)
-  draft.putHead(headOf(saved))
+  putHead(draft, current, headOf(saved), openedAt)
 
   const copies = new Map(saved.statuses.map((status) => [keyOf(status), status]))
   for (const entry of current.entries) {
@@ -55,11 +56,18 @@ function putCopy(draft: Draft, entry: Entry | undefined, copy: SavedStatus, adop
   }
 }
 
+function putHead(draft: Draft, current: StatusDocument, copy: Head, openedAt: number): void {
+  const { head, headEdited } = current
+  const kept = editedSince(headEdited, openedAt)
+  const next = { ...copy, ...standing(head, kept) }
+  for (const name of kept) if (!Object.hasOwn(head, name)) delete (next as Record<string, unknown>)[name]
+  draft.putHead(next, edit(draft, head, next, headEdited, openedAt))
+}
+
 /** The status that an entry and a saved copy of it make together. */
 function together(draft: Draft, entry: Entry | undefined, copy: SavedStatus, openedAt: number): Unstamped {
   const kept = entry === undefined ? new Set<string>() : keptNames(entry, openedAt)
-  const standing = Object.entries(entry?.status ?? {}).filter(([name]) => kept.has(name))
-  const status: SavedStatus = { ...copy, ...Object.fromEntries(standing) }
+  const status: SavedStatus = { ...copy, ...standing(entry?.status ?? {}, kept) }
   for (const name of kept) if (entry !== undefined && !Object.hasOwn(entry.status, name)) delete status[name]
 
   const fileSince = new Map(entry?.status.files.map((file) => [file.name, file.since]))
@@ -83,12 +91,16 @@ function sinceOf(draft: Draft, before: Status | undefined, status: SavedStatus):
 /** The properties of an entry that have changed since a copy was opened, other than by saving that very copy. */
 function keptNames({ provenance }: Entry, openedAt: number): ReadonlySet<string> {
   const { postedAt, carried, edited } = provenance
-  const names = new Set<string>()
-  if (edited !== undefined && changedSince(edited, openedAt)) for (const name of edited.names) names.add(name)
+  const names = new Set(editedSince(edited, openedAt))
   const outcome = [...names].some((name) => CHECK_PROPERTIES.has(name))
   if (outcome || postedAt > openedAt) for (const name of CHECK_PROPERTIES) names.add(name)
   if (postedAt > openedAt) for (const name of carried ?? []) names.add(name)
   return names
+}
+
+/** What others have changed by hand since a copy was opened. */
+function editedSince(edited: Edit | undefined, openedAt: number): ReadonlySet<string> {
+  return edited !== undefined && changedSince(edited, openedAt) ? edited.names : new Set()
 }
 
 function changedSince(change: Change, openedAt: number): boolean {
@@ -96,16 +108,22 @@ function changedSince(change: Change, openedAt: number): boolean {
 }
 
 function editedProvenance(draft: Draft, entry: Entry | undefined, status: Unstamped, openedAt: number): Provenance {
-  const before: Readonly<Record<string, unknown>> = entry?.status ?? {}
-  const names = [...new Set([...Object.keys(before), ...Object.keys(status)])].filter(
-    (name) => name !== 'stale' && name !== 'generation' && !isDeepStrictEqual(before[name], status[name]),
+  const edited = edit(draft, entry?.status ?? {}, status, entry?.provenance.edited, openedAt)
+  return { postedAt: 0, ...entry?.provenance, edited }
+}
+
+/** The edit that has made `after` of `before`. */
+function edit(draft: Draft, before: Properties, after: Properties, earlier: Edit | undefined, openedAt: number): Edit {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+    (name) => name !== 'stale' && name !== 'generation' && !isDeepStrictEqual(before[name], after[name]),
   )
-  const earlier = entry?.provenance.edited?.names ?? []
-  return {
-    postedAt: 0,
-    ...entry?.provenance,
-    edited: { at: draft.generation, from: openedAt, names: new Set([...earlier, ...names]) },
-  }
+  return { at: draft.generation, from: openedAt, names: new Set([...(earlier?.names ?? []), ...names]) }
+}
+
+type Properties = Readonly<Record<string, unknown>>
+
+function standing(properties: Properties, kept: ReadonlySet<string>): Properties {
+  return Object.fromEntries(Object.entries(properties).filter(([name]) => kept.has(name)))
 }
 
 function headOf(saved: SavedDocument): Head {
