@@ -12,10 +12,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import t from 'tap'
 import { TARGETS_MAX } from '../src/status/schema.ts'
 import type { SavedDocument } from '../src/status/schema.ts'
+import { Watcher } from '../src/store/watcher.ts'
 import { digestOf } from '../src/store/status-file.ts'
 import { directory } from './support/directory.ts'
 import { ask, eventually, matches, post } from './support/http.ts'
@@ -60,6 +61,30 @@ t.test('an edit is live, however it is saved', async (t) => {
   }
   t.equal(server.lines.filter(({ msg }) => msg === 'edit merged').length, Object.keys(ways).length, 'one line an edit')
 })
+
+t.test(
+  'an edit wakes the server by an event, also where the directory is named relative to the current one',
+  async (t) => {
+    const place = directory(t)
+    for (const name of [place, relative('', place), `${relative('', place)}/`, `./${relative('', place)}`]) {
+      let woken = 0
+      const started = performance.now()
+      const watcher = new Watcher(
+        name,
+        () => (woken ||= performance.now() - started),
+        (error) => t.fail(String(error)),
+      )
+      t.teardown(() => watcher.close())
+      await eventually(async () => {
+        // Till chokidar has begun to watch, it sees nothing; after 2 seconds the look without an event comes.
+        writeFileSync(join(place, 'status.json'), String(Math.random()))
+        await eventually(() => ok(woken > 0), 300)
+      })
+      t.ok(woken < 2000, `${name}: after ${Math.round(woken)} ms`)
+      await watcher.close()
+    }
+  },
+)
 
 t.test('an edit made from an old copy undoes no newer snapshot, and loses nothing', async (t) => {
   const server = await serve(t)

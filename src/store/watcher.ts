@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
 import { STATUS_FILE } from './status-file.ts'
 
@@ -19,12 +19,14 @@ export class Watcher {
    * @param onError called when the system cannot tell of events; the look every 2 seconds goes on
    */
   constructor(directory: string, wake: () => void, onError: (error: unknown) => void) {
-    const file = join(directory, STATUS_FILE)
+    // chokidar shows its paths normalised: `./data` would never be met again.
+    const root = resolve(directory)
+    const file = join(root, STATUS_FILE)
     // The directory, not the file: a watch on the file goes dead when chokidar 5 sees it replaced twice in a row.
-    this.#events = watch(directory, {
+    this.#events = watch(root, {
       depth: 0,
       ignoreInitial: true,
-      ignored: (path) => path !== directory && path !== file,
+      ignored: (path) => path !== root && path !== file,
       awaitWriteFinish: { stabilityThreshold: SAVED_AFTER_MS, pollInterval: SAVED_POLL_MS },
     })
     this.#events.on('all', wake).on('error', onError)
