@@ -6,7 +6,7 @@ import { CommitLoop } from './store/commit-loop.ts'
 import { version } from './version.ts'
 
 /** How long connections may take to end when the server stops, in ms. */
-const STOP_GRACE_MS = 4000
+const STOP_GRACE_MS = 5000
 
 export interface RunningServer {
   /** Where it answers, such as `http://127.0.0.1:8080`. */

@@ -157,6 +157,13 @@ t.test('bad input: says what, where and what was expected; nothing is changed', 
         body: gzipSync(Buffer.alloc(64 * 1024 * 1024, ' ')),
       },
     ],
+    [
+      'parameters after the thousandth',
+      'target-not-found',
+      [],
+      { method: 'DELETE' },
+      `/api/status?${'repo=rsyslog&'.repeat(1000)}server=nobody`,
+    ],
     ['null', 'invalid-snapshot', [''], posting(null)],
     ['a string', 'invalid-snapshot', [''], posting('SYNCED')],
     ['no snapshot', 'invalid-snapshot', [''], posting([])],
@@ -314,6 +321,20 @@ t.test('bad input: says what, where and what was expected; nothing is changed', 
     (logged) => JSON.stringify(logged).includes('javascript:') || JSON.stringify(logged).includes('rsyslog.conf'),
   )
   t.same(values, [], 'and holds nothing of the body')
+})
+
+t.test('bad input: a small post that would earn a huge answer is refused whole', async (t) => {
+  const server = await serve(t)
+  await post(server.url, { ...DRIFTED, note: 'x'.repeat(900_000) })
+  const before = readFileSync(server.file)
+  t.match(
+    await post(
+      server.url,
+      Array.from({ length: 100 }, () => SYNCED),
+    ),
+    { status: 413, json: { type: /too-large$/ } },
+  )
+  t.same(readFileSync(server.file), before)
 })
 
 t.test('bad input: a client that does not speak HTTP gets a problem too', async (t) => {
@@ -491,10 +512,10 @@ t.test('only what is meant for readers is served', async (t) => {
   const server = await serve(t)
   await post(server.url, DRIFTED)
   const secrets = readdirSync(server.dataDir).filter((name) => !['status.json', 'status.schema.json'].includes(name))
-  t.ok(secrets.includes('.status.lock') && secrets.includes('status.previous.json'))
+  t.ok(secrets.includes('.status.lock') && secrets.includes('status.copy.json'))
   writeFileSync(join(server.dataDir, 'status.rejected-1.json'), 'HIDDEN CONTENT')
-  writeFileSync(join(server.dataDir, '.status.json.none.staged'), 'HIDDEN CONTENT')
-  const paths = ['status.rejected-1.json', '.status.json.none.staged', ...secrets].flatMap((name) => [
+  writeFileSync(join(server.dataDir, '.status.commit.none.staged'), 'HIDDEN CONTENT')
+  const paths = ['status.rejected-1.json', '.status.commit.none.staged', ...secrets].flatMap((name) => [
     `/${name}`,
     `/${encodeURIComponent(name).replaceAll('.', '%2e')}`,
     `//${name}`,

@@ -12,7 +12,7 @@ import { PROGRAM, fileOf, linesOf, run, runServer } from './support/server.ts'
 import { DRIFTED, snapshotOf } from './support/snapshots.ts'
 
 /** The names that a data directory may have while nothing is being written. */
-const AT_REST = /^(status(\.previous|\.schema|\.rejected-.*)?\.json|\.status\.(lock|turn))$/
+const AT_REST = /^(status(\.copy|\.schema|\.rejected-.*)?\.json|\.status\.(lock|turn))$/
 
 t.test('settings: a flag goes before its variable, an empty variable is not set', async (t) => {
   t.match(readCommandLine([], {}), {

@@ -89,7 +89,7 @@ for (const namespaces of ['one PID namespace', 'two PID namespaces']) {
         strictEqual(one.text, readFileSync(file, 'utf8'))
       }, 2000)
       t.pass('and both serve the same bytes within 2 seconds')
-      const left = readdirSync(dataDir).filter((name) => name.startsWith('.status.json.'))
+      const left = readdirSync(dataDir).filter((name) => name.startsWith('.status.commit.'))
       t.same(left, [], 'no temporary file is left')
     },
   )

@@ -262,6 +262,22 @@ t.test('document: what is wrong is told with line, column and pointer', async (t
   })
 })
 
+t.test('document: of very many faults the first hundred are told, and soon', async (t) => {
+  const statuses = Array.from({ length: 20_000 }, (_, index) => ({
+    ...snapshotOf({ server: `s${index}` }),
+    sync_status: 'DRIFT',
+  }))
+  const outcome = readDocument(Buffer.from(JSON.stringify({ statuses }, null, 2)))
+  t.equal(outcome.ok ? 0 : outcome.faults.length, 100)
+  t.match(outcome, { faults: [{ line: 6 }, { line: 14 }] })
+})
+
+t.test('document: a generation typed by hand never makes a document that cannot be read back', async (t) => {
+  const typed = { ...saved(EMPTY_DOCUMENT), generation: 2 ** 52 }
+  const document = reconcile(EMPTY_DOCUMENT, typed, TERMS).finish()
+  t.match(readDocument(toBytes(posted(document, DRIFTED).document)), { ok: true })
+})
+
 t.test('snapshots: all faults of all snapshots are told, and none is taken', async (t) => {
   const outcome = readSnapshots([DRIFTED, { ...DRIFTED, repo: '', files: [{ name: '' }, {}] }, 7], NOW)
   t.same(outcome, {
@@ -386,6 +402,23 @@ t.test('reconcile: an old copy undoes neither the edit of another nor a removal'
   t.match(statusOf(result), { owner: 'anna', note: 'mine' })
   t.match(result.head, { maintenance: 'tonight', contact: 'me' })
   t.equal(findEntry(result, { repo: 'rsyslog', server: 'b' }), undefined)
+})
+
+t.test('reconcile: two who save old copies again and again keep what is theirs', async (t) => {
+  const two = posted(EMPTY_DOCUMENT, DRIFTED).document
+  const b = saved(two)
+  const three = posted(two, { ...DRIFTED, last_check: at('10:33:15') }).document
+  const a = saved(three)
+  a.statuses = [{ ...entryIn(a), note: 'A1' }]
+  const four = reconcile(three, a, TERMS).finish()
+  b.statuses = [{ ...entryIn(b), owner: 'B1' }]
+  const five = reconcile(four, b, TERMS).finish()
+  t.match(statusOf(five), { note: 'A1', owner: 'B1' })
+  b.statuses = [{ ...entryIn(b), owner: 'B2' }]
+  const six = reconcile(five, b, TERMS).finish()
+  t.match(statusOf(six), { note: 'A1', owner: 'B2' })
+  a.statuses = [{ ...entryIn(a), note: 'A2' }]
+  t.match(statusOf(reconcile(six, a, TERMS).finish()), { note: 'A2', owner: 'B2', last_check: at('10:33:15') })
 })
 
 t.test('reconcile: a later generation is another server, and stands as it is', async (t) => {

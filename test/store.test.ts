@@ -271,7 +271,7 @@ t.test('start: the newest good copy there is, and the broken text is kept', asyn
   t.match(fileOf(third), { statuses: [{ server: 'next' }, DRIFTED] }, 'nor where the file was deleted meanwhile')
 })
 
-t.test('start: after kill -9 the newest good copy is the document before the last commit', async (t) => {
+t.test('start: after kill -9 the newest good copy is the last commit', async (t) => {
   const dataDir = directory(t)
   const killed = await runServer(t, dataDir)
   for (const name of ['one', 'two', 'three']) await post(killed.url, snapshotOf({ server: name }))
@@ -284,7 +284,7 @@ t.test('start: after kill -9 the newest good copy is the document before the las
   const again = await serve(t, dataDir)
   t.same(
     fileOf(again).statuses.map(({ server }) => server),
-    ['one', 'two'],
+    ['one', 'three', 'two'],
   )
   t.ok((fileOf(again).generation ?? 0) > generation, 'and the lost generation does not come to mean another document')
   t.same((await problemsOf(again)).length, 1)
@@ -361,21 +361,62 @@ t.test('start: what a killed server left is cleared up, and an edit in it is not
   const text = readFileSync(once.file)
   const unread = edited(once, (document) => (document['note'] = 'saved at the moment of the kill'))
   const leftover = (displaced: Buffer, staged: Buffer, holds: string | Buffer): void =>
-    writeFileSync(join(dataDir, `.status.json.${digestOf(displaced)}.${digestOf(staged)}`), holds)
+    writeFileSync(join(dataDir, `.status.commit.${digestOf(displaced)}.${digestOf(staged)}`), holds)
   leftover(text, Buffer.from('staged'), 'staged')
   leftover(text, Buffer.from('other'), text)
   leftover(text, Buffer.from('third'), unread)
-  writeFileSync(join(dataDir, `.status.json.${digestOf(text)}.x.123456`), 'half of it')
+  writeFileSync(join(dataDir, `.status.commit.${digestOf(text)}.x.123456`), 'half of it')
 
   const again = await serve(t, dataDir)
   await eventually(() => matches(fileOf(again), { note: 'saved at the moment of the kill' }))
   await eventually(() =>
     deepStrictEqual(
-      readdirSync(dataDir).filter((name) => name.startsWith('.status.json.')),
+      readdirSync(dataDir).filter((name) => name.startsWith('.status.commit.')),
       [],
     ),
   )
   t.same(rejected(again), [])
+  await again.stop()
+
+  leftover(Buffer.from('broken'), Buffer.from('fourth'), 'broken')
+  const third = await serve(t, dataDir)
+  await eventually(() => strictEqual(rejected(third).length, 1))
+  t.equal(readFileSync(join(dataDir, rejected(third)[0] ?? ''), 'utf8'), 'broken', 'an invalid one is set aside')
+})
+
+t.test('start: an older copy saved after a kill -9 undoes nothing that was acknowledged', async (t) => {
+  const dataDir = directory(t)
+  const killed = await runServer(t, dataDir)
+  await post(killed.url, DRIFTED)
+  const file = join(dataDir, 'status.json')
+  const old = readFileSync(file, 'utf8').replace('"statuses"', '"note": "old copy",\n  "statuses"')
+  await post(killed.url, snapshotOf({ server: 'next' }))
+  killed.child.kill('SIGKILL')
+  await killed.ended
+  writeFileSync(file, old)
+  const again = await serve(t, dataDir)
+  t.match(fileOf(again), { note: 'old copy' })
+  t.equal(fileOf(again).statuses.length, 2)
+})
+
+t.test('two servers: an edit saved over a commit that the other server has not seen yet', async (t) => {
+  const dataDir = directory(t)
+  const [a, b] = [await serve(t, dataDir), await serve(t, dataDir)]
+  for (let round = 0; round < 20; round += 1) {
+    const text = edited(a, (document) => (document[`note${round}`] = 1))
+    writeFileSync(`${a.file}.swp`, text)
+    t.equal((await post((round % 2 === 0 ? a : b).url, snapshotOf({ server: `s${round}` }))).status, 201)
+    renameSync(`${a.file}.swp`, a.file)
+    await eventually(() =>
+      strictEqual(Object.hasOwn(fileOf(a), `note${round}`) && (fileOf(a).generation ?? 0) > round * 2, true),
+    )
+    await eventually(async () => {
+      const [fromA, fromB] = await Promise.all([ask(`${a.url}/status.json`), ask(`${b.url}/status.json`)])
+      deepStrictEqual(fromA.text, fromB.text)
+      strictEqual((fromA.json as SavedDocument).statuses.length, round + 1)
+    })
+  }
+  t.equal(fileOf(b).statuses.length, 20)
 })
 
 t.test('stale flips by itself, in the file, and back with the next snapshot', async (t) => {
@@ -441,12 +482,18 @@ t.test('the document takes 100,000 targets and not one more', async (t) => {
 })
 
 t.test('other files in the directory are left alone', async (t) => {
-  const dataDir = directory(t, { 'status.json.bak': 'mine', 'notes.txt': 'mine' })
+  const dataDir = directory(t, {
+    'status.json.bak': 'mine',
+    'notes.txt': 'mine',
+    '.status.json.swp': 'mine',
+    '.status.json.Ab12Cd': 'mine',
+  })
   const server = await serve(t, dataDir)
   await post(server.url, DRIFTED)
   linkSync(join(dataDir, 'notes.txt'), join(dataDir, 'status.json~'))
   await server.stop()
-  for (const name of ['status.json.bak', 'notes.txt', 'status.json~']) t.ok(existsSync(join(dataDir, name)), name)
+  for (const name of ['status.json.bak', 'notes.txt', 'status.json~', '.status.json.swp', '.status.json.Ab12Cd'])
+    t.ok(existsSync(join(dataDir, name)), name)
 })
 
 function edited(server: Server, edit: (document: SavedDocument) => unknown): string {

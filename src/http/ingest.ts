@@ -7,6 +7,8 @@ import { Problem } from './problems.ts'
 
 /** The largest body, after decompression. */
 const BODY_BYTES_MAX = 1024 * 1024
+/** The largest answer: a small post can speak of large entries, and of one of them many times. */
+const ANSWER_BYTES_MAX = 16 * 1024 * 1024
 /** Larger bodies are let in while they are not more than so much together. */
 const SMALL_BODY_BYTES = 64 * 1024
 const BODIES_BYTES_MAX = 256 * 1024 * 1024
@@ -25,7 +27,15 @@ export function ingest(store: Pick<CommitLoop, 'submit'>): RequestHandler[] {
         const detail = faults.length === 1 ? 'the snapshot has a fault' : `the snapshots have ${faults.length} faults`
         throw new Problem('invalid-snapshot', `${detail}; nothing was changed`, { faults })
       }
-      const receipts = await store.submit((draft) => snapshots.value.map((snapshot) => mergeSnapshot(draft, snapshot)))
+      const receipts = await store.submit((draft) => {
+        let bytes = 0
+        return snapshots.value.map((snapshot) => {
+          const receipt = mergeSnapshot(draft, snapshot)
+          bytes += draft.get(snapshot)?.bytes ?? 0
+          if (bytes <= ANSWER_BYTES_MAX) return receipt
+          throw new Problem('too-large', 'the answer, with every entry that is posted to, would be larger than 16 MiB')
+        })
+      })
       res.status(receipts.some(({ result }) => result === 'created') ? 201 : 200)
       res.json(Array.isArray(posted) ? receipts : (receipts[0] satisfies Receipt | undefined))
     },

@@ -11,7 +11,7 @@ export const PROBLEMS = {
   'target-not-found': { status: 404, title: 'No target matches' },
   'method-not-allowed': { status: 405, title: 'The resource does not take this method' },
   'request-timeout': { status: 408, title: 'The request did not arrive in time' },
-  'too-large': { status: 413, title: 'The body is larger than 1 MiB' },
+  'too-large': { status: 413, title: 'The body is larger than 1 MiB, or its answer than 16 MiB' },
   'unsupported-media-type': { status: 415, title: 'The body is not sent as JSON in UTF-8' },
   'expectation-failed': { status: 417, title: 'The server does not do what Expect asks for' },
   'invalid-snapshot': { status: 422, title: 'The body is not a valid snapshot' },

@@ -24,8 +24,7 @@ export interface StatusDocument {
   /** UTC, whole seconds. */
   readonly updatedAt: string
   readonly head: Head
-  /** The last edit that changed the head. */
-  readonly headEdited?: Edit | undefined
+  readonly headEdited?: Edits | undefined
   /** Sorted by repo, then server. */
   readonly entries: readonly Entry[]
   /** Targets that were lately removed, by key: an old copy of the file does not bring them back. */
@@ -53,14 +52,11 @@ export interface Provenance {
   readonly postedAt: number
   /** Properties beyond `CHECK_PROPERTIES` that snapshots have brought. */
   readonly carried?: ReadonlySet<string>
-  /** The last edit that changed the entry, and which of its properties. */
-  readonly edited?: Edit | undefined
+  readonly edited?: Edits | undefined
 }
 
-/** A change by hand, and the properties that it and earlier ones have changed. */
-export interface Edit extends Change {
-  readonly names: ReadonlySet<string>
-}
+/** The properties that were changed by hand, each with its last such change. */
+export type Edits = ReadonlyMap<string, Change>
 
 /** A change, by the generation that it made and, for an edit, the generation of the copy that was edited. */
 export interface Change {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import {
   type Change,
-  type Edit,
+  type Edits,
   type Entry,
   type Head,
   type Provenance,
@@ -13,7 +13,7 @@ import {
   position,
   textOf,
 } from './document.ts'
-import type { DriftedFile, SavedStatus, Status } from './schema.ts'
+import { type DriftedFile, GENERATION_MAX, type SavedStatus, type Status } from './schema.ts'
 import { flipsAt, isStale } from './staleness.ts'
 import { formatTime } from './time.ts'
 
@@ -43,14 +43,15 @@ export class Draft {
   readonly #changes = new Map<string, Replacement>()
   readonly #removals = new Map<string, Change>()
   #head: Head
-  #headEdited: Edit | undefined
+  #headEdited: Edits | undefined
   #size: number
   #bytes: number
   #undo: (() => void)[] = []
 
   constructor(base: StatusDocument, terms: Terms, generation = base.generation + 1) {
     this.terms = terms
-    this.generation = generation
+    // A number typed by hand may be the largest there is; a document beyond it could not be read back.
+    this.generation = Math.min(generation, GENERATION_MAX)
     this.#base = base
     this.#head = base.head
     this.#headEdited = base.headEdited
@@ -116,7 +117,7 @@ export class Draft {
   }
 
   /** Sets what stands at the top of the document. */
-  putHead(head: Head, edited: Edit | undefined): void {
+  putHead(head: Head, edited: Edits | undefined): void {
     if (isDeepStrictEqual(head, this.#head)) return
     this.#head = head
     this.#headEdited = edited

@@ -18,6 +18,8 @@ export type Outcome<T, F extends Fault = Fault> =
 
 /** Deep enough for what people write; JSON.stringify would overflow the stack at some thousands. */
 const NESTING_MAX = 32
+/** How many faults of one text are told with their places. */
+const FAULTS_MAX = 100
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
@@ -56,7 +58,7 @@ function syntaxFault(text: string, error: unknown): LocatedFault {
   const what = printParseErrorCode(first.error)
     .replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ')
     .toLowerCase()
-  return { pointer: '', ...positionOf(text, first.offset), detail: `must be JSON: ${what}` }
+  return { pointer: '', ...positions(text)(first.offset), detail: `must be JSON: ${what}` }
 }
 
 const STRICT = { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false }
@@ -93,6 +95,7 @@ export function limitFaults(root: unknown, itemsMax: number): Fault[] {
 export function duplicateFaults(text: string): LocatedFault[] {
   const faults: LocatedFault[] = []
   const open: Set<string>[] = []
+  const positionOf = positions(text)
   visit(text, {
     onObjectBegin: () => {
       open.push(new Set())
@@ -102,9 +105,9 @@ export function duplicateFaults(text: string): LocatedFault[] {
     },
     onObjectProperty: (name, offset, _length, _line, _column, pathTo) => {
       const names = open.at(-1)
-      if (names?.has(name) === true) {
+      if (names?.has(name) === true && faults.length < FAULTS_MAX) {
         const pointer = [...pathTo(), name].reduce(pointTo, '')
-        faults.push({ pointer, ...positionOf(text, offset), detail: 'must stand only once in its object' })
+        faults.push({ pointer, ...positionOf(offset), detail: 'must stand only once in its object' })
       }
       names?.add(name)
     },
@@ -112,10 +115,11 @@ export function duplicateFaults(text: string): LocatedFault[] {
   return faults
 }
 
-/** Finds the line and column of each fault in the text that it was found in. */
+/** Finds the line and column of each fault in the text that it was found in; of the first hundred, where there are more. */
 export function locate(text: string, faults: readonly Fault[]): LocatedFault[] {
   const tree = parseTree(text)
-  return faults.map((fault) => {
+  const positionOf = positions(text)
+  return faults.slice(0, FAULTS_MAX).map((fault) => {
     const path = fault.pointer
       .split('/')
       .slice(1)
@@ -123,7 +127,7 @@ export function locate(text: string, faults: readonly Fault[]): LocatedFault[] {
     // A member that is missing is looked for where it should stand: in its object.
     for (let length = path.length; length >= 0; length -= 1) {
       const node = tree && findNodeAtLocation(tree, segments(path.slice(0, length)))
-      if (node !== undefined) return { ...fault, ...positionOf(text, node.offset) }
+      if (node !== undefined) return { ...fault, ...positionOf(node.offset) }
     }
     return { ...fault, line: 1, column: 1 }
   })
@@ -138,10 +142,18 @@ export function locate(text: string, faults: readonly Fault[]): LocatedFault[] {
   }
 }
 
-function positionOf(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset)
-  const lineStart = before.lastIndexOf('\n') + 1
-  let line = 1
-  for (let at = before.indexOf('\n'); at !== -1; at = before.indexOf('\n', at + 1)) line += 1
-  return { line, column: offset - lineStart + 1 }
+/** Tells the line and column of offsets in a text, going through the text only once. */
+function positions(text: string): (offset: number) => { line: number; column: number } {
+  const lineStarts = [0]
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lineStarts.push(at + 1)
+  return (offset) => {
+    let low = 0
+    let high = lineStarts.length
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1
+      if ((lineStarts[middle] ?? Infinity) <= offset) low = middle
+      else high = middle
+    }
+    return { line: low + 1, column: offset - (lineStarts[low] ?? 0) + 1 }
+  }
 }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import {
   CHECK_PROPERTIES,
   type Change,
-  type Edit,
+  type Edits,
   type Entry,
   type Head,
   type Provenance,
@@ -99,8 +99,9 @@ function keptNames({ provenance }: Entry, openedAt: number): ReadonlySet<string>
 }
 
 /** What others have changed by hand since a copy was opened. */
-function editedSince(edited: Edit | undefined, openedAt: number): ReadonlySet<string> {
-  return edited !== undefined && changedSince(edited, openedAt) ? edited.names : new Set()
+function editedSince(edits: Edits | undefined, openedAt: number): ReadonlySet<string> {
+  const since = [...(edits ?? [])].filter(([, change]) => changedSince(change, openedAt))
+  return new Set(since.map(([name]) => name))
 }
 
 function changedSince(change: Change, openedAt: number): boolean {
@@ -112,12 +113,19 @@ function editedProvenance(draft: Draft, entry: Entry | undefined, status: Unstam
   return { postedAt: 0, ...entry?.provenance, edited }
 }
 
-/** The edit that has made `after` of `before`. */
-function edit(draft: Draft, before: Properties, after: Properties, earlier: Edit | undefined, openedAt: number): Edit {
+/** The edits so far, with the one that has made `after` of `before`. */
+function edit(
+  draft: Draft,
+  before: Properties,
+  after: Properties,
+  earlier: Edits | undefined,
+  openedAt: number,
+): Edits {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
     (name) => name !== 'stale' && name !== 'generation' && !isDeepStrictEqual(before[name], after[name]),
   )
-  return { at: draft.generation, from: openedAt, names: new Set([...(earlier?.names ?? []), ...names]) }
+  const change = { at: draft.generation, from: openedAt }
+  return new Map([...(earlier ?? []), ...names.map((name) => [name, change] as const)])
 }
 
 type Properties = Readonly<Record<string, unknown>>

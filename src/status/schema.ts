@@ -23,11 +23,13 @@ const time = {
   format: 'date-time',
 } as const
 
+/** Room for more commits than a server will ever make, below the largest integer that JSON readers agree on. */
+export const GENERATION_MAX = 2 ** 52
+
 const generation = {
   type: 'integer',
   minimum: 0,
-  // Room above for more commits than a server will ever make, below the largest integer that JSON readers agree on.
-  maximum: 2 ** 52,
+  maximum: GENERATION_MAX,
 } as const
 
 const fileProperties = {

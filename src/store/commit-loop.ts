@@ -10,21 +10,13 @@ import { formatTime } from '../status/time.ts'
 import { type Unread, DisplacedFiles } from './displaced.ts'
 import { withLock } from './lock.ts'
 import { type Found, Reader } from './reader.ts'
-import {
-  BYTES_MAX,
-  type Displaced,
-  PREVIOUS_FILE,
-  type Seen,
-  STATUS_FILE,
-  StatusFile,
-  digestOf,
-} from './status-file.ts'
+import { BYTES_MAX, type Displaced, COPY_FILE, type Seen, STATUS_FILE, StatusFile, digestOf } from './status-file.ts'
 import { StoreError, storeErrorOf } from './store-error.ts'
 import { type Volume, inspectVolume, refuseMountedFile } from './volume.ts'
 import { Watcher } from './watcher.ts'
 
 /** How long a commit waits for another server's, or for an edit to be written to its end, in ms. */
-const WAIT_MAX_MS = 5000
+const WAIT_MAX_MS = 4000
 /** How soon a half-written file is looked at again, in ms. */
 const LOOK_AGAIN_MS = 50
 /** How many requests may wait for a commit; with 1 MiB each at the most, it bounds the memory that they hold. */
@@ -105,8 +97,6 @@ export class CommitLoop {
   #document: StatusDocument = EMPTY_DOCUMENT
   /** The bytes of `#document` in the file; empty before the first. */
   #bytes: Buffer = Buffer.alloc(0)
-  /** The bytes of the document that was last copied to `status.previous.json`. */
-  #copied: Buffer | undefined
   /** Whether there is a document that this server stands for: it has written it, or taken it over. */
   #loaded = false
   #published: Published | undefined
@@ -192,7 +182,6 @@ export class CommitLoop {
     this.#stopping = true
     await this.#watcher?.close()
     await this.#running
-    await this.#keepCopy()
     await this.#displaced.close()
   }
 
@@ -216,14 +205,15 @@ export class CommitLoop {
 
   async #round(): Promise<void> {
     let batch: Job[] = []
+    const deadline = Date.now() + WAIT_MAX_MS
     try {
       await this.#displaced.review()
       await this.#forgetRejectedEdit()
       if (await this.#nothingToDo()) return
       await withLock(this.#file.directory, WAIT_MAX_MS, async () => {
         if (!this.#loaded) await this.#load()
-        else if (this.#trouble !== undefined && this.#queue.length === 0) await this.#file.probe()
-        const found = await this.#look()
+        else if (this.#trouble !== undefined && this.#queue.length === 0) await this.#file.probe(this.#bytes)
+        const found = await this.#look(deadline)
         if (found === undefined) return
         batch = this.#queue.splice(0)
         await this.#commit(found, batch)
@@ -233,6 +223,7 @@ export class CommitLoop {
       const reason = storeErrorOf(error)
       for (const job of batch.length > 0 ? batch : this.#queue.splice(0)) job.reject(reason)
       this.#beginTrouble(reason)
+      this.#publishFlips()
     }
   }
 
@@ -244,8 +235,7 @@ export class CommitLoop {
   }
 
   /** Looks at the file; `undefined` where it is being written and nobody waits for it to be whole. */
-  async #look(): Promise<Found | undefined> {
-    const deadline = Date.now() + WAIT_MAX_MS
+  async #look(deadline: number): Promise<Found | undefined> {
     for (;;) {
       const found = await this.#reader.look(this.#bytes)
       if (found.kind !== 'unfinished') {
@@ -253,7 +243,6 @@ export class CommitLoop {
         return found
       }
       this.#found = undefined
-      await this.#keepCopy()
       if (this.#queue.length === 0) {
         this.#wakeSoon()
         return undefined
@@ -272,7 +261,6 @@ export class CommitLoop {
     }
     if (found.kind === 'known' && this.#rejectedEdit?.file === STATUS_FILE) this.#rejectedEdit = undefined
     if (found.kind === 'invalid' && this.#rejectedEdit?.faults !== found.faults) {
-      await this.#keepCopy()
       this.#rejectEdit(STATUS_FILE, found.faults)
     }
   }
@@ -293,6 +281,7 @@ export class CommitLoop {
 
   /** Makes one commit of everything that is there to be committed. The lock is held. */
   async #commit(found: Found, batch: readonly Job[]): Promise<void> {
+    if (found.kind !== 'known') await this.#catchUp(found)
     const edit = (await this.#adopt(found)) ? undefined : await this.#editIn(found)
     const draft = edit === undefined ? new Draft(this.#document, this.#terms()) : this.#reconciled(edit.saved)
     draft.flipStale()
@@ -310,6 +299,20 @@ export class CommitLoop {
     if (this.#displaced.waiting) this.#wakeSoon()
   }
 
+  /**
+   * Takes over what another server has committed and somebody has since saved over: the copy still has it. Without it
+   * their edit would look as if it were made from the newest document.
+   */
+  async #catchUp({ seen }: Found): Promise<void> {
+    const copy = await this.#file.readCopy()
+    if (copy === undefined || copy.equals(this.#bytes) || seen?.bytes.equals(copy) === true) return
+    const outcome = readDocument(copy)
+    if (!outcome.ok || (outcome.value.generation ?? 0) <= this.#document.generation) return
+    const { generation, updated_at: updatedAt } = outcome.value
+    const document = this.#reconciled(outcome.value).finish(generation, updatedAt)
+    if (toBytes(document).equals(copy)) this.#stand(document, copy, Date.now())
+  }
+
   /** Takes over a document that needs nothing done to it: another server's commit, or the file at the start. */
   async #adopt(found: Found): Promise<boolean> {
     if (found.kind !== 'edited') return false
@@ -320,6 +323,7 @@ export class CommitLoop {
     // The other may have been killed before it did.
     await this.#file.sync()
     this.#stand(document, seen.bytes, seen.modifiedAt)
+    if ((await this.#file.readCopy())?.equals(seen.bytes) !== true) await this.#keepCopy(seen.bytes)
     if (this.#rejectedEdit?.file === STATUS_FILE) this.#rejectedEdit = undefined
     this.#log.info({ generation: document.generation, targets: document.entries.length }, 'document taken over')
     return true
@@ -356,6 +360,7 @@ export class CommitLoop {
     const document = draft.finish()
     const bytes = toBytes(document)
     const displaced = await this.#file.replace(bytes, found.seen)
+    await this.#keepCopy(bytes)
     if (displaced !== undefined) await this.#keep(displaced.file, displaced.held, found)
     await this.#file.sync()
 
@@ -374,11 +379,7 @@ export class CommitLoop {
     }
     if (found.kind === 'invalid') {
       this.#rejectEdit(await this.#file.setAside(file, held), found.faults)
-    } else if (held.bytes.equals(this.#bytes)) {
-      await this.#file.keepAsPrevious(file)
     } else {
-      // An edit that is merged: it may be older than the document that it was merged into.
-      await this.#keepCopy()
       await this.#file.discard(file)
     }
     this.#displaced.watch(file, held)
@@ -402,24 +403,39 @@ export class CommitLoop {
     this.#publish(document, found.seen.bytes, found.seen.modifiedAt)
   }
 
-  /** Publishes what the file holds, where no more can be done. Tells whether that was a valid document. */
+  /** Publishes what there is, where no more can be done. Tells whether there was a valid document. */
   async #publishAsFound(): Promise<boolean> {
-    const found = await this.#reader.look(this.#bytes).catch(() => undefined)
-    if (found?.kind !== 'edited') return false
-    const { saved, seen } = found
-    this.#publish(this.#reconciled(saved).finish(saved.generation, saved.updated_at), seen.bytes, seen.modifiedAt)
-    return true
+    if (this.#published !== undefined) return true
+    for (const read of [async () => (await this.#file.read())?.bytes, async () => this.#file.readCopy()]) {
+      const bytes = await read().catch(() => undefined)
+      const outcome = bytes === undefined ? undefined : readDocument(bytes)
+      if (bytes !== undefined && outcome?.ok === true) {
+        const { generation, updated_at: updatedAt } = outcome.value
+        const document = reconcile(EMPTY_DOCUMENT, outcome.value, this.#terms()).finish(generation, updatedAt)
+        this.#publish(document, bytes, Date.now())
+        return true
+      }
+    }
+    return false
   }
 
-  /** Keeps a copy of the document for a start that finds the file broken. */
-  async #keepCopy(): Promise<void> {
-    const bytes = this.#bytes
-    if (bytes.length === 0 || bytes === this.#copied) return
+  /** While nothing can be committed, what has become stale is shown as stale all the same. */
+  #publishFlips(): void {
+    if (this.#published === undefined) return
+    const { document } = this.#published
+    const draft = new Draft(document, this.#terms())
+    draft.flipStale()
+    if (!draft.changed) return
+    const flipped = draft.finish(document.generation, document.updatedAt)
+    this.#publish(flipped, toBytes(flipped), Date.now())
+  }
+
+  /** Keeps a copy of the document, which tells what an edit is an edit of. Without it only less is known. */
+  async #keepCopy(bytes: Buffer): Promise<void> {
     try {
-      await this.#file.writePrevious(bytes)
-      this.#copied = bytes
+      await this.#file.writeCopy(bytes)
     } catch (error) {
-      this.#log.warn({ err: error }, `no copy of the document in ${PREVIOUS_FILE}`)
+      this.#log.warn({ err: error }, `no copy of the document in ${COPY_FILE}`)
     }
   }
 
@@ -430,7 +446,7 @@ export class CommitLoop {
       this.#log.warn(`${this.#volume.fileSystem} tells of no changes: edits are found by looking every 2 seconds`)
     }
     await this.#file.writeSchema(`${JSON.stringify(savedDocumentSchema, null, 2)}\n`)
-    await this.#loadPrevious()
+    await this.#loadCopy()
     let found = await this.#reader.look(this.#bytes)
     while (found.kind === 'unfinished') {
       await sleep(LOOK_AGAIN_MS)
@@ -438,28 +454,35 @@ export class CommitLoop {
     }
     await this.#note(found)
     if (found.kind === 'known') this.#stand(this.#document, found.seen.bytes, found.seen.modifiedAt)
-    if (found.kind === 'gone' || found.kind === 'invalid') this.#startFromPrevious()
+    if (found.kind === 'gone' || found.kind === 'invalid') this.#startFromCopy(found)
     await this.#commit(found, [])
     for (const file of await this.#file.recover()) this.#displaced.add(file)
   }
 
-  /** The document before the last commit is what the file is an edit of, be it another server's commit or a backup. */
-  async #loadPrevious(): Promise<void> {
-    const bytes = await this.#file.readPrevious()
-    const outcome = bytes === undefined ? undefined : readDocument(bytes)
-    if (bytes === undefined || outcome?.ok !== true) return
+  /** The document that was last committed is what the file is an edit of, be it another server's commit or a backup. */
+  async #loadCopy(): Promise<void> {
+    const bytes = await this.#file.readCopy()
+    if (bytes === undefined) return
+    const outcome = readDocument(bytes)
+    if (!outcome.ok) {
+      this.#log.error({ file: await this.#file.setCopyAside() }, `${COPY_FILE} is broken and was set aside`)
+      return
+    }
     const { generation, updated_at: updatedAt } = outcome.value
     this.#document = this.#reconciled(outcome.value).finish(generation, updatedAt)
     if (toBytes(this.#document).equals(bytes)) this.#bytes = bytes
   }
 
-  #startFromPrevious(): void {
+  #startFromCopy(found: Found): void {
     const { generation, entries } = this.#document
-    if (generation === 0) return
-    // The document that is lost had the generation after this one: it must not come to mean another.
+    if (generation === 0) {
+      if (found.kind === 'invalid') this.#log.error(`${STATUS_FILE} is broken and there is no copy: started EMPTY`)
+      return
+    }
+    // A document that was committed and not copied had the generation after this one: it must not come to mean another.
     this.#document = { ...this.#document, generation: generation + 1 }
     this.#log.error(
-      { file: PREVIOUS_FILE, generation, targets: entries.length },
+      { file: COPY_FILE, generation, targets: entries.length },
       `${STATUS_FILE} is broken or gone: started from the newest good copy`,
     )
   }
@@ -491,12 +514,12 @@ function answerOf({ attempt, reject }: Job, draft: Draft): () => void {
 }
 
 function bounded<T>(draft: Draft, change: (draft: Draft) => T): T {
-  const { size } = draft
+  const { size, bytes } = draft
   const result = change(draft)
   if (draft.size > size && draft.size > TARGETS_MAX) {
     throw new StoreError('document-full', `the document already has ${size} targets; ${TARGETS_MAX} is the most`)
   }
-  if (draft.bytes > ENTRIES_BYTES_MAX) {
+  if (draft.bytes > bytes && draft.bytes > ENTRIES_BYTES_MAX) {
     throw new StoreError('document-full', `the document's entries must not have more than ${ENTRIES_BYTES_MAX} bytes`)
   }
   return result

@@ -1,14 +1,18 @@
 import { createHash } from 'node:crypto'
-import { access, copyFile, type FileHandle, link, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { access, copyFile, type FileHandle, link, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { swap } from 'fs-native-extensions'
 import writeFileAtomic from 'write-file-atomic'
+import { readDocument } from '../status/document.ts'
 import { StoreError, codeOf } from './store-error.ts'
 
 /** The one file that everything is about. */
 export const STATUS_FILE = 'status.json'
-/** The document before the last commit: what to start from when `status.json` is found broken. */
-export const PREVIOUS_FILE = 'status.previous.json'
+/**
+ * A copy of the document that was last committed. What somebody saves in place of `status.json` is an edit of it, and it
+ * is what to start from when `status.json` is found broken.
+ */
+export const COPY_FILE = 'status.copy.json'
 
 const SCHEMA_FILE = 'status.schema.json'
 /** How many rejected texts are kept; the oldest go first. */
@@ -16,8 +20,8 @@ const REJECTED_MAX = 20
 const REJECTED = /^status\.rejected-.*\.json$/
 
 /** A staged file is named after what it is to displace and what it holds, so that one left by a crash tells what it is. */
-const STAGED = /^\.status\.json\.([\w-]+)\.([\w-]+)$/
-const LEFTOVER = /^\.status\.json\./
+const PRIVATE = '.status.commit.'
+const STAGED = /^\.status\.commit\.([\w-]+)\.([\w-]+)(?:\.kept)?$/
 
 const MODE = 0o644
 /** Larger files are not read: a document of 100,000 targets has some 40 MB. */
@@ -70,9 +74,9 @@ export class StatusFile {
     return readSeen(this.path)
   }
 
-  /** The document before the last commit. */
-  async readPrevious(): Promise<Buffer | undefined> {
-    return (await readSeen(join(this.directory, PREVIOUS_FILE)))?.bytes
+  /** The document that was last committed. */
+  async readCopy(): Promise<Buffer | undefined> {
+    return (await readSeen(join(this.directory, COPY_FILE)))?.bytes
   }
 
   /** Whether the file is certainly still as it was seen; costs one stat. */
@@ -99,7 +103,7 @@ export class StatusFile {
   ): Promise<{ readonly file: Displaced; readonly held: Seen } | undefined> {
     const path = join(
       this.directory,
-      `.${STATUS_FILE}.${seen === undefined ? 'none' : digestOf(seen.bytes)}.${digestOf(bytes)}`,
+      `${PRIVATE}${seen === undefined ? 'none' : digestOf(seen.bytes)}.${digestOf(bytes)}`,
     )
     try {
       await writeWhole(path, bytes, seen?.mode ?? MODE)
@@ -142,15 +146,22 @@ export class StatusFile {
     return true
   }
 
-  /** Keeps a displaced file as the document before the last commit. */
-  async keepAsPrevious({ path }: Displaced): Promise<void> {
-    await rename(path, join(this.directory, PREVIOUS_FILE))
+  /** Writes the copy of the document. It need not survive a power cut: `status.json` does. */
+  async writeCopy(bytes: Buffer): Promise<void> {
+    const staged = join(this.directory, `${PRIVATE}copy`)
+    try {
+      await writeFile(staged, bytes, { mode: MODE })
+      await rename(staged, join(this.directory, COPY_FILE))
+    } finally {
+      await rm(staged, { force: true })
+    }
   }
 
-  /** Writes a copy of the document as it is in memory, where the file itself no longer holds a good one. */
-  async writePrevious(bytes: Buffer): Promise<void> {
-    await this.#place(PREVIOUS_FILE, bytes)
-    await this.sync()
+  /** Sets the copy aside, where it is broken. */
+  async setCopyAside(): Promise<string> {
+    const file = await openDisplaced(join(this.directory, COPY_FILE))
+    await file.file.handle.close()
+    return this.setAside(file.file, file.held)
   }
 
   /**
@@ -162,7 +173,10 @@ export class StatusFile {
   async setAside({ path }: Displaced, held: Seen): Promise<string> {
     const names = (await readdir(this.directory)).filter((name) => REJECTED.test(name)).toSorted()
     const time = new Date().toISOString().replaceAll(/[-:]/g, '')
-    const name = `status.rejected-${time}.json`
+    const name =
+      [`status.rejected-${time}.json`, ...names.map((_, index) => `status.rejected-${time}-${index + 1}.json`)].find(
+        (free) => !names.includes(free),
+      ) ?? `status.rejected-${time}-.json`
     try {
       await rename(path, join(this.directory, name))
     } catch (error) {
@@ -190,10 +204,10 @@ export class StatusFile {
     await rm(path, { force: true })
   }
 
-  /** Finds out whether the volume can be written. The caller holds the lock. */
-  async probe(): Promise<void> {
-    const path = join(this.directory, `.${STATUS_FILE}.probe`)
-    await writeWhole(path, Buffer.from('can this be written?\n'), MODE)
+  /** Finds out whether so many bytes can be written. The caller holds the lock. */
+  async probe(bytes: Buffer): Promise<void> {
+    const path = join(this.directory, `${PRIVATE}probe`)
+    await writeWhole(path, bytes, MODE)
     await rm(path)
     await this.sync()
   }
@@ -210,11 +224,14 @@ export class StatusFile {
    */
   async recover(): Promise<Displaced[]> {
     const unread: Displaced[] = []
-    for (const name of (await readdir(this.directory)).filter((entry) => LEFTOVER.test(entry))) {
+    for (const name of (await readdir(this.directory)).filter((entry) => entry.startsWith(PRIVATE))) {
       const path = join(this.directory, name)
       const [, displaced, staged] = STAGED.exec(name) ?? []
       const found = displaced === undefined ? undefined : await openDisplaced(path)
-      if (found !== undefined && ![displaced, staged].includes(digestOf(found.held.bytes))) unread.push(found.file)
+      // Staged and never put in place, or displaced and valid: then it was merged. An invalid one was not yet set aside.
+      const isDone = ({ bytes }: Seen): boolean =>
+        digestOf(bytes) === staged || (digestOf(bytes) === displaced && readDocument(bytes).ok)
+      if (found !== undefined && !isDone(found.held)) unread.push(found.file)
       else {
         await found?.file.handle.close()
         await rm(path, { force: true })
@@ -232,7 +249,7 @@ export class StatusFile {
 
   /** Not written under its own name: write-file-atomic would give it the old file's owner, which root on NFS may not. */
   async #place(name: string, bytes: Buffer): Promise<void> {
-    const staged = join(this.directory, `.${STATUS_FILE}.${name}`)
+    const staged = join(this.directory, `${PRIVATE}${name}`)
     await writeWhole(staged, bytes, MODE)
     await rename(staged, join(this.directory, name))
   }
