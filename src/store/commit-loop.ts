@@ -74,7 +74,8 @@ interface Job {
  *
  * 1. `status.json` is a whole, valid document of this server's or the text that somebody else saved; never a part of ours.
  * 2. An answer comes after the document that holds the change is on disk, with its directory entry.
- * 3. What readers get is a document that is on disk and durable, or was.
+ * 3. What readers get is a document that is on disk and durable, or was; while nothing can be committed, with what has
+ *    become stale and with a valid edit, which is in the file already.
  * 4. A commit that fails leaves memory, queue and published bytes as they were before it.
  * 5. No text that somebody else saved is removed before it is merged or set aside.
  * 6. The generation only grows.
@@ -400,7 +401,7 @@ export class CommitLoop {
   #publishAsSaved(found: Found): void {
     if (found.kind !== 'edited' || (found.saved.generation ?? Infinity) < this.#document.generation) return
     const document = this.#reconciled(found.saved).finish(this.#document.generation)
-    this.#publish(document, found.seen.bytes, found.seen.modifiedAt)
+    this.#publish(document, toBytes(document), found.seen.modifiedAt)
   }
 
   /** Publishes what there is, where no more can be done. Tells whether there was a valid document. */
