@@ -20,7 +20,7 @@ const REJECTED_MAX = 20
 const REJECTED = /^status\.rejected-.*\.json$/
 
 /** A staged file is named after what it is to displace and what it holds, so that one left by a crash tells what it is. */
-const PRIVATE = '.status.commit.'
+export const PRIVATE = '.status.commit.'
 const STAGED = /^\.status\.commit\.([\w-]+)\.([\w-]+)(?:\.kept)?$/
 
 const MODE = 0o644
@@ -173,10 +173,8 @@ export class StatusFile {
   async setAside({ path }: Displaced, held: Seen): Promise<string> {
     const names = (await readdir(this.directory)).filter((name) => REJECTED.test(name)).toSorted()
     const time = new Date().toISOString().replaceAll(/[-:]/g, '')
-    const name =
-      [`status.rejected-${time}.json`, ...names.map((_, index) => `status.rejected-${time}-${index + 1}.json`)].find(
-        (free) => !names.includes(free),
-      ) ?? `status.rejected-${time}-.json`
+    let name = `status.rejected-${time}.json`
+    for (let next = 1; names.includes(name); next += 1) name = `status.rejected-${time}-${next}.json`
     try {
       await rename(path, join(this.directory, name))
     } catch (error) {

@@ -1,7 +1,7 @@
 import { link, lstat, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { swap } from 'fs-native-extensions'
-import { STATUS_FILE, syncDirectory } from './status-file.ts'
+import { PRIVATE, STATUS_FILE, syncDirectory } from './status-file.ts'
 import { StoreError, codeOf } from './store-error.ts'
 
 /** Magic numbers of file systems: statfs(2) and linux/magic.h. */
@@ -40,7 +40,7 @@ export interface Volume {
  * @throws the system's error where a step of it failed
  */
 export async function inspectVolume(directory: string): Promise<Volume> {
-  const [one, two] = [join(directory, '.status.commit.probe-1'), join(directory, '.status.commit.probe-2')]
+  const [one, two] = [join(directory, `${PRIVATE}probe-1`), join(directory, `${PRIVATE}probe-2`)]
   try {
     for (const path of [one, two]) await writeFile(path, 'can this be written?\n', { flush: true })
     const exchange = await canExchange(one, two)
@@ -60,7 +60,7 @@ export async function inspectVolume(directory: string): Promise<Volume> {
  */
 export async function refuseMountedFile(directory: string): Promise<void> {
   const path = join(directory, STATUS_FILE)
-  const probe = join(directory, '.status.commit.probe-link')
+  const probe = join(directory, `${PRIVATE}probe-link`)
   try {
     if ((await lstat(path)).isSymbolicLink()) {
       throw new StoreError('unavailable', `${path} is a symbolic link; put the file itself into the data directory`)
