@@ -29,7 +29,8 @@ gitops-status-server: in sync with Git, or which files differ.
   --help
 
 An option goes before its variable; an empty variable counts as not set. CI_COMMIT_SHA, CI_COMMIT_BRANCH and
-CI_PIPELINE_URL, which Woodpecker sets, are sent as commit, branch and pipeline_url. GITOPS_TOKEN is kept from Ansible.
+CI_PIPELINE_URL, which Woodpecker sets, are sent as commit, branch and pipeline_url. Ansible sees neither GITOPS_TOKEN nor
+GITOPS_STATUS_URL.
 Addresses on this machine or in the cluster (no dot in the name, .svc, .cluster.local) are asked directly; for others
 http_proxy, https_proxy and no_proxy hold.
 
@@ -229,9 +230,17 @@ class CallbackModule(CallbackBase):
         task = result._task
         if task._uuid not in self.tasks:
             self.v2_playbook_on_task_start(task, False)
-        self.tasks[task._uuid]["hosts"][result._host.get_name()] = dict(result._result, action=task.action)
+        # Ansible takes `failed` and `skipped` out before it tells a callback.
+        self.tasks[task._uuid]["hosts"][result._host.get_name()] = dict(result._result, action=task.action, **kwargs)
 
-    v2_runner_on_failed = v2_runner_on_unreachable = v2_runner_on_skipped = v2_runner_on_ok
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        self.v2_runner_on_ok(result, failed=True)
+
+    def v2_runner_on_unreachable(self, result):
+        self.v2_runner_on_ok(result, unreachable=True)
+
+    def v2_runner_on_skipped(self, result):
+        self.v2_runner_on_ok(result, skipped=True)
 
     def v2_playbook_on_stats(self, stats):
         # No later play begins for a server that has failed: that is its own fault, not the run's.
@@ -632,8 +641,8 @@ PYTHON
 
 # --- main -------------------------------------------------------------------------------------------------------------
 
-# A variable of this name in the environment would go on to what is started here.
-unset token
+# Variables of these names in the environment would go on to what is started here.
+unset url token
 url=${GITOPS_STATUS_URL-}
 repo=${GITOPS_REPO:-${CI_REPO_NAME-}}
 playbook=${GITOPS_PLAYBOOK-}
@@ -645,7 +654,8 @@ timeout=${GITOPS_TIMEOUT:-30}
 show_diff=$(switch GITOPS_SHOW_DIFF "${GITOPS_SHOW_DIFF-}")
 send_diff=$(switch GITOPS_SEND_DIFF "${GITOPS_SEND_DIFF-}")
 dry_run=$(switch GITOPS_DRY_RUN "${GITOPS_DRY_RUN-}")
-unset GITOPS_TOKEN
+# Both may hold a secret, which is no business of Ansible's.
+unset GITOPS_STATUS_URL GITOPS_TOKEN
 
 while [ $# -gt 0 ]; do
   option=$1

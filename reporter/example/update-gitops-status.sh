@@ -1,0 +1,717 @@
+#!/bin/sh
+# Runs the Ansible drift check of a repository and reports to gitops-status-server which files of which server differ
+# from Git. One file: copy it into the repository or into CI's image. It needs ansible-playbook (core 2.14 or later),
+# python3 and curl. See --help.
+set -eu
+
+NAME=update-gitops-status
+
+usage() {
+  cat <<'HELP'
+Usage: update-gitops-status.sh [OPTION]... [-- ARGUMENT_OF_ANSIBLE_PLAYBOOK...]
+
+Runs a playbook in check mode with diff, which changes nothing on a server, and posts one snapshot per server to
+gitops-status-server: in sync with Git, or which files differ.
+
+  option             variable           default
+  --url URL          GITOPS_STATUS_URL  http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status
+                                        the whole address that is posted to
+  --repo NAME        GITOPS_REPO        CI_REPO_NAME, else the name of the Git repository
+  --playbook FILE    GITOPS_PLAYBOOK    drift-check.yml
+  --inventory FILE   GITOPS_INVENTORY   Ansible's own default
+  --base-path DIR    GITOPS_BASE_PATH   /etc
+                                        what file names are relative to; {host} stands for the server's name
+  --token-file FILE  GITOPS_TOKEN_FILE  the bearer token; GITOPS_TOKEN holds the token itself
+  --timeout SECONDS  GITOPS_TIMEOUT     30, for the whole POST
+  --show-diff        GITOPS_SHOW_DIFF   false: log what differs in each file
+  --send-diff        GITOPS_SEND_DIFF   false: send it, too (16 KiB a file, 512 KiB in all)
+  --dry-run          GITOPS_DRY_RUN     false: print the snapshots instead of sending them
+  --help
+
+An option goes before its variable; an empty variable counts as not set. CI_COMMIT_SHA, CI_COMMIT_BRANCH and
+CI_PIPELINE_URL, which Woodpecker sets, are sent as commit, branch and pipeline_url. Ansible sees neither GITOPS_TOKEN nor
+GITOPS_STATUS_URL.
+Addresses on this machine or in the cluster (no dot in the name, .svc, .cluster.local) are asked directly; for others
+http_proxy, https_proxy and no_proxy hold.
+
+Exit codes:
+  0  every server was checked, whether it drifted or not, and the report was acknowledged
+  1  some server or none was checked to its end; those that were have been reported
+  2  nothing was run: an option or a setting is wrong, or a program is missing
+  3  the report was not acknowledged; the result of the check stands in the log
+HELP
+}
+
+say() {
+  printf '%s\n' "$*" >&2
+}
+
+refuse() {
+  say "$NAME: $*"
+  exit 2
+}
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+# Prints true or false for a variable that switches something on.
+switch() {
+  case $2 in
+    '' | 0 | false | no) echo false ;;
+    1 | true | yes) echo true ;;
+    *) refuse "$1 must be true or false, not '$2'" ;;
+  esac
+}
+
+# The name of the Git repository that holds the playbook: its address's last part, else its directory's.
+git_name() {
+  directory=$(dirname -- "$playbook")
+  # Steps of CI often run as another user than the one who cloned, which Git refuses without being told.
+  found=$(git -c safe.directory='*' -C "$directory" config --get remote.origin.url 2>/dev/null) ||
+    found=$(git -c safe.directory='*' -C "$directory" rev-parse --show-toplevel 2>/dev/null) ||
+    return 0
+  found=${found%/}
+  found=${found##*[/:]}
+  printf '%s' "${found%.git}"
+}
+
+check_url() {
+  case $url in
+    *[[:space:][:cntrl:]\"\\]*) refuse 'the URL has a space, a quote, a backslash or a control character in it' ;;
+    http://?* | https://?*) ;;
+    *) refuse 'the URL must begin with http:// or https://' ;;
+  esac
+}
+
+# The URL as the log may show it.
+masked() {
+  printf '%s' "$url" | sed 's|//[^/?#]*@|//***@|; s|?.*|?***|'
+}
+
+check_token() {
+  if [ -n "$token_file" ]; then
+    [ -z "$token" ] || refuse 'set one of GITOPS_TOKEN and GITOPS_TOKEN_FILE, not both'
+    token=$(tr -d '\r' 2>/dev/null <"$token_file") || refuse "cannot read the token file $token_file"
+    [ -n "$token" ] || refuse "the token file $token_file is empty"
+  fi
+  case $token in
+    *[!a-zA-Z0-9._~+/=-]*) refuse 'the token has characters that no bearer token has (RFC 6750); it is not shown' ;;
+  esac
+}
+
+check_settings() {
+  check_url
+  check_token
+  case $base_path in
+    /*) ;;
+    *) refuse "the base path must begin with /, not '$base_path'" ;;
+  esac
+  case $timeout in
+    '' | *[!0-9]* | 0*) refuse "the timeout must be whole seconds, more than 0, not '$timeout'" ;;
+  esac
+  [ -n "$repo" ] || repo=$(git_name)
+  [ -n "$repo" ] || refuse 'the name of the repository is not known; set GITOPS_REPO'
+}
+
+# --- the parts of the job ---------------------------------------------------------------------------------------------
+
+# Leaves what ansible-playbook printed in $work/ansible.out and its exit code in $ansible_code. Only standard output is
+# kept: what is on standard error is for the log.
+run_check() {
+  mkdir "$work/callback"
+  json_callback >"$work/callback/json.py"
+  set -- --check --diff "$@"
+  [ -z "$inventory" ] || set -- --inventory "$inventory" "$@"
+  # Ansible refuses to start where the locale is not UTF-8.
+  case ${LC_ALL-} in C | POSIX) export LC_ALL=C.UTF-8 ;; esac
+  say "Checking $repo: ansible-playbook $playbook --check --diff"
+  default_plugins=${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback
+  ansible_code=0
+  # From ansible-core 2.21 on the arguments of tasks, which may alone name the file, are told only when asked for.
+  ANSIBLE_STDOUT_CALLBACK=json \
+    ANSIBLE_CALLBACK_PLUGINS="$work/callback:${ANSIBLE_CALLBACK_PLUGINS:-$default_plugins}" \
+    ANSIBLE_INJECT_INVOCATION=true \
+    ansible-playbook "$@" "$playbook" >"$work/ansible.out" </dev/null || ansible_code=$?
+}
+
+report() {
+  PYTHONIOENCODING=utf-8 python3 "$work/report.py" "$@"
+}
+
+# Posts the snapshots once; the next run of CI is the retry.
+post() {
+  host=${url#*://}
+  host=${host%%[/?#]*}
+  host=${host##*@}
+  case $host in
+    \[*) host=${host%%]*}] ;;
+    *) host=${host%%:*} ;;
+  esac
+  # No -f and no -L: they take a redirected POST for a delivered one.
+  set -- --config - --silent --show-error --globoff --connect-timeout 10 --max-time "$timeout" \
+    --output "$work/answer" --write-out '%{http_code}' \
+    --header 'Content-Type: application/json' --data-binary "@$work/snapshots.json"
+  case $host in
+    localhost | 127.* | \[::1\] | *.svc | *.cluster.local) set -- --noproxy '*' "$@" ;;
+    *[.:]*) ;;
+    *) set -- --noproxy '*' "$@" ;;
+  esac
+  : >"$work/answer"
+  curl_code=0
+  # The address and the token come by standard input, so that neither is in the process list; --disable, which must be
+  # first, keeps a .curlrc from logging them.
+  http_code=$({
+    printf 'url = "%s"\n' "$url"
+    [ -z "$token" ] || printf 'header = "Authorization: Bearer %s"\n' "$token"
+  } | curl --disable "$@") || curl_code=$?
+  report answer "$(masked)" "$curl_code" "$http_code" "$work/answer"
+}
+
+# --- the programs that are written to $work ---------------------------------------------------------------------------
+
+# An Ansible callback that prints what ansible.posix's callback of this name prints, and where the run stopped. It
+# stands in for it, since ansible-core comes without that collection; without it the names of files are not to be had.
+json_callback() {
+  cat <<'PYTHON'
+import json
+
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: json
+type: stdout
+short_description: Prints the results as one JSON document
+description: Prints the results of all tasks, and whether the run was cut short.
+"""
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "json"
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.playbooks_left = len(context.CLIARGS["args"])
+        self.plays = []
+        # By play, the servers for which it was not begun yet; None: for none of them.
+        self.not_begun = {}
+
+    def v2_playbook_on_start(self, playbook):
+        self.playbooks_left -= 1
+        self.not_begun.update((play._uuid, None) for play in playbook.get_plays())
+
+    def v2_playbook_on_play_start(self, play):
+        self.play = play
+        self.tasks = {}
+        self.plays.append({"play": {"name": play.get_name()}, "tasks": []})
+        # With `serial` a play begins once for each batch of its servers.
+        names = play.get_variable_manager().get_vars(play=play)
+        left = self.not_begun[play._uuid]
+        left = set(names["ansible_play_hosts_all"]) if left is None else left
+        self.not_begun[play._uuid] = left - set(names["ansible_play_batch"])
+
+    def v2_playbook_on_task_start(self, task, is_conditional):
+        stops_others = task.any_errors_fatal or task.run_once or self.play.max_fail_percentage is not None
+        self.tasks[task._uuid] = {
+            "task": {
+                "name": task.get_name(),
+                "stops_others": bool(stops_others),
+                "for_real": task.check_mode is False,
+            },
+            "hosts": {},
+        }
+        self.plays[-1]["tasks"].append(self.tasks[task._uuid])
+
+    def v2_playbook_on_handler_task_start(self, task):
+        self.v2_playbook_on_task_start(task, False)
+
+    def v2_runner_on_ok(self, result, **kwargs):
+        task = result._task
+        if task._uuid not in self.tasks:
+            self.v2_playbook_on_task_start(task, False)
+        # Ansible takes `failed` and `skipped` out before it tells a callback.
+        self.tasks[task._uuid]["hosts"][result._host.get_name()] = dict(result._result, action=task.action, **kwargs)
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        self.v2_runner_on_ok(result, failed=True)
+
+    def v2_runner_on_unreachable(self, result):
+        self.v2_runner_on_ok(result, unreachable=True)
+
+    def v2_runner_on_skipped(self, result):
+        self.v2_runner_on_ok(result, skipped=True)
+
+    def v2_playbook_on_stats(self, stats):
+        # No later play begins for a server that has failed: that is its own fault, not the run's.
+        lost = set(stats.failures) | set(stats.dark)
+        cut_short = self.playbooks_left > 0 or any(left is None or left - lost for left in self.not_begun.values())
+        document = {
+            "plays": self.plays,
+            "stats": {host: stats.summarize(host) for host in stats.processed},
+            "cut_short": cut_short,
+        }
+        self._display.display(json.dumps(document, default=str))
+PYTHON
+}
+
+# What the report is made with: `build` reads Ansible's document, `answer` the server's.
+report_program() {
+  cat <<'PYTHON'
+import difflib
+import json
+import os
+import re
+import sys
+
+DIFF_MAX = 16 * 1024
+DIFFS_MAX = 512 * 1024
+LABEL_MAX = 200
+MESSAGE_MAX = 500
+FAULTS_MAX = 20
+
+# Actions whose changes are no files, by the last part of their names.
+NO_FILES = frozenset(
+    """
+    add_host alternatives apk apt apt_key apt_rpm assert async_status at command debconf debug dnf dnf5
+    dpkg_selections expect fail fetch filesystem firewalld flatpak gather_facts gem getent group group_by homebrew
+    hostname import_playbook import_role import_tasks include include_role include_tasks include_vars ip6tables
+    iptables locale_gen lvg lvol meta modprobe mount npm openrc package package_facts pacman parted pause ping pip
+    pipx raw reboot rhsm_release rpm_key script seboolean selinux_permissive service service_facts set_fact set_stats
+    setup shell slurp snap stat swupd systemd systemd_service sysvinit timezone ufw uri user validate_argument_spec
+    wait_for wait_for_connection yum yum4 zypper
+    """.split()
+)
+# Actions that look at nothing that Git could tell.
+IDLE = frozenset("add_host assert debug gather_facts group_by include_vars meta pause set_fact set_stats setup".split())
+
+
+# --- build: from Ansible's document to snapshots ----------------------------------------------------------------------
+
+
+def build(out, ansible_code, repo, base_path, last_check, show_diff, send_diff):
+    """Prints a JSON array of snapshots, or nothing; returns 0 if every server was checked to its end, else 1."""
+    with open(out, "rb") as file:
+        document, around = read_document(file.read().decode("utf-8", "surrogateescape"))
+    for line in around.splitlines():
+        say(line)
+    servers = read_servers(document, base_path) if document else []
+    for server in servers:
+        server.tell(show_diff == "true")
+
+    checked = [server for server in servers if not server.faults]
+    common = dict(repo=repo, last_check=last_check, **from_ci())
+    diffs = Budget(DIFFS_MAX if send_diff == "true" else 0)
+    snapshots = [server.snapshot(common, diffs) for server in checked]
+    if send_diff == "true" and diffs.refused:
+        say(f"The diffs of {diffs.refused} files are not sent: together they have more than {DIFFS_MAX // 1024} KiB.")
+    if snapshots:
+        print("[", ",\n".join(json.dumps(snapshot, ensure_ascii=False) for snapshot in snapshots), "]", sep="\n")
+    if document is None:
+        say("No server is reported: ansible-playbook ended without a result.")
+    elif not servers:
+        say("No server is reported: none was checked. Are there any in the inventory that the playbook's hosts: match?")
+    if ansible_code != "0":
+        say(f"ansible-playbook ended with exit code {ansible_code}.")
+    return 0 if servers and checked == servers and ansible_code == "0" else 1
+
+
+def read_document(text):
+    """The callback's document, and the lines around it that have text.
+
+    Each playbook prints one with the results of those before it, so the last one counts.
+    """
+    decoder = json.JSONDecoder()
+    document, around, offset, end = None, [], 0, 0
+    for line in text.split("\n"):
+        if offset >= end and line.startswith("{"):
+            try:
+                value, end = decoder.raw_decode(text, offset)
+            except ValueError:
+                value = None
+            if isinstance(value, dict) and {"plays", "stats"} <= value.keys():
+                document = value
+            else:
+                end = offset
+        if offset >= end and line.strip():
+            around.append(line)
+        offset += len(line) + 1
+    return document, "\n".join(around)
+
+
+def read_servers(document, base_path):
+    """The servers of a document, by name, each with what differs on it and why it was not checked to its end."""
+    # A play on localhost prepares the check; it is no server of the repository.
+    names = sorted(name for name in document["stats"] if name != "localhost")
+    servers = {name: Server(name, base_path) for name in names}
+    plays = [[(task["task"], task["hosts"]) for task in play["tasks"]] for play in document["plays"]]
+    for tasks in plays:
+        for task, hosts in tasks:
+            for name in servers.keys() & hosts.keys():
+                servers[name].add(task, hosts[name])
+    for name, server in servers.items():
+        server.conclude(document["stats"][name])
+
+    for tasks in plays:
+        hold_back(servers, tasks, False)
+    if document.get("cut_short", True):
+        hold_back(servers, [entry for tasks in plays for entry in tasks], True)
+    return list(servers.values())
+
+
+def hold_back(servers, tasks, cut_short):
+    """Marks the servers that have nothing after the last failure: they may have been stopped by it.
+
+    In a run that went to its end they were, where the failed task stops others; in one that was cut short later plays
+    are missing for them.
+    """
+    last_failure = max((i for i, (_, hosts) in enumerate(tasks) if any(map(failures_of, hosts.values()))), default=-1)
+    last_result = {name: i for i, (_, hosts) in enumerate(tasks) for name in hosts}
+    for name in servers.keys() & last_result.keys():
+        stopped_there = last_result[name] == last_failure and (
+            cut_short or tasks[last_failure][0].get("stops_others", True)
+        )
+        if (last_result[name] < last_failure or stopped_there) and not servers[name].faults:
+            servers[name].faults.append("it was stopped early, because another server failed")
+
+
+def failures_of(result):
+    """Those of a task's items that failed or did not reach the server; without items the result itself."""
+    return [leaf for leaf in items_of(result) + [result] if leaf.get("failed") or leaf.get("unreachable")]
+
+
+def items_of(result):
+    results = result.get("results")
+    return [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
+
+
+class Server:
+    def __init__(self, name, base_path):
+        self.name = name
+        self.base = one_slash(base_path.replace("{host}", name)).rstrip("/") + "/"
+        # Why it was not checked to its end.
+        self.faults = []
+        # By file, what differs in it.
+        self.files = {}
+        self.remarks = []
+        self.looked_at = False
+
+    def add(self, task, result):
+        """Takes what one task said."""
+        action = str(result.get("action", "")).rsplit(".", 1)[-1]
+        title = str(task.get("name") or action)
+        for leaf in failures_of(result)[:FAULTS_MAX]:
+            kind = "unreachable" if leaf.get("unreachable") else "failed"
+            message = leaf.get("msg") or leaf.get("censored") or leaf.get("exception") or "no message"
+            self.faults.append(f"{kind} at '{title}': {str(message).strip()[:MESSAGE_MAX]}")
+
+        items = items_of(result)
+        # A failed loop counts as unchanged though items have changed, and a module may have `results` of its own.
+        if not items or (result.get("changed") and not any(item.get("changed") for item in items)):
+            self.add_leaf(task, action, title, result)
+        else:
+            for position, item in enumerate(items, 1):
+                self.add_leaf(task, action, title, item, position)
+
+    def add_leaf(self, task, action, title, leaf, position=None):
+        # Also what has not changed has a diff and a path: only `changed` tells.
+        if leaf.get("skipped"):
+            if action not in NO_FILES and "check mode" in str(leaf.get("msg")):
+                self.remarks.append(f"not looked at, its module has no check mode: {title}")
+            return
+        self.looked_at = self.looked_at or action not in IDLE
+        if not leaf.get("changed"):
+            return
+        if action in NO_FILES:
+            self.remarks.append(f"differs too, but is no file: {title} ({action})")
+            return
+        if task.get("for_real"):
+            self.remarks.append(f"CHANGED FOR REAL, since the task has check_mode: false: {title}")
+        self.files.setdefault(self.file_name(leaf, title, position), []).append(diff_of(leaf))
+
+    def file_name(self, leaf, title, position):
+        path = path_of(leaf)
+        if path is None and leaf.get("censored"):
+            return writable(f"(hidden by no_log) {title[:LABEL_MAX]}")
+        if path is None:
+            return writable(f"(path unknown) {title[:LABEL_MAX]}{label_of(leaf, position)}")
+        path = one_slash(path).rstrip("/") or "/"
+        return writable(path[len(self.base) :] if path.startswith(self.base) else path)
+
+    def conclude(self, counts):
+        """Takes Ansible's own sums for it: what they count must not be missing from the faults."""
+        for kind in ("unreachable", "failures", "ignored", "rescued"):
+            if counts.get(kind) and not self.faults:
+                self.faults.append(f"ansible-playbook counts {counts[kind]} {kind}")
+        if not self.looked_at and not self.faults:
+            self.faults.append("nothing was looked at, every task was skipped")
+
+    def tell(self, show_diff):
+        """Tells a person what was found."""
+        names = sorted(self.files)
+        if self.faults:
+            say(f"{self.name}: NOT REPORTED, since it was not checked to its end")
+            tell_all(self.faults)
+        elif names:
+            say(f"{self.name}: OUT_OF_SYNC, drifted: {len(names)}")
+        else:
+            say(f"{self.name}: SYNCED")
+        if self.faults and names:
+            say("  what differed until then:")
+        for name in names:
+            say(f"  {name}")
+            for line in self.diff(name).splitlines() if show_diff else []:
+                say(f"    {line}")
+        tell_all(self.remarks)
+
+    def diff(self, name):
+        """What differs in a file, as text, with at most DIFF_MAX bytes and a line more."""
+        text = writable("".join(unique(self.files[name])))
+        if len(text.encode()) <= DIFF_MAX:
+            return text
+        return text.encode()[:DIFF_MAX].decode("utf-8", "ignore") + f"\n… (cut at {DIFF_MAX // 1024} KiB)\n"
+
+    def snapshot(self, common, diffs):
+        files = []
+        for name in sorted(self.files):
+            diff = self.diff(name)
+            files.append({"name": name, "diff": diff} if diff and diffs.take(diff) else {"name": name})
+        sync_status = "OUT_OF_SYNC" if files else "SYNCED"
+        return dict(common, server=self.name, sync_status=sync_status, drift_count=len(files), files=files)
+
+
+class Budget:
+    """Lets texts through until they have more bytes than are to be had, as JSON."""
+
+    def __init__(self, left):
+        self.left = left
+        self.refused = 0
+
+    def take(self, text):
+        size = len(json.dumps(text, ensure_ascii=False).encode())
+        if size > self.left:
+            self.refused += 1
+            return False
+        self.left -= size
+        return True
+
+
+def path_of(leaf):
+    """The path of the file that a result speaks of, or None. Where it stands depends on the module and the change.
+
+    `after_header` and the item are no help: the one is a path on the controller, the other whatever the loop has.
+    """
+    arguments = leaf.get("invocation")
+    arguments = arguments.get("module_args") if isinstance(arguments, dict) else None
+    arguments = arguments if isinstance(arguments, dict) else {}
+    headers = [
+        re.sub(r" \((content|file attributes)\)$", "", entry["before_header"])
+        for entry in diffs_of(leaf)
+        if isinstance(entry.get("before_header"), str)
+    ]
+    headers = [header for header in headers if header[:1] in ("/", "~") and header != "/dev/null"]
+    places = [leaf.get("path"), leaf.get("dest")]
+    places += [arguments.get(name) for name in ("dest", "path", "sysctl_file")] + headers
+    path = next((place for place in places if isinstance(place, str) and place), None)
+    if path is None:
+        return None
+    # The destination may be the directory that the file is put into.
+    for header in headers:
+        if header.startswith(path.rstrip("/") + "/"):
+            return header
+    source = arguments.get("src")
+    if path.endswith("/") and isinstance(source, str):
+        return path + os.path.basename(source)
+    return path
+
+
+def diffs_of(leaf):
+    diff = leaf.get("diff")
+    return [entry for entry in (diff if isinstance(diff, list) else [diff]) if isinstance(entry, dict)]
+
+
+def diff_of(leaf):
+    """What differs, as a person reads it: from how it is on the server to how Git has it."""
+    return "".join(map(diff_text, diffs_of(leaf)))
+
+
+def diff_text(entry):
+    if isinstance(entry.get("prepared"), str):
+        return entry["prepared"]
+    before, after = entry.get("before", ""), entry.get("after", "")
+    if isinstance(before, dict) and isinstance(after, dict):
+        return "".join(
+            f"{sign}{key}: {side[key]}\n"
+            for key in sorted(before.keys() | after.keys())
+            for sign, side in (("-", before), ("+", after))
+            if key in side and before.get(key) != after.get(key)
+        )
+    lines = [[line + "\n" for line in str(side).split("\n")] for side in (before, after)]
+    return "".join(difflib.unified_diff(*(side[:-1] if side[-1] == "\n" else side for side in lines), "server", "git"))
+
+
+def label_of(leaf, position):
+    if position is None:
+        return ""
+    label = leaf.get("_ansible_item_label", leaf.get(leaf.get("ansible_loop_var", "item")))
+    return f": {label[:LABEL_MAX]}" if isinstance(label, str) else f": item {position}"
+
+
+def one_slash(path):
+    return re.sub("/+", "/", path)
+
+
+def from_ci():
+    """What Woodpecker tells of the run, as far as a snapshot may have it."""
+    names = {"commit": "CI_COMMIT_SHA", "branch": "CI_COMMIT_BRANCH", "pipeline_url": "CI_PIPELINE_URL"}
+    values = {name: os.environ.get(variable, "") for name, variable in names.items()}
+    if not re.match(r"https?://[!-~]{1,1000}$", values["pipeline_url"]):
+        del values["pipeline_url"]
+    return {name: writable(value)[:1024] for name, value in values.items() if value}
+
+
+# --- answer: from the server's answer to the log ----------------------------------------------------------------------
+
+
+def answer(url, curl_code, http_code, file):
+    """Tells what became of the report; returns 0 if it was acknowledged, else 3."""
+    with open(file, "rb") as stream:
+        text = stream.read(1024 * 1024).decode("utf-8", "replace")
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    if curl_code == "0" and http_code.startswith("2"):
+        receipts = [receipt for receipt in body if isinstance(receipt, dict)] if isinstance(body, list) else []
+        counts = {}
+        for receipt in receipts:
+            result = str(receipt.get("result"))
+            counts[result] = counts.get(result, 0) + 1
+            if receipt.get("reason"):
+                status = receipt.get("status")
+                server = status.get("server") if isinstance(status, dict) else None
+                say(f"{server}: {result}, {receipt['reason']}")
+        sums = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
+        say(f"Acknowledged by {url} ({http_code}): {sums or 'without receipts; is this the status server?'}")
+        return 0
+
+    if curl_code != "0":
+        say(f"NOT ACKNOWLEDGED by {url}: curl ended with exit code {curl_code}. The next run reports again.")
+        return 3
+    say(f"NOT ACKNOWLEDGED by {url}: it answered {http_code}. The next run reports again.")
+    if isinstance(body, dict):
+        tell_all([f"{body[name]}" for name in ("title", "detail") if name in body])
+        errors = body.get("errors")
+        errors = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+        tell_all([f"{error.get('pointer') or '/'} {error.get('detail')}" for error in errors])
+    else:
+        tell_all(text[: 2 * MESSAGE_MAX].splitlines())
+    return 3
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def writable(text):
+    """Text that UTF-8 can write: of a name that is not UTF-8 the odd bytes are spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def unique(texts):
+    return list(dict.fromkeys(texts))
+
+
+def tell_all(texts):
+    texts = unique(texts)
+    for text in texts[:FAULTS_MAX]:
+        say(f"  {text}")
+    if len(texts) > FAULTS_MAX:
+        say(f"  … and {len(texts) - FAULTS_MAX} more")
+
+
+def say(text):
+    """Writes a line to the log. What a terminal would obey is spelled out: names come from servers."""
+    shown = "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
+    print(writable(shown), file=sys.stderr)
+
+
+sys.exit({"build": build, "answer": answer}[sys.argv[1]](*sys.argv[2:]))
+PYTHON
+}
+
+# --- main -------------------------------------------------------------------------------------------------------------
+
+# Variables of these names in the environment would go on to what is started here.
+unset url token
+url=${GITOPS_STATUS_URL-}
+repo=${GITOPS_REPO:-${CI_REPO_NAME-}}
+playbook=${GITOPS_PLAYBOOK-}
+inventory=${GITOPS_INVENTORY-}
+base_path=${GITOPS_BASE_PATH-}
+token=${GITOPS_TOKEN-}
+token_file=${GITOPS_TOKEN_FILE-}
+timeout=${GITOPS_TIMEOUT:-30}
+show_diff=$(switch GITOPS_SHOW_DIFF "${GITOPS_SHOW_DIFF-}")
+send_diff=$(switch GITOPS_SEND_DIFF "${GITOPS_SEND_DIFF-}")
+dry_run=$(switch GITOPS_DRY_RUN "${GITOPS_DRY_RUN-}")
+# Both may hold a secret, which is no business of Ansible's.
+unset GITOPS_STATUS_URL GITOPS_TOKEN
+
+while [ $# -gt 0 ]; do
+  option=$1
+  shift
+  case $option in
+    --) break ;;
+    --help | -h) usage && exit ;;
+    --show-diff) show_diff=true && continue ;;
+    --send-diff) send_diff=true && continue ;;
+    --dry-run) dry_run=true && continue ;;
+    --*=*) value=${option#*=} option=${option%%=*} ;;
+    --*)
+      [ $# -gt 0 ] || refuse "$option is unknown, or its value is missing; see --help"
+      value=$1
+      shift
+      ;;
+    *) refuse "'$option' is no option; arguments of ansible-playbook go after --; see --help" ;;
+  esac
+  case $option in
+    --url) url=$value ;;
+    --repo) repo=$value ;;
+    --playbook) playbook=$value ;;
+    --inventory) inventory=$value ;;
+    --base-path) base_path=$value ;;
+    --token-file) token='' token_file=$value ;;
+    --timeout) timeout=$value ;;
+    *) refuse "$option is unknown, or takes no value; see --help" ;;
+  esac
+done
+url=${url:-http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status}
+playbook=${playbook:-drift-check.yml}
+base_path=${base_path:-/etc}
+check_settings
+for program in ansible-playbook python3 curl; do
+  [ "$program$dry_run" = curltrue ] && continue
+  command -v "$program" >/dev/null || refuse "$program is not installed"
+done
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/$NAME.XXXXXX") || refuse 'cannot make a temporary directory'
+trap 'rm -rf "$work"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+report_program >"$work/report.py"
+
+# When the check began: one that began earlier and ends later must not replace a newer one.
+last_check=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+run_check "$@"
+code=0
+report build "$work/ansible.out" "$ansible_code" "$repo" "$base_path" "$last_check" "$show_diff" "$send_diff" \
+  >"$work/snapshots.json" || code=1
+if [ -s "$work/snapshots.json" ]; then
+  if [ "$dry_run" = true ]; then
+    cat "$work/snapshots.json"
+  else
+    post || code=3
+  fi
+fi
+exit "$code"

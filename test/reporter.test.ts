@@ -1,0 +1,668 @@
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { type IncomingHttpHeaders, type ServerResponse, createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { parse } from 'yaml'
+import type { Snapshot, Status } from '../src/status/schema.ts'
+import { directory } from './support/directory.ts'
+import { ask, eventually, matches } from './support/http.ts'
+import { has, isRoot, missing } from './support/machine.ts'
+import { type Ran, REPORTER, documentOf, report, sh, standIn, write } from './support/reporter.ts'
+import { fileOf, serve } from './support/server.ts'
+
+const RECORDINGS = join(import.meta.dirname, 'recordings')
+const SLOW = { timeout: 240_000 }
+const lacksAnsible = (t: Test): boolean =>
+  missing(t, ['ansible-playbook', 'curl', 'ssh'].every(has) && isRoot, 'ansible-playbook, curl, ssh or root')
+
+const LOCAL = { ansible_connection: 'local', ansible_python_interpreter: '{{ ansible_playbook_python }}' }
+
+/** A repository whose servers are directories: `servers/NAME/etc` and what is beside it. */
+function repository(t: Test, servers: Readonly<Record<string, object>>, plays: readonly object[]): string {
+  const cwd = directory(t)
+  const root = join(cwd, 'servers')
+  const vars = { ...LOCAL, root: `${root}/{{ inventory_hostname }}`, etc: '{{ root }}/etc' }
+  write(cwd, {
+    'inventory.yml': JSON.stringify({ all: { hosts: servers, vars } }),
+    'drift-check.yml': JSON.stringify(plays.map((play) => ({ gather_facts: false, ...play }))),
+  })
+  for (const server of Object.keys(servers)) mkdirSync(join(root, server, 'etc'), { recursive: true })
+  return cwd
+}
+
+const base = (cwd: string): string => `${cwd}/servers/{host}/etc`
+const CHECK = ['--inventory', 'inventory.yml', '--dry-run'] as const
+
+/** The names of the files that drifted, by server. */
+function driftIn({ stdout }: Ran): Record<string, string[]> {
+  const snapshots = stdout === '' ? [] : (JSON.parse(stdout) as Snapshot[])
+  return Object.fromEntries(snapshots.map(({ server, files }) => [server, files.map(({ name }) => name)]))
+}
+
+/** Everything below a directory: what it is, its rights, its owner, its content. */
+function everything(path: string): Record<string, unknown> {
+  const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).toSorted()
+  return Object.fromEntries(
+    names.map((name) => {
+      const at = join(path, name)
+      const stat = lstatSync(at)
+      const content = stat.isSymbolicLink() ? readlinkSync(at) : stat.isFile() ? readFileSync(at, 'hex') : ''
+      return [name, [stat.mode, stat.uid, stat.gid, stat.mtimeMs, content]]
+    }),
+  )
+}
+
+const NAMES = ['30-lab.conf', '50 print server.conf', '60-büro.conf', `70-'日本' & "<b>".conf`]
+const managed = (task: object): object => ({ owner: 'root', group: 'root', mode: '0644', ...task })
+const TASKS = [
+  { name: 'rsyslog.d', file: { path: '{{ etc }}/rsyslog.d', state: 'directory', owner: 'root', mode: '0755' } },
+  {
+    name: 'rsyslog.conf',
+    template: managed({ src: 'rsyslog.conf.j2', dest: '{{ etc }}/rsyslog.conf' }),
+    notify: 'Restart rsyslog',
+  },
+  {
+    name: 'Snippets',
+    copy: managed({ content: 'of {{ item }}\n', dest: '{{ etc }}//rsyslog.d/{{ item }}' }),
+    loop: NAMES,
+  },
+  { name: 'Options', copy: { src: 'options', dest: '{{ etc }}/default/', mode: '0644' } },
+  { name: 'One option', lineinfile: { path: '{{ etc }}/default/options', regexp: '^OPTIONS=', line: 'OPTIONS=-n' } },
+  { name: 'Spool', file: { path: '{{ root }}/var/spool', state: 'directory', mode: '0700' } },
+  { name: 'Link', file: { src: 'default/options', dest: '{{ etc }}/syslog.conf', state: 'link' } },
+  { name: 'Old file', file: { path: '{{ etc }}/rsyslog.d/postfix.conf', state: 'absent' } },
+  {
+    name: 'Key',
+    copy: { content: 'TOPSECRET', dest: '{{ etc }}/key.pem', mode: '0600' },
+    no_log: true,
+    diff: true,
+  },
+  { name: 'Warm up', command: { cmd: 'touch {{ root }}/warm', creates: '{{ root }}/warm' } },
+  { name: 'Find', find: { paths: '{{ etc }}/rsyslog.d', hidden: true, file_type: 'any' }, register: 'found' },
+  {
+    name: 'Purge',
+    file: { path: '{{ item }}', state: 'absent' },
+    loop: "{{ found.files | map(attribute='path') | list }}",
+    when: '(item | basename) not in names',
+  },
+]
+
+t.test('each kind of drift, on servers of one run, and what is no drift', SLOW, async (t) => {
+  if (lacksAnsible(t)) return
+  const edited = (etc: string, name: string, content: string | Buffer = 'edited: ü\n'): void =>
+    writeFileSync(join(etc, name), content)
+  const drifts: Record<string, [drift: (etc: string) => void, expected: string[]]> = {
+    synced: [() => undefined, []],
+    content: [
+      (etc) => {
+        edited(etc, 'rsyslog.conf')
+        for (const name of NAMES) edited(etc, `rsyslog.d/${name}`)
+        edited(etc, 'rsyslog.d/30-lab.conf', Buffer.from([0, 255, 0, 1]))
+        edited(etc, 'key.pem', 'MY OLD KEY')
+        // Two tasks find this one wrong.
+        edited(etc, 'default/options', 'OPTIONS=-x\n')
+      },
+      ['rsyslog.conf', ...NAMES.map((name) => `rsyslog.d/${name}`), '(hidden by no_log) Key', 'default/options'],
+    ],
+    missing: [
+      (etc) => {
+        rmSync(join(etc, 'rsyslog.conf'))
+        rmSync(join(etc, 'rsyslog.d'), { recursive: true })
+      },
+      ['rsyslog.conf', 'rsyslog.d', ...NAMES.map((name) => `rsyslog.d/${name}`)],
+    ],
+    rights: [
+      (etc) => {
+        chmodSync(join(etc, 'rsyslog.conf'), 0o600)
+        chmodSync(join(etc, '../var/spool'), 0o777)
+        chownSync(join(etc, 'rsyslog.d'), 1, 0)
+        chownSync(join(etc, 'rsyslog.d/30-lab.conf'), 1, 1)
+      },
+      ['rsyslog.conf', 'rsyslog.d', 'rsyslog.d/30-lab.conf', 'SERVER/var/spool'],
+    ],
+    extra: [
+      (etc) => {
+        write(etc, { 'rsyslog.d/.hidden~': '', 'rsyslog.d/99 ünmanaged.conf': '', 'rsyslog.d/postfix.conf': '' })
+        mkdirSync(join(etc, 'rsyslog.d/sub'))
+      },
+      ['.hidden~', '99 ünmanaged.conf', 'postfix.conf', 'sub'].map((name) => `rsyslog.d/${name}`),
+    ],
+    'other-type': [
+      (etc) => {
+        rmSync(join(etc, 'rsyslog.d/30-lab.conf'))
+        symlinkSync('/dev/null', join(etc, 'rsyslog.d/30-lab.conf'))
+        rmSync(join(etc, 'syslog.conf'))
+        symlinkSync('elsewhere', join(etc, 'syslog.conf'))
+      },
+      ['rsyslog.d/30-lab.conf', 'syslog.conf'],
+    ],
+    command: [(etc) => rmSync(join(etc, '../warm')), []],
+  }
+  const servers = Object.keys(drifts)
+  const handlers = [{ name: 'Restart rsyslog', command: 'true' }]
+  const play = { hosts: 'all', vars: { names: NAMES }, tasks: TASKS, handlers }
+  const cwd = repository(t, Object.fromEntries(servers.map((server) => [server, {}])), [play])
+  const etcOf = (server: string): string => join(cwd, 'servers', server, 'etc')
+  write(cwd, { 'rsyslog.conf.j2': 'include({{ 1 + 1 }})\n', options: 'OPTIONS=-n\n' })
+  mkdirSync(join(etcOf('synced'), 'default'))
+  const deploy = ['ansible-playbook', '-i', 'inventory.yml', 'drift-check.yml', '--limit', 'synced']
+  const deployed = await sh(t, deploy, {}, cwd)
+  t.equal(deployed.code, 0, deployed.stdout)
+  for (const server of servers.filter((name) => name !== 'synced')) {
+    cpSync(join(cwd, 'servers/synced'), join(cwd, 'servers', server), { recursive: true, verbatimSymlinks: true })
+  }
+
+  for (const [server, [drift]] of Object.entries(drifts)) drift(etcOf(server))
+  const before = everything(join(cwd, 'servers'))
+  const server = await serve(t)
+  const env = {
+    GITOPS_STATUS_URL: `${server.url}/api/status`,
+    GITOPS_BASE_PATH: base(cwd),
+    GITOPS_INVENTORY: 'inventory.yml',
+    GITOPS_SEND_DIFF: 'true',
+    CI_COMMIT_SHA: 'b16b00b5',
+    CI_COMMIT_BRANCH: 'master',
+    CI_PIPELINE_URL: 'https://ci.example.net/repos/1/pipeline/7',
+    // What a pipeline may have set for itself.
+    ANSIBLE_STDOUT_CALLBACK: 'minimal',
+    ANSIBLE_CALLBACKS_ENABLED: 'nowhere.to.be.found',
+    ANSIBLE_VERBOSITY: '1',
+    LC_ALL: 'C',
+  }
+  const began = Date.now()
+  const { code, log, stdout } = await report(t, [], { cwd, env })
+  t.equal(code, 0, log)
+  t.equal(stdout, '', 'standard output is for snapshots')
+  t.same(everything(join(cwd, 'servers')), before, 'the check changed nothing')
+
+  const statuses = new Map(fileOf(server).statuses.map((status) => [status.server, status as Status]))
+  t.same([...statuses.keys()], Object.keys(drifts).toSorted())
+  for (const [name, [, expected]] of Object.entries(drifts)) {
+    const status = statuses.get(name)
+    const names = expected.map((file) => file.replace('SERVER', join(cwd, 'servers', name)))
+    t.same(
+      status?.files.map((file) => file.name),
+      names.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+      name,
+    )
+    t.match(status, {
+      repo: 'rsyslog',
+      sync_status: expected.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC',
+      drift_count: expected.length,
+      commit: 'b16b00b5',
+      branch: 'master',
+      pipeline_url: 'https://ci.example.net/repos/1/pipeline/7',
+      stale: false,
+    })
+    const checked = Date.parse(status?.last_check ?? '')
+    t.ok(checked >= began - 1000 && checked <= began + 10_000, 'last_check is when the check began')
+    t.match(log, `${name}: ${expected.length === 0 ? 'SYNCED' : `OUT_OF_SYNC, drifted: ${expected.length}`}\n`)
+    for (const file of names) t.match(log, `\n  ${file}\n`)
+  }
+  const diffOf = (name: string, file: string): string | undefined =>
+    statuses.get(name)?.files.find((found) => found.name === file)?.diff
+  t.equal(diffOf('content', 'rsyslog.conf'), '--- server\n+++ git\n@@ -1 +1 @@\n-edited: ü\n+include(2)\n')
+  t.equal(diffOf('rights', 'rsyslog.conf'), '-mode: 0600\n+mode: 0644\n')
+  t.equal(diffOf('content', '(hidden by no_log) Key'), undefined)
+  t.notMatch(readFileSync(server.file, 'utf8') + log, /TOPSECRET|MY OLD KEY/)
+  t.notMatch(log, /edited/, 'what differs is logged on request only')
+  t.match(log, 'command: SYNCED\n  differs too, but is no file: Warm up (command)\n')
+  t.match(log, `Acknowledged by ${server.url}/api/status (201): ${servers.length} created\n`)
+})
+
+const mayFail = (name: string, more: object = {}): object => ({
+  name,
+  copy: { content: '{{ value }}', dest: '{{ etc }}/file' },
+  ...more,
+})
+
+t.test('a server that was not checked to its end is not reported, the others are', SLOW, async (t) => {
+  if (lacksAnsible(t)) return
+  const away = { ansible_connection: 'ssh', ansible_host: '127.0.0.1', ansible_port: 1 }
+  const servers = {
+    synced: { value: 'x' },
+    drifted: { value: 'y' },
+    failing: {},
+    unreachable: { ...away, value: 'x' },
+    'without-python': { value: 'x', ansible_python_interpreter: '/usr/bin/python9' },
+    ignoring: { value: 'x', ignore: true },
+    rescued: { value: 'x', rescue: true },
+    skipping: { value: 'x', skip: true },
+  }
+  const cwd = repository(t, servers, [
+    {
+      hosts: 'all',
+      tasks: [
+        mayFail('Deploy', { when: 'skip is not defined' }),
+        { name: 'Broken', command: '/nowhere', check_mode: false, ignore_errors: true, when: 'ignore is defined' },
+        { block: [{ fail: {} }], rescue: [{ debug: {} }], when: 'rescue is defined' },
+      ],
+    },
+  ])
+  for (const server of Object.keys(servers)) write(join(cwd, 'servers', server, 'etc'), { file: 'x' })
+  const ran = await report(t, CHECK, { cwd, env: { GITOPS_BASE_PATH: base(cwd), GITOPS_SHOW_DIFF: '1' } })
+  t.equal(ran.code, 1, ran.log)
+  t.same(driftIn(ran), { drifted: ['file'], synced: [] })
+  const reasons = {
+    failing: "failed at 'Deploy': ",
+    unreachable: "unreachable at 'Deploy': ",
+    'without-python': "failed at 'Deploy': ",
+    ignoring: "failed at 'Broken': ",
+    rescued: "failed at 'fail': ",
+    skipping: 'nothing was looked at, every task was skipped',
+  }
+  for (const [server, reason] of Object.entries(reasons)) {
+    t.match(ran.log, `\n${server}: NOT REPORTED, since it was not checked to its end\n  ${reason}`)
+  }
+  t.match(ran.log, 'ansible-playbook ended with exit code 4.')
+  t.match(ran.log, '-x')
+  t.match(ran.log, '+y')
+})
+
+const deploy = (hosts: string, more: object = {}): object => ({ hosts, tasks: [mayFail('Deploy')], ...more })
+
+t.test('a run that is cut short reports nobody whom it stopped', SLOW, async (t) => {
+  if (lacksAnsible(t)) return
+  const hosts = { a: { value: 'x' }, bad: {}, z: { value: 'x' } }
+  const cases: Record<string, [plays: object[], reported: string[]]> = {
+    // One failed server stops no other.
+    'the last task fails': [[deploy('all')], ['a', 'z']],
+    'a play fails, others follow': [
+      [deploy('a'), deploy('bad:z'), deploy('all')],
+      ['a', 'z'],
+    ],
+    any_errors_fatal: [[deploy('all', { any_errors_fatal: true })], []],
+    max_fail_percentage: [[deploy('all', { max_fail_percentage: 10 })], []],
+    // All servers of the second play fail: Ansible does not begin the third.
+    'a whole play fails, another would follow': [[deploy('a:z'), deploy('bad'), deploy('z')], []],
+    'a whole play fails, none would follow': [
+      [deploy('a:z'), deploy('bad')],
+      ['a', 'z'],
+    ],
+    // The first play ends well; in the second the batch of `bad` fails whole, and `z` does not get its turn.
+    'a whole batch fails': [[deploy('a:z'), deploy('all', { serial: 1 })], []],
+  }
+  for (const [name, [plays, reported]] of Object.entries(cases)) {
+    const cwd = repository(t, hosts, plays)
+    const ran = await report(t, CHECK, { cwd, env: { GITOPS_BASE_PATH: base(cwd) } })
+    t.equal(ran.code, 1, name)
+    t.same(Object.keys(driftIn(ran)), reported, `${name}: ${ran.log}`)
+    for (const server of ['a', 'bad', 'z'].filter((each) => !reported.includes(each))) {
+      t.match(ran.log, `${server}: NOT REPORTED`, name)
+    }
+  }
+})
+
+t.test('nothing was checked: nothing is posted, and the step fails', SLOW, async (t) => {
+  if (lacksAnsible(t)) return
+  const server = await serve(t)
+  const cwd = repository(t, { synced: { value: '' } }, [{ hosts: 'all', tasks: [mayFail('Deploy')] }])
+  write(cwd, {
+    'broken.yml': '- hosts: [all\n',
+    'group.yml': JSON.stringify([{ hosts: 'nobody', gather_facts: false, tasks: [mayFail('Deploy')] }]),
+    'local.yml': JSON.stringify([{ hosts: 'localhost', gather_facts: false, tasks: [{ command: 'true' }] }]),
+    'empty.yml': '',
+  })
+  const cases: [args: string[], log: RegExp][] = [
+    [['--playbook', 'broken.yml'], /ended without a result[^]*exit code 4/],
+    [['--playbook', 'none.yml'], /could not be found[^]*ended without a result[^]*exit code 1/],
+    [['--playbook', 'group.yml'], /Could not match[^]*none was checked/],
+    [['--playbook', 'local.yml'], /none was checked/],
+    [['--inventory', 'empty.yml'], /none was checked/],
+    [['--', '--limit', 'nobody'], /ended without a result[^]*exit code 1/],
+    [['--', '--no-such-option'], /unrecognized arguments[^]*ended without a result[^]*exit code 2/],
+  ]
+  for (const [args, expected] of cases) {
+    const env = { GITOPS_STATUS_URL: `${server.url}/api/status`, GITOPS_INVENTORY: 'inventory.yml' }
+    const { code, log } = await report(t, args, { cwd, env })
+    t.equal(code, 1, args.join(' '))
+    t.match(log, expected)
+  }
+  t.equal(fileOf(server).generation, 1, 'nothing was posted')
+})
+
+t.test('recorded runs of other versions of Ansible', async (t) => {
+  if (missing(t, has('curl'), 'curl')) return
+  // RECORDINGS may name more of them, in directories of the same form.
+  const places = [RECORDINGS, ...(process.env['RECORDINGS'] ?? '').split(':').filter(Boolean)]
+  for (const recording of places.flatMap((place) => directoriesIn(place))) {
+    const json = (name: string): unknown => JSON.parse(readFileSync(join(recording, name), 'utf8'))
+    const expected = json('expected.json') as {
+      snapshots: Snapshot[]
+      not_reported: { server: string }[]
+      step: string
+      free_names?: string[]
+    }
+    const { base_path: basePath } = json('meta.json') as { base_path: string }
+    const PATH = standIn(t, `cat "$RUN/ansible.json"; cat "$RUN/stderr.txt" >&2; exit "$(cat "$RUN/exit_code")"`)
+    const env = { PATH, RUN: recording, GITOPS_BASE_PATH: basePath }
+    const ran = await report(t, ['--dry-run'], { env })
+    t.equal(ran.code === 0 ? 'passes' : 'fails', expected.step, recording)
+    // What a file is called whose path Ansible keeps to itself is free.
+    const free = expected.free_names !== undefined
+    const facts = ({ files, last_check: _now, ...snapshot }: Snapshot): object => ({
+      ...snapshot,
+      files: free ? files.length : files.map(({ name }) => name).toSorted(),
+    })
+    const sent = ran.stdout === '' ? [] : (JSON.parse(ran.stdout) as Snapshot[])
+    t.same(sent.map(facts), expected.snapshots.map(facts), recording)
+    for (const { server } of expected.not_reported) t.match(ran.log, `${server}: NOT REPORTED`, recording)
+  }
+})
+
+function directoriesIn(place: string): string[] {
+  return readdirSync(place, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? join(place, entry.name) : [],
+  )
+}
+
+const PRINTS_DRIFT = `cat <<'EOF'
+${documentOf('rsyslog-lab', { changed: true, dest: '/etc/rsyslog.conf' })}
+EOF`
+
+t.test('a report that is not acknowledged: the step fails, the log says why and what was found', async (t) => {
+  if (missing(t, has('curl'), 'curl')) return
+  const PATH = standIn(t, PRINTS_DRIFT)
+  const { url } = await serve(t)
+  const answers: Record<string, (response: ServerResponse) => void> = {
+    '/401': (response) => {
+      response.writeHead(401, { 'Content-Type': 'application/problem+json' })
+      response.end(JSON.stringify({ title: 'No token', detail: 'say who you are', status: 401 }))
+    },
+    '/301': (response) => response.writeHead(301, { Location: '/200' }).end(),
+    '/slow': () => undefined,
+    '/html': (response) => response.writeHead(502).end('<h1>Bad\u001B[31m Gateway</h1>'),
+    '/200': (response) => response.end('[]'),
+    '/empty': (response) => response.writeHead(204).end(),
+  }
+  const seen: { method?: string | undefined; url?: string | undefined; headers: IncomingHttpHeaders }[] = []
+  const other = createServer((request, response) => {
+    seen.push(request)
+    request.resume().on('end', () => answers[request.url ?? '']?.(response))
+  })
+  await once(other.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => other.close().closeAllConnections())
+  const there = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+
+  const refused: [url: string, log: RegExp, args?: string[]][] = [
+    ['http://127.0.0.1:1/api/status', /Failed to connect[^]*NOT ACKNOWLEDGED .*exit code 7/],
+    ['http://no-such-host.invalid/', /Could not resolve[^]*NOT ACKNOWLEDGED .*exit code 6/],
+    [`${url}/api/status`, /answered 422[^]*not a valid snapshot[^]*\/repo must/, ['--repo', 'r'.repeat(254)]],
+    [`${url}/elsewhere`, /answered 404[^]*no such resource/],
+    [`${there}/401`, /answered 401[^]*No token\n {2}say who you are/],
+    [`${there}/301`, /answered 301/],
+    [`${there}/slow`, /timed out[^]*exit code 28/, ['--timeout', '1']],
+    [`${there}/html`, /answered 502[^]*Bad\\x1b\[31m Gateway/],
+  ]
+  for (const [address, expected, args = []] of refused) {
+    const { code, log } = await report(t, args, { env: { PATH, GITOPS_STATUS_URL: address } })
+    t.equal(code, 3, `${address}: ${log}`)
+    t.match(log, expected)
+    t.match(log, 'rsyslog-lab: OUT_OF_SYNC, drifted: 1\n  rsyslog.conf\n', 'the result stands in the log')
+  }
+  t.equal(seen.filter((request) => request.url === '/200').length, 0, 'a redirection is not followed')
+  t.equal(seen.filter((request) => request.url === '/401').length, 1, 'once, without another try')
+
+  for (const path of ['/200', '/empty']) {
+    const { code, log } = await report(t, [], { env: { PATH, GITOPS_STATUS_URL: there + path } })
+    t.equal(code, 0)
+    t.match(log, 'without receipts; is this the status server?')
+  }
+  t.match(seen.at(-1), { method: 'POST', headers: { 'content-type': 'application/json' } })
+  t.equal(seen.at(-1)?.headers.authorization, undefined)
+
+  const env = { PATH, GITOPS_STATUS_URL: `${url}/api/status` }
+  t.equal((await report(t, [], { env })).code, 0)
+  const place = directory(t)
+  const BEGAN = join(place, 'began')
+  const GO = join(place, 'go')
+  const late = standIn(t, `touch "$BEGAN"; until [ -e "$GO" ]; do sleep 0.05; done\n${PRINTS_DRIFT}`)
+  const slow = report(t, [], { env: { ...env, PATH: late, BEGAN, GO } })
+  const began = await eventually(() => statSync(BEGAN).mtimeMs)
+  // Times in snapshots have whole seconds.
+  await eventually(() => {
+    if (Math.floor(Date.now() / 1000) === Math.floor(began / 1000)) throw new Error('the same second')
+  })
+  t.equal((await report(t, [], { env })).code, 0)
+  writeFileSync(GO, '')
+  const { code, log } = await slow
+  t.equal(code, 0, 'an older check that ends later is no error')
+  t.match(log, /rsyslog-lab: ignored, .*\n[^]*1 ignored/)
+})
+
+t.test('a secret reaches neither the log nor the process list nor Ansible', async (t) => {
+  if (missing(t, has('curl'), 'curl')) return
+  const token = 'S3cr3t-t0ken.~+/=='
+  const bearers: (string | undefined)[] = []
+  const asked = createServer((request, response) => {
+    bearers.push(request.headers.authorization)
+    processes = spawnSync('sh', ['-c', 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " "']).stdout.toString()
+    response.writeHead(401).end('no')
+  })
+  let processes = ''
+  await once(asked.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => asked.close().closeAllConnections())
+  const address = `127.0.0.1:${(asked.address() as AddressInfo).port}/api/status`
+  const home = directory(t, { token: `${token}\r\n`, '.curlrc': 'verbose\ntrace-ascii = "-"\n' })
+  const PATH = standIn(t, `env >"$SEEN"; ${PRINTS_DRIFT}`)
+  const SEEN = join(home, 'environment')
+  for (const secret of [{ GITOPS_TOKEN: token, token: 'exported' }, { GITOPS_TOKEN_FILE: join(home, 'token') }]) {
+    const env = { PATH, SEEN, HOME: home, GITOPS_STATUS_URL: `http://me:passw0rd@${address}?key=k3y`, ...secret }
+    const { code, log, stdout } = await report(t, [], { env })
+    t.equal(code, 3, log)
+    t.equal(bearers.at(-1), `Bearer ${token}`)
+    t.match(processes, /curl --disable .*--config/, 'curl was seen running')
+    for (const place of [log + stdout, processes, readFileSync(SEEN, 'utf8')]) {
+      t.notMatch(place, /S3cr3t|passw0rd|k3y/)
+    }
+    t.match(log, 'http://***@127.0.0.1')
+  }
+})
+
+t.test('settings: what is wrong is told before anything runs', async (t) => {
+  if (missing(t, has('curl'), 'curl')) return
+  const PATH = standIn(t, 'echo ran >&2; exit 9')
+  const cases: [args: string[], env: Record<string, string>, log: RegExp][] = [
+    [['--nonsense'], {}, /--nonsense is unknown/],
+    [['--nonsense', 'x'], {}, /--nonsense is unknown/],
+    [['--url'], {}, /--url .*value is missing/],
+    [['site.yml'], {}, /'site\.yml' is no option; arguments of ansible-playbook go after --/],
+    [['--url', 'ftp://host/'], {}, /must begin with http/],
+    [['--url', 'http://host/ x'], {}, /has a space/],
+    [['--url=http://host/"\nheader = "X: y'], {}, /has a space, a quote/],
+    [['--timeout', '0'], {}, /timeout must be whole seconds/],
+    [['--base-path', 'etc'], {}, /base path must begin with \//],
+    [[], { GITOPS_DRY_RUN: 'perhaps' }, /GITOPS_DRY_RUN must be true or false, not 'perhaps'/],
+    [[], { GITOPS_TOKEN: 'two words' }, /token has characters .* not shown/],
+    [[], { GITOPS_TOKEN: 'a', GITOPS_TOKEN_FILE: '/dev/null' }, /one of GITOPS_TOKEN and GITOPS_TOKEN_FILE/],
+    [['--token-file', '/no/such/file'], {}, /cannot read the token file \/no\/such\/file/],
+    [['--token-file', '/dev/null'], {}, /token file \/dev\/null is empty/],
+    [[], { GITOPS_REPO: '' }, /name of the repository is not known; set GITOPS_REPO/],
+    [[], { PATH: '/nowhere' }, /ansible-playbook is not installed/],
+  ]
+  for (const [args, env, expected] of cases) {
+    const shell = ['/bin/sh']
+    const { code, log } = await report(t, args, { shell, env: { PATH, ...env } })
+    t.equal(code, 2, `${args.join(' ')} ${JSON.stringify(env)}`)
+    t.match(log, expected)
+    t.notMatch(log, /ran|two words/)
+  }
+  const help = await report(t, ['--help'])
+  t.equal(help.code, 0)
+  for (const [, name = ''] of readFileSync(join(REPORTER, 'update-gitops-status.sh'), 'utf8').matchAll(
+    /\$\{(GITOPS_\w+)/g,
+  )) {
+    t.match(help.stdout, name)
+  }
+})
+
+t.test('the name of the repository: GITOPS_REPO, CI_REPO_NAME, Git', async (t) => {
+  if (missing(t, has('git'), 'git')) return
+  const PATH = standIn(t, PRINTS_DRIFT)
+  const cwd = join(directory(t), 'checked-out')
+  spawnSync('git', ['init', '-q', cwd])
+  const repoWith = async (env: Record<string, string>): Promise<string | undefined> => {
+    const { stdout } = await report(t, ['--dry-run'], { cwd, env: { PATH, GITOPS_REPO: '', ...env } })
+    return (JSON.parse(stdout) as Snapshot[])[0]?.repo
+  }
+  t.equal(await repoWith({}), 'checked-out')
+  spawnSync('git', ['-C', cwd, 'remote', 'add', 'origin', 'git@git.example.net:ops/rsyslog.git'])
+  t.equal(await repoWith({}), 'rsyslog')
+  t.equal(await repoWith({ CI_REPO_NAME: 'by-ci' }), 'by-ci')
+  t.equal(await repoWith({ CI_REPO_NAME: 'by-ci', GITOPS_REPO: 'given' }), 'given')
+})
+
+t.test('any POSIX shell, any directory, behind a proxy, two at once', async (t) => {
+  const shells = [['dash'], ['bash', '--posix'], ['busybox', 'sh']]
+  if (missing(t, ['dash', 'bash', 'busybox', 'shellcheck', 'curl'].every(has), 'a shell, shellcheck or curl')) return
+  const checked = spawnSync('shellcheck', [join(REPORTER, 'update-gitops-status.sh')], { encoding: 'utf8' })
+  t.equal(checked.status, 0, checked.stdout)
+
+  const server = await serve(t)
+  const proxied: (string | undefined)[] = []
+  const proxy = createServer((request, response) => {
+    proxied.push(request.url)
+    response.end('[]')
+  })
+  await once(proxy.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => proxy.close())
+  const environment = {
+    PATH: standIn(t, `printf '%s\\n' "$*" >>"$CALLS"\n${PRINTS_DRIFT}`),
+    http_proxy: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+  }
+  const CALLS = join(directory(t), 'calls')
+  const runs = await Promise.all(
+    shells.map(async (shell) => {
+      const env = { ...environment, CALLS, GITOPS_STATUS_URL: `${server.url}/api/status`, TMPDIR: directory(t) }
+      const args = ['--playbook', 'a book.yml', '--inventory=an inventory', '--', '-e', 'x=1 2']
+      const ran = await report(t, args, { env, shell, cwd: '/' })
+      t.same(readdirSync(env.TMPDIR), [], 'nothing is left behind')
+      return ran
+    }),
+  )
+  for (const { code, log } of runs) t.equal(code, 0, log)
+  t.match(fileOf(server).statuses, [{ files: [{ name: 'rsyslog.conf' }] }])
+  t.same(proxied, [], 'this machine is asked directly')
+  t.equal(readFileSync(CALLS, 'utf8'), '--inventory an inventory --check --diff -e x=1 2 a book.yml\n'.repeat(3))
+
+  const cluster = { ...environment, CALLS, GITOPS_STATUS_URL: 'http://status.example.invalid/api/status' }
+  t.equal((await report(t, [], { env: cluster })).code, 0)
+  t.same(proxied, ['http://status.example.invalid/api/status'])
+  const inside = { ...cluster, GITOPS_STATUS_URL: '' }
+  t.match(await report(t, [], { env: inside }), { code: 3, log: /Could not resolve host: gitops-status-server/ })
+  t.equal(proxied.length, 1, 'and so are addresses in the cluster')
+})
+
+const item = (path: string, diff: object): object => ({ changed: true, path, diff })
+
+t.test('hostile results: names that are not UTF-8, that a terminal would obey, diffs without end', async (t) => {
+  if (missing(t, has('curl'), 'curl')) return
+  const server = await serve(t)
+  const items = [
+    item('/etc/\u001B[2Jgone', { before: 'a'.repeat(50_000), after: '' }),
+    item('/etc/line\nbreak', { before: { mode: 1 }, after: { mode: 2 } }),
+    item('/etc/bytes-\uDCFF', { before: '\uDCFF', after: '\u0000' }),
+    item('/etc//a///b/', { prepared: '.f..t......' }),
+    item('/etcetera/c', [null, 'x', { before_header: 7 }] as object),
+    { changed: true, item: { password: 'hunter2' } },
+    ...Array.from({ length: 60 }, (_, index) => item(`/etc/${index}`, { before: 'ü'.repeat(20_000), after: '' })),
+  ]
+  const text = documentOf('s', { changed: true, results: items })
+  const out = join(directory(t, { out: `noise\n{"a":1}\n${text}\n\nPlaybook run took 1 s\n` }), 'out')
+  const PATH = standIn(t, `cat ${out}`)
+  const env = {
+    PATH,
+    GITOPS_STATUS_URL: `${server.url}/api/status`,
+    GITOPS_SEND_DIFF: 'yes',
+    PYTHONUTF8: '0',
+    LANG: 'C',
+  }
+  const { code, log } = await report(t, [], { env })
+  t.equal(code, 0, log)
+  const files = fileOf(server).statuses[0]?.files ?? []
+  const names = files.map(({ name }) => name)
+  t.same(
+    [
+      '\u001B[2Jgone',
+      'line\nbreak',
+      'bytes-\\udcff',
+      'a/b',
+      '/etcetera/c',
+      '(path unknown) Deploy rsyslog.conf: item 6',
+    ].filter((name) => !names.includes(name)),
+    [],
+    names.join(),
+  )
+  t.notMatch(log, /[^\P{Cc}\n\t]/u, 'nothing that a terminal obeys')
+  t.match(log, /^noise\n\{"a":1\}\nPlaybook run took 1 s$/m)
+  t.notMatch(log + readFileSync(server.file, 'utf8'), /hunter2/)
+  const sent = files.flatMap(({ diff = '' }) => (diff === '' ? [] : Buffer.byteLength(diff)))
+  t.ok(Math.max(...sent) < 17 * 1024 && sent.reduce((sum, size) => sum + size) < 520 * 1024)
+  t.match(log, /The diffs of \d+ files are not sent/)
+})
+
+t.test(
+  'the example: the commands of its pipelines, in order, from an empty server to drift on the page',
+  SLOW,
+  async (t) => {
+    if (lacksAnsible(t)) return
+    const server = await serve(t)
+    const cwd = join(directory(t), 'rsyslog')
+    cpSync(join(REPORTER, 'example'), cwd, { recursive: true })
+    t.equal(
+      readFileSync(join(cwd, 'update-gitops-status.sh'), 'utf8'),
+      readFileSync(join(REPORTER, 'update-gitops-status.sh'), 'utf8'),
+      'the script in the example is the script',
+    )
+    const etc = directory(t)
+    const host = { ...LOCAL, rsyslog_etc: etc, rsyslog_restart: false }
+    write(cwd, { 'inventory.yml': JSON.stringify({ rsyslog: { hosts: { 'rsyslog-lab': host } } }) })
+    const pipeline = async (name: string): Promise<void> => {
+      const { steps } = parse(readFileSync(join(cwd, '.woodpecker', name), 'utf8'), { merge: true }) as {
+        steps: { name: string; commands: string[]; environment: Record<string, unknown> }[]
+      }
+      for (const { name: step, commands, environment } of steps) {
+        t.match(environment['SSH_KEY'], { from_secret: 'rsyslog_ssh_key' })
+        const env = {
+          CI_REPO_NAME: 'rsyslog',
+          SSH_KEY: 'a key',
+          ANSIBLE_PRIVATE_KEY_FILE: join(etc, '../ssh-key'),
+          GITOPS_BASE_PATH: etc,
+          // The address of the example is in a cluster.
+          ...('GITOPS_STATUS_URL' in environment ? { GITOPS_STATUS_URL: `${server.url}/api/status` } : {}),
+        }
+        const { code, log, stdout } = await sh(t, ['sh', '-ec', commands.join('\n')], env, cwd)
+        t.equal(code, 0, `${name}, ${step}: ${stdout}${log}`)
+      }
+      rmSync(join(etc, '../ssh-key'))
+    }
+    const shown = async (): Promise<unknown> => (await ask(`${server.url}/status.json`)).json
+    await pipeline('deploy.yaml')
+    matches(await shown(), { statuses: [{ repo: 'rsyslog', server: 'rsyslog-lab', sync_status: 'SYNCED' }] })
+    writeFileSync(join(etc, 'rsyslog.conf'), 'edited by hand\n')
+    write(etc, { 'rsyslog.d/99-mine.conf': '' })
+    rmSync(join(etc, 'rsyslog.d/30-lab.conf'))
+    await pipeline('gitops-sync-check.yaml')
+    const names = ['rsyslog.conf', 'rsyslog.d/30-lab.conf', 'rsyslog.d/99-mine.conf']
+    matches(await shown(), { statuses: [{ drift_count: 3, files: names.map((name) => ({ name })) }] })
+    await pipeline('deploy.yaml')
+    matches(await shown(), { statuses: [{ sync_status: 'SYNCED' }] })
+    t.pass('SYNCED, OUT_OF_SYNC, SYNCED')
+  },
+)

@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import type { Test } from 'tap'
+import { directory } from './directory.ts'
+
+export const REPORTER = resolve(import.meta.dirname, '../../reporter')
+const SCRIPT = join(REPORTER, 'update-gitops-status.sh')
+
+export interface Ran {
+  readonly code: number | null
+  readonly stdout: string
+  /** What a person reads in CI's log. */
+  readonly log: string
+}
+
+export interface HowToRun {
+  readonly cwd?: string
+  readonly env?: Record<string, string>
+  /** The shell, with its arguments. */
+  readonly shell?: readonly string[]
+}
+
+/** Runs the reporter with nothing in its environment but what is given here, and a home of its own. */
+export async function report(t: Test, args: readonly string[], how: HowToRun = {}): Promise<Ran> {
+  return sh(t, [...(how.shell ?? ['sh']), SCRIPT, ...args], { GITOPS_REPO: 'rsyslog', ...how.env }, how.cwd)
+}
+
+/** Runs a command as a step of CI would. */
+export async function sh(
+  t: Test,
+  [command, ...args]: readonly string[],
+  env: Record<string, string>,
+  cwd: string = directory(t),
+): Promise<Ran> {
+  const child = spawn(command ?? '', args, {
+    cwd,
+    env: { PATH: process.env['PATH'], HOME: directory(t), ANSIBLE_PIPELINING: 'true', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let stdout = ''
+  let log = ''
+  child.stdout.on('data', (chunk) => (stdout += String(chunk)))
+  child.stderr.on('data', (chunk) => (log += String(chunk)))
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stdout, log }
+}
+
+/**
+ * Puts an `ansible-playbook` of the test's own first in PATH.
+ *
+ * @param script what it does, in sh
+ * @returns the PATH
+ */
+export function standIn(t: Test, script: string): string {
+  const bin = directory(t)
+  writeFileSync(join(bin, 'ansible-playbook'), `#!/bin/sh\n${script}\n`)
+  chmodSync(join(bin, 'ansible-playbook'), 0o755)
+  return `${bin}:${process.env['PATH']}`
+}
+
+/** What Ansible's callback prints of a run of one task on one server. */
+export function documentOf(server: string, result: Record<string, unknown>): string {
+  const task = { task: { name: 'Deploy rsyslog.conf' }, hosts: { [server]: { action: 'copy', ...result } } }
+  const sums = { failures: 0, ignored: 0, rescued: 0, unreachable: 0 }
+  return JSON.stringify({ plays: [{ play: { name: 'all' }, tasks: [task] }], stats: { [server]: sums } })
+}
+
+/** Writes files below a directory, with the directories that they need. */
+export function write(root: string, files: Readonly<Record<string, string>>): void {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, name)), { recursive: true })
+    writeFileSync(join(root, name), text)
+  }
+}
