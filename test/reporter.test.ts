@@ -103,10 +103,11 @@ const TASKS = [
   },
 ]
 
+const edited = (etc: string, name: string, content: string | Buffer = 'edited: ü\n'): void =>
+  writeFileSync(join(etc, name), content)
+
 t.test('each kind of drift, on servers of one run, and what is no drift', SLOW, async (t) => {
   if (lacksAnsible(t)) return
-  const edited = (etc: string, name: string, content: string | Buffer = 'edited: ü\n'): void =>
-    writeFileSync(join(etc, name), content)
   const drifts: Record<string, [drift: (etc: string) => void, expected: string[]]> = {
     synced: [() => undefined, []],
     content: [
