@@ -24,7 +24,8 @@ export async function start(
   settings: Settings,
   log: Logger = pino({ level: settings.logLevel }),
 ): Promise<RunningServer> {
-  const store = await CommitLoop.start({ directory: settings.dataDir, staleAfter: settings.staleAfter, log })
+  const { dataDir: directory, staleAfter, historyRetention } = settings
+  const store = await CommitLoop.start({ directory, staleAfter, historyRetention, log })
   const listener = new Listener(createApp({ store, log, version }))
   let url: string
   try {

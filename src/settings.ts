@@ -52,6 +52,15 @@ export const SETTINGS = {
     read: integer(1, 10 * 365 * 86_400),
     expected: 'a whole number of seconds, 1 or more, at most ten years',
   }),
+  historyRetention: setting({
+    flag: 'history-retention',
+    env: 'HISTORY_RETENTION',
+    fallback: 90,
+    unit: 'days',
+    help: 'How long the history keeps what has happened.',
+    read: integer(1, 10 * 365),
+    expected: 'a whole number of days, 1 or more, at most ten years',
+  }),
   logLevel: setting({
     flag: 'log-level',
     env: 'LOG_LEVEL',
@@ -126,6 +135,7 @@ export function readCommandLine(
     host: value(SETTINGS.host),
     dataDir: value(SETTINGS.dataDir),
     staleAfter: value(SETTINGS.staleAfter),
+    historyRetention: value(SETTINGS.historyRetention),
     logLevel: value(SETTINGS.logLevel),
   }
   return faults.length > 0 ? { command: 'refuse', faults } : { command: 'run', settings: Object.freeze(settings) }

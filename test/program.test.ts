@@ -3,6 +3,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
+import type { HistoryRow } from '../src/status/history.ts'
 import { SETTINGS, readCommandLine, settingsTable } from '../src/settings.ts'
 import { directory } from './support/directory.ts'
 import { ask, eventually, post } from './support/http.ts'
@@ -12,7 +13,7 @@ import { PROGRAM, fileOf, linesOf, run, runServer } from './support/server.ts'
 import { DRIFTED, snapshotOf } from './support/snapshots.ts'
 
 /** The names that a data directory may have while nothing is being written. */
-const AT_REST = /^(status(\.copy|\.schema|\.rejected-.*)?\.json|\.status\.(lock|turn))$/
+const AT_REST = /^(status(\.copy|\.schema|\.rejected-.*)?\.json|history\.jsonl|\.status\.(lock|turn))$/
 
 t.test('settings: a flag goes before its variable, an empty variable is not set', async (t) => {
   t.match(readCommandLine([], {}), {
@@ -175,6 +176,14 @@ t.test('kill -9 in the middle of load, twenty times: no acknowledged snapshot is
     readdirSync(dataDir).filter((name) => !AT_REST.test(name)),
     [],
     'no temporary file piles up',
+  )
+  const rows = (await ask(`${last.url}/api/history`)).json as HistoryRow[]
+  const newest = Object.fromEntries(rows.map((row) => [row.server, row.files]))
+  const { statuses } = fileOf({ file: join(dataDir, 'status.json') })
+  t.same(
+    newest,
+    Object.fromEntries(statuses.map(({ server, files }) => [server, files.map(({ name }) => name)])),
+    'the history ends with how it stands',
   )
 })
 

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { savedDocumentSchema } from '../status/schema.ts'
 import type { CommitLoop } from '../store/commit-loop.ts'
 import { alive, ready } from './health.ts'
+import { listHistory } from './history.ts'
 import { ingest } from './ingest.ts'
 import { openapi } from './openapi.ts'
 import { answerErrors, notFound, onlyAllow } from './problems.ts'
@@ -10,7 +11,7 @@ import { publishedFile } from './published-file.ts'
 import { listTargets, removeTargets } from './targets.ts'
 
 export interface AppOptions {
-  readonly store: Pick<CommitLoop, 'submit' | 'published' | 'health'>
+  readonly store: Pick<CommitLoop, 'submit' | 'published' | 'health' | 'history'>
   readonly log: Logger
   readonly version: string
 }
@@ -36,6 +37,7 @@ export function createApp({ store, log, version }: AppOptions): Express {
     .post(ingest(store))
     .delete(removeTargets(store))
     .all(onlyAllow('GET', 'HEAD', 'POST', 'DELETE'))
+  app.route('/api/history').all(anyOrigin).get(listHistory(store)).all(read)
   app.route('/status.schema.json').all(anyOrigin).get(constant(savedDocumentSchema)).all(read)
   app
     .route('/openapi.json')

@@ -1,6 +1,8 @@
+import { historyRowSchema } from '../status/history.ts'
 import { documentSchema, savedDocumentSchema, snapshotSchema, statusSchema } from '../status/schema.ts'
+import { historyQuerySchema } from './history.ts'
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode } from './problems.ts'
-import { selectorSchema } from './targets.ts'
+import { selectorSchema } from './selector.ts'
 
 const EXAMPLE = {
   repo: 'rsyslog',
@@ -41,6 +43,7 @@ const schemas = {
     },
     additionalProperties: false,
   },
+  HistoryRow: historyRowSchema,
   Removed: {
     type: 'object',
     required: ['removed'],
@@ -152,6 +155,22 @@ export function openapi(version: string): object {
           },
         },
       },
+      '/api/history': {
+        get: {
+          ...read(
+            'listHistory',
+            'What has happened, oldest first; before it what was in force at the beginning',
+            { 'application/json': { schema: listOf('HistoryRow') } },
+            {},
+            ['invalid-query'],
+          ),
+          parameters: Object.entries(historyQuerySchema.properties).map(([name, schema]) =>
+            'description' in schema
+              ? { name, in: 'query', description: schema.description, schema: { type: 'string' } }
+              : parameter(name, 'Only this; may be given many times. Empty: all.'),
+          ),
+        },
+      },
       '/status.schema.json': {
         get: read(
           'getSchema',
@@ -212,12 +231,11 @@ function refusals(...codes: ProblemCode[]): Record<string, object> {
 }
 
 function selector(description: string): object[] {
-  return Object.entries(selectorSchema.properties).map(([name]) => ({
-    name,
-    in: 'query',
-    description,
-    schema: { type: 'array', items: { type: 'string' } },
-  }))
+  return Object.keys(selectorSchema.properties).map((name) => parameter(name, description))
+}
+
+function parameter(name: string, description: string): object {
+  return { name, in: 'query', description, schema: { type: 'array', items: { type: 'string' } } }
 }
 
 function reference(name: string): { $ref: string } {

@@ -18,7 +18,7 @@ const targetName = {
   patternErrorMessage: 'must not contain control characters or halves of a surrogate pair',
 } as const
 
-const time = {
+export const time = {
   type: 'string',
   format: 'date-time',
 } as const
@@ -32,7 +32,7 @@ const generation = {
   maximum: GENERATION_MAX,
 } as const
 
-const fileProperties = {
+export const fileProperties = {
   name: {
     type: 'string',
     minLength: 1,
@@ -44,9 +44,13 @@ const fileProperties = {
   diff: { type: 'string', description: 'What differs, as text.' },
 } as const
 
-const snapshotProperties = {
+export const targetProperties = {
   repo: { ...targetName, description: 'The Git repository that says how the server should be.' },
   server: { ...targetName, description: 'The server that was checked.' },
+} as const
+
+const snapshotProperties = {
+  ...targetProperties,
   sync_status: {
     type: 'string',
     enum: ['SYNCED', 'OUT_OF_SYNC'],

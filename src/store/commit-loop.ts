@@ -3,11 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { EMPTY_DOCUMENT, type StatusDocument, readDocument, toBytes } from '../status/document.ts'
 import { Draft, type Terms } from '../status/draft.ts'
+import type { HistoryRow } from '../status/history.ts'
 import type { LocatedFault } from '../status/json.ts'
 import { reconcile } from '../status/reconcile.ts'
 import { type SavedDocument, TARGETS_MAX, savedDocumentSchema } from '../status/schema.ts'
 import { formatTime } from '../status/time.ts'
 import { type Unread, DisplacedFiles } from './displaced.ts'
+import { History } from './history.ts'
+import type { Range } from './history-index.ts'
 import { withLock } from './lock.ts'
 import { type Found, Reader } from './reader.ts'
 import { BYTES_MAX, type Displaced, COPY_FILE, type Seen, STATUS_FILE, StatusFile, digestOf } from './status-file.ts'
@@ -24,6 +27,7 @@ const QUEUE_MAX = 1000
 /** Leaves room for the top of the document and the separators in what can be read back. */
 const ENTRIES_BYTES_MAX = BYTES_MAX - 16 * 1024 * 1024
 const FAULTS_LOGGED_MAX = 10
+const DAY_MS = 86_400_000
 
 /** What readers get: the bytes of the file, and what they say. */
 export interface Published {
@@ -53,6 +57,8 @@ export interface CommitLoopOptions {
   readonly directory: string
   /** Seconds, for statuses without their own `stale_after`. */
   readonly staleAfter: number
+  /** Days. */
+  readonly historyRetention: number
   readonly log: Logger
 }
 
@@ -84,6 +90,7 @@ interface Job {
 export class CommitLoop {
   readonly #file: StatusFile
   readonly #reader: Reader
+  readonly #history: History
   readonly #log: Logger
   readonly #staleAfter: number
   #watcher: Watcher | undefined
@@ -105,9 +112,10 @@ export class CommitLoop {
   #trouble: Health['trouble']
   #rejectedEdit: RejectedEdit | undefined
 
-  private constructor({ directory, staleAfter, log }: CommitLoopOptions) {
+  private constructor({ directory, staleAfter, historyRetention, log }: CommitLoopOptions) {
     this.#file = new StatusFile(directory)
     this.#reader = new Reader(this.#file)
+    this.#history = new History({ directory, retention: historyRetention * DAY_MS, log })
     this.#staleAfter = staleAfter
     this.#log = log
   }
@@ -184,6 +192,12 @@ export class CommitLoop {
     await this.#watcher?.close()
     await this.#running
     await this.#displaced.close()
+    await this.#history.close()
+  }
+
+  /** What has happened, oldest first; before it what was in force at the beginning. */
+  async history(range: Range): Promise<HistoryRow[]> {
+    return this.#history.rows(range)
   }
 
   #wake(): void {
@@ -296,6 +310,7 @@ export class CommitLoop {
       }
     }
     for (const answer of answers) answer()
+    await this.#history.record(this.#document, true)
     if (edit !== undefined) await this.#merged(edit)
     if (this.#displaced.waiting) this.#wakeSoon()
   }
@@ -326,6 +341,7 @@ export class CommitLoop {
     this.#stand(document, seen.bytes, seen.modifiedAt)
     if ((await this.#file.readCopy())?.equals(seen.bytes) !== true) await this.#keepCopy(seen.bytes)
     if (this.#rejectedEdit?.file === STATUS_FILE) this.#rejectedEdit = undefined
+    await this.#history.record(document, false)
     this.#log.info({ generation: document.generation, targets: document.entries.length }, 'document taken over')
     return true
   }
@@ -448,6 +464,8 @@ export class CommitLoop {
     }
     await this.#file.writeSchema(`${JSON.stringify(savedDocumentSchema, null, 2)}\n`)
     await this.#loadCopy()
+    // What a crash has kept from being written down; what comes after it has a cause that is known.
+    if (this.#document.generation > 0) await this.#history.record(this.#document, false)
     let found = await this.#reader.look(this.#bytes)
     while (found.kind === 'unfinished') {
       await sleep(LOOK_AGAIN_MS)

@@ -32,6 +32,7 @@ export function settingsFor(dataDir: string, over: Partial<Settings> = {}): Sett
     host: '127.0.0.1',
     dataDir,
     staleAfter: SETTINGS.staleAfter.fallback,
+    historyRetention: SETTINGS.historyRetention.fallback,
     logLevel: 'debug',
     ...over,
   }

@@ -1,0 +1,72 @@
+import type { RequestHandler } from 'express'
+import type { FromSchema } from 'json-schema-to-ts'
+import type { Fault } from '../status/json.ts'
+import { parseTime } from '../status/time.ts'
+import { validator } from '../status/validation.ts'
+import type { CommitLoop } from '../store/commit-loop.ts'
+import { Problem } from './problems.ts'
+import { matcher, selectorSchema } from './selector.ts'
+
+const LIMIT_DEFAULT = 10_000
+const LIMIT_MAX = 100_000
+/** The end of the year 9999, the last that ISO 8601 writes with four digits. */
+const TIME_MAX_MS = 253_402_300_799_999
+/** A row names its files, of which there may be many thousand. */
+const BYTES_MAX = 64 * 1024 * 1024
+
+/** `?repo=&server=&from=&to=&limit=` */
+export const historyQuerySchema = {
+  type: 'object',
+  properties: {
+    ...selectorSchema.properties,
+    from: {
+      type: 'string',
+      description: 'ISO 8601 with a zone, or milliseconds since 1970. Empty: as far back as there is.',
+    },
+    to: { type: 'string', description: 'ISO 8601 with a zone, or milliseconds since 1970. Empty: now.' },
+    limit: {
+      type: 'string',
+      description: `At most so many changes, ${LIMIT_DEFAULT} without it, ${LIMIT_MAX} at most. Of more the newest.`,
+    },
+  },
+  additionalProperties: false,
+} as const
+
+type HistoryQuery = FromSchema<typeof historyQuerySchema>
+
+const isHistoryQuery = validator<HistoryQuery>(historyQuerySchema)
+
+/** Answers what has happened, oldest first, and before it, with the time `from`, what was in force then. */
+export function listHistory(store: Pick<CommitLoop, 'history'>): RequestHandler {
+  return async (req, res) => {
+    const { query } = req
+    if (!isHistoryQuery(query)) throw refusal(isHistoryQuery.faults(''))
+    const rows = await store.history({ ...readRange(query), bytes: BYTES_MAX, matches: matcher(query) })
+    res.set({ 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-cache' })
+    res.send(`[${rows.length === 0 ? '' : '\n'}${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]\n`)
+  }
+}
+
+function readRange({ from = '', to = '', limit = '' }: HistoryQuery): { from: number; to: number; limit: number } {
+  const faults: Fault[] = []
+  const time = (name: string, text: string, fallback: number): number => {
+    if (text === '') return fallback
+    const ms = /^\d{1,15}$/.test(text) ? Number(text) : parseTime(text)
+    if (ms !== undefined && ms <= TIME_MAX_MS) return ms
+    const detail = 'must be an ISO 8601 time with a zone, such as 2026-04-21T10:32:15Z, or milliseconds since 1970'
+    faults.push({ pointer: `/${name}`, detail })
+    return fallback
+  }
+  const range = { from: time('from', from, 0), to: time('to', to, Infinity) }
+  if (range.from > range.to) faults.push({ pointer: '/from', detail: 'must not be after to' })
+  const rows = limit === '' ? LIMIT_DEFAULT : /^\d{1,7}$/.test(limit) ? Number(limit) : Number.NaN
+  if (!(rows >= 1 && rows <= LIMIT_MAX)) {
+    faults.push({ pointer: '/limit', detail: `must be a whole number from 1 to ${LIMIT_MAX}` })
+  }
+  if (faults.length > 0) throw refusal(faults)
+  return { ...range, limit: rows }
+}
+
+function refusal(faults: readonly Fault[]): Problem {
+  return new Problem('invalid-query', 'the parameters are repo, server, from, to and limit', { faults })
+}

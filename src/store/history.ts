@@ -1,0 +1,300 @@
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { type Entry, type StatusDocument, type Target, findEntry, keyOf } from '../status/document.ts'
+import { type HistoryRow, changedTargets, nextRow, readHead, readRow } from '../status/history.ts'
+import { timeOf } from '../status/snapshot.ts'
+import { formatTime } from '../status/time.ts'
+import { HistoryIndex, type Range, type Span } from './history-index.ts'
+import { PRIVATE, syncDirectory } from './status-file.ts'
+import { codeOf } from './store-error.ts'
+
+export const HISTORY_FILE = 'history.jsonl'
+
+/** The file is compacted to half of this when it is larger: some million lines. */
+const BYTES_MAX = 256 * 1024 * 1024
+/** Rows are kept so much longer than they must be, in parts of the retention: compacting rewrites the file. */
+const SLACK = 0.1
+const CHUNK_BYTES = 1024 * 1024
+const NEWLINE = 10
+
+export interface HistoryOptions {
+  readonly directory: string
+  /** How long rows are kept, in ms. */
+  readonly retention: number
+  readonly log: Logger
+}
+
+/** The file as it was opened, for reading: another server may put another in its place. */
+interface Opened {
+  readonly handle: FileHandle
+  readonly index: HistoryIndex
+  readonly inode: number
+  /** How far it has been read. */
+  size: number
+}
+
+/**
+ * `history.jsonl`: one line for each change of a target, appended after the commit that made it. It is written from a
+ * comparison with what it says already, so that a line that a crash has kept from being written comes with the next start.
+ *
+ * Reading needs no lock; `record` is called under the lock of the directory.
+ */
+export class History {
+  readonly #options: HistoryOptions
+  #opened: Opened | undefined
+  /** The entries of the document that was last recorded; none, where the whole document is to be compared. */
+  #recorded: readonly Entry[] | undefined
+  /** One after another: a query and a commit may both find that the file has grown. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(options: HistoryOptions) {
+    this.#options = options
+  }
+
+  get #path(): string {
+    return join(this.#options.directory, HISTORY_FILE)
+  }
+
+  /**
+   * Writes down what a document changes. A failure is logged and made good with the next document: what is committed is
+   * not in question.
+   *
+   * @param own whether this server has just made this document of the one before
+   */
+  async record(document: StatusDocument, own: boolean): Promise<void> {
+    if (document.entries === this.#recorded) return
+    try {
+      await this.#inTurn(async () => {
+        // Makes the file where there is none, and finds out whether it can be written.
+        const appendix = await open(this.#path, 'a')
+        try {
+          const opened = await this.#catchUp(appendix)
+          await append(appendix, opened, this.#news(opened, document, own))
+          await this.#compactWhereDue(opened)
+        } finally {
+          await appendix.close()
+        }
+        this.#recorded = document.entries
+      })
+    } catch (error) {
+      this.#recorded = undefined
+      this.#options.log.warn({ err: error }, `${HISTORY_FILE} could not be written; it is tried again`)
+    }
+  }
+
+  /** The rows that answer a question, oldest first; before them what was in force when they begin. */
+  async rows(range: Range): Promise<HistoryRow[]> {
+    return this.#inTurn(async () => {
+      const opened = await this.#catchUp()
+      if (opened === undefined) return []
+      const { from, inForce, rows } = opened.index.select(range)
+      const first = (await read(opened, inForce)).filter(({ sync_status: status }) => status !== null)
+      const begin = formatTime(from)
+      return [...first.map((row) => ({ ...row, time: begin, changes: [] })), ...(await read(opened, rows))]
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#inTurn(async () => this.#drop())
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work)
+    this.#turn = result.catch(() => undefined)
+    return result
+  }
+
+  #news({ index }: Opened, document: StatusDocument, own: boolean): HistoryRow[] {
+    const whole = this.#recorded === undefined
+    const targets = whole ? allTargets(index, document) : changedTargets(this.#recorded ?? [], document.entries)
+    return [...targets].flatMap(
+      (target) =>
+        nextRow(document, target, index.last.get(keyOf(target)), findEntry(document, target), own && !whole) ?? [],
+    )
+  }
+
+  /**
+   * Reads what has been added to the file; all of it, where it is another file.
+   *
+   * @param appendix the file, to cut a torn last line off; only whoever holds the lock may
+   * @returns nothing where there is no file
+   */
+  async #catchUp(appendix: FileHandle): Promise<Opened>
+  async #catchUp(): Promise<Opened | undefined>
+  async #catchUp(appendix?: FileHandle): Promise<Opened | undefined> {
+    const found = await stat(this.#path).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return undefined
+      throw error
+    })
+    if (this.#opened !== undefined && (found?.ino !== this.#opened.inode || found.size < this.#opened.size)) {
+      await this.#drop()
+    }
+    if (found === undefined) return undefined
+    const opened = (this.#opened ??= await this.#open())
+    const { size } = await opened.handle.stat()
+    if (size > opened.size) await this.#load(opened, size, appendix)
+    return opened
+  }
+
+  async #open(): Promise<Opened> {
+    const handle = await open(this.#path, 'r')
+    return { handle, index: new HistoryIndex(), inode: (await handle.stat()).ino, size: 0 }
+  }
+
+  async #load(opened: Opened, size: number, appendix: FileHandle | undefined): Promise<void> {
+    const { log } = this.#options
+    const newest = new Map<string, string>()
+    const { end, unread } = await eachLine(opened.handle, { from: opened.size, to: size }, (line, span) => {
+      const head = readHead(line)
+      if (head === undefined) return false
+      opened.index.add(head, head.time, span)
+      newest.set(keyOf(head), line)
+      return true
+    })
+    for (const [key, line] of newest) {
+      const row = readRow(line)
+      if (row !== undefined) opened.index.last.set(key, row)
+    }
+    opened.size = end
+    if (unread > 0)
+      log.warn({ lines: unread }, `${HISTORY_FILE} has lines that are none of its own; they are passed over`)
+    if (end < size && appendix !== undefined) {
+      // Whoever wrote it is gone: the lock was free.
+      await appendix.truncate(end)
+      log.warn({ bytes: size - end }, `the torn last line of ${HISTORY_FILE} was cut off`)
+    }
+  }
+
+  async #drop(): Promise<void> {
+    const opened = this.#opened
+    this.#opened = undefined
+    this.#recorded = undefined
+    await opened?.handle.close()
+  }
+
+  async #compactWhereDue(opened: Opened): Promise<void> {
+    const { retention, log } = this.#options
+    const { index, size } = opened
+    const now = Date.now()
+    const begin = size > BYTES_MAX ? halfOf(opened) : now - retention
+    if (size <= BYTES_MAX && (index.size === 0 || index.timeOf(0) >= now - retention * (1 + SLACK))) return
+    const numbers = index.since(begin)
+    if (numbers.length === index.size) return
+    const started = performance.now()
+    await this.#compact(opened, numbers)
+    const ms = Math.round(performance.now() - started)
+    log.info({ before: index.size, after: numbers.length, ms }, `${HISTORY_FILE} was compacted`)
+  }
+
+  /** Puts a file with only these rows in the place of the file. */
+  async #compact(opened: Opened, numbers: readonly number[]): Promise<void> {
+    const staged = join(this.#options.directory, `${PRIVATE}history`)
+    const handle = await open(staged, 'w')
+    try {
+      for (const span of joined(numbers.map((number) => opened.index.span(number)))) {
+        for (let at = span.from; at < span.to; at += CHUNK_BYTES) {
+          await handle.writeFile(await bytesOf(opened.handle, { from: at, to: Math.min(at + CHUNK_BYTES, span.to) }))
+        }
+      }
+      await handle.sync()
+      await rename(staged, this.#path)
+      await syncDirectory(this.#options.directory)
+    } finally {
+      await handle.close()
+      await rm(staged, { force: true })
+    }
+    await this.#drop()
+  }
+}
+
+function* allTargets({ last }: HistoryIndex, { entries }: StatusDocument): Generator<Target> {
+  for (const { status } of entries) yield status
+  const there = new Set(entries.map(({ status }) => keyOf(status)))
+  for (const [key, row] of last) if (!there.has(key)) yield row
+}
+
+/** Appends rows, whole or not at all. */
+async function append(appendix: FileHandle, opened: Opened, rows: readonly HistoryRow[]): Promise<void> {
+  if (rows.length === 0) return
+  const lines = rows.map((row) => Buffer.from(`${JSON.stringify(row)}\n`))
+  try {
+    await appendix.appendFile(Buffer.concat(lines))
+    await appendix.datasync()
+  } catch (error) {
+    await appendix.truncate(opened.size).catch(() => undefined)
+    throw error
+  }
+  for (const [number, row] of rows.entries()) {
+    const to = opened.size + (lines[number]?.length ?? 0)
+    opened.index.add(row, timeOf(row.time), { from: opened.size, to })
+    opened.index.last.set(keyOf(row), row)
+    opened.size = to
+  }
+}
+
+/** When the newer half of what the file may have begins. */
+function halfOf({ index, size }: Opened): number {
+  let number = index.size
+  while (number > 0 && size - index.span(number - 1).from < BYTES_MAX / 2) number -= 1
+  return index.timeOf(number)
+}
+
+/** Reads rows by their numbers, in that order; those that follow one another at once. */
+async function read({ handle, index }: Opened, numbers: readonly number[]): Promise<HistoryRow[]> {
+  const rows: HistoryRow[] = []
+  for (const span of joined(numbers.map((number) => index.span(number)))) {
+    await eachLine(handle, span, (line) => {
+      const row = readRow(line)
+      if (row !== undefined) rows.push(row)
+      return row !== undefined
+    })
+  }
+  return rows
+}
+
+/** Spans that follow one another, as one. */
+function joined(spans: readonly Span[]): Span[] {
+  const result: Span[] = []
+  for (const span of spans) {
+    const before = result.at(-1)
+    if (before?.to === span.from) result[result.length - 1] = { from: before.from, to: span.to }
+    else result.push(span)
+  }
+  return result
+}
+
+/**
+ * Reads the lines of a stretch of a file.
+ *
+ * @param take takes a line; tells whether it could be read
+ * @returns where the last whole line ends, and how many lines could not be read
+ */
+async function eachLine(
+  handle: FileHandle,
+  { from, to }: Span,
+  take: (line: string, span: Span) => boolean,
+): Promise<{ end: number; unread: number }> {
+  let end = from
+  let unread = 0
+  let rest = Buffer.alloc(0)
+  for (let at = from; at < to; at += CHUNK_BYTES) {
+    const chunk = Buffer.concat([rest, await bytesOf(handle, { from: at, to: Math.min(at + CHUNK_BYTES, to) })])
+    let start = 0
+    for (let next = chunk.indexOf(NEWLINE); next !== -1; next = chunk.indexOf(NEWLINE, start)) {
+      const length = next + 1 - start
+      if (!take(chunk.toString('utf8', start, next), { from: end, to: end + length })) unread += 1
+      end += length
+      start = next + 1
+    }
+    rest = chunk.subarray(start)
+  }
+  return { end, unread }
+}
+
+async function bytesOf(handle: FileHandle, { from, to }: Span): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(to - from)
+  const { bytesRead } = await handle.read(buffer, 0, buffer.length, from)
+  if (bytesRead < buffer.length) throw new Error(`${HISTORY_FILE} became shorter while it was read`)
+  return buffer
+}

@@ -1,0 +1,266 @@
+import { mkdirSync, readFileSync, rmSync, rmdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import type { HistoryRow } from '../src/status/history.ts'
+import { formatTime } from '../src/status/time.ts'
+import { directory } from './support/directory.ts'
+import { ask, eventually, matches, post } from './support/http.ts'
+import { type Server, fileOf, serve } from './support/server.ts'
+import { HOSTILE_NAMES, snapshotOf } from './support/snapshots.ts'
+
+const DAY = 86_400_000
+
+async function historyOf({ url }: Pick<Server, 'url'>, query = ''): Promise<HistoryRow[]> {
+  return (await ask(`${url}/api/history${query}`)).json as HistoryRow[]
+}
+
+const linesIn = (dataDir: string): HistoryRow[] =>
+  readFileSync(join(dataDir, 'history.jsonl'), 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as HistoryRow)
+
+const changesOf = (rows: readonly HistoryRow[]): unknown[] => rows.map(({ changes, cause }) => [changes.join(), cause])
+
+/** A line of the history: a target of the repository `r`, in sync, drifted in some files, or removed (null). */
+function line(time: number, server: string, files: readonly string[] | null): string {
+  const row = {
+    time: formatTime(time),
+    repo: 'r',
+    server,
+    sync_status: files === null ? null : files.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC',
+    drift_count: files?.length ?? 0,
+    files: files ?? [],
+    stale: false,
+    generation: 1,
+    changes: ['status_changed'],
+    cause: 'snapshot',
+  }
+  return `${JSON.stringify(row)}\n`
+}
+
+const at = (day: number): number => Date.UTC(2026, 0, 1 + day)
+const ago = (days: number): number => Date.now() - days * DAY
+
+t.test('one line for each change of a target, with what made it', async (t) => {
+  const server = await serve(t, undefined, { staleAfter: 600 })
+  const soon = formatTime(Date.now() - 598_000)
+  await post(server.url, snapshotOf({}, ['a', 'b'], soon))
+  await post(server.url, snapshotOf({}, ['b', 'a'], soon))
+  await post(server.url, { ...snapshotOf({}, ['a', 'b'], soon), commit: 'no change of the target' })
+  await post(server.url, snapshotOf({}, ['b', 'c'], soon))
+  await eventually(async () => matches(await historyOf(server), [{}, {}, { changes: ['went_stale'] }]))
+  await post(server.url, snapshotOf({}, []))
+  const document = fileOf(server)
+  const [status] = document.statuses
+  const edited = { ...status, sync_status: 'OUT_OF_SYNC', drift_count: 1, files: [{ name: 'by hand' }] }
+  writeFileSync(server.file, JSON.stringify({ ...document, statuses: [edited, { ...edited, server: 'added' }] }))
+  await eventually(async () => matches((await historyOf(server)).length, 6))
+  await ask(`${server.url}/api/status?repo=rsyslog&server=added`, { method: 'DELETE' })
+  const copy = fileOf(server)
+  writeFileSync(server.file, JSON.stringify({ ...copy, statuses: [] }))
+  await eventually(async () => matches((await historyOf(server)).length, 8))
+  await post(server.url, snapshotOf({}, []))
+
+  const rows = await historyOf(server)
+  t.same(rows, linesIn(server.dataDir), 'the answer is what the file says')
+  t.same(changesOf(rows), [
+    ['first_seen', 'snapshot'],
+    ['files_changed', 'snapshot'],
+    ['went_stale', 'time'],
+    ['status_changed,came_back', 'snapshot'],
+    ['first_seen', 'edit'],
+    ['status_changed', 'edit'],
+    ['removed', 'delete'],
+    ['removed', 'edit'],
+    ['first_seen', 'snapshot'],
+  ])
+  t.match(rows[0], { repo: 'rsyslog', server: 'rsyslog-lab', sync_status: 'OUT_OF_SYNC', drift_count: 2, stale: false })
+  t.same(rows[1]?.files, ['b', 'c'])
+  t.match(rows[6], { server: 'added', sync_status: null, drift_count: 0, files: [] })
+  const times = rows.map(({ time }) => time)
+  t.same(times, times.toSorted(), 'oldest first')
+})
+
+t.test('a change that was committed and not written down is found at the next start', async (t) => {
+  const first = await serve(t)
+  const file = join(first.dataDir, 'history.jsonl')
+  await post(
+    first.url,
+    ['kept', 'flipped', 'removed'].map((server) => snapshotOf({ server }, [])),
+  )
+  await first.stop()
+  const { size } = statSync(file)
+
+  const second = await serve(t, first.dataDir)
+  await post(second.url, [snapshotOf({ server: 'flipped' }, ['a']), snapshotOf({ server: 'new' }, [])])
+  await ask(`${second.url}/api/status?server=removed`, { method: 'DELETE' })
+  await second.stop()
+  const updated = fileOf(second).updated_at
+  // The lines of the second run did not get to the disk: of the first of them half did.
+  truncateSync(file, size + 20)
+
+  const third = await serve(t, first.dataDir)
+  const rows = await historyOf(third)
+  t.same(changesOf(rows.slice(3)), [
+    ['status_changed', 'recovery'],
+    ['first_seen', 'recovery'],
+    ['removed', 'recovery'],
+  ])
+  t.same(
+    rows.slice(3).map(({ server, time }) => [server, time]),
+    [
+      ['flipped', updated],
+      ['new', updated],
+      ['removed', updated],
+    ],
+  )
+  t.equal(third.lines.find(({ msg }) => msg.startsWith('the torn last line'))?.['bytes'], 20)
+  t.same(rows, linesIn(first.dataDir))
+})
+
+t.test('a start says what has happened while the server was down', async (t) => {
+  const first = await serve(t)
+  await post(first.url, [snapshotOf({ server: 'a' }, []), snapshotOf({ server: 'b' }, [])])
+  await first.stop()
+  const document = fileOf(first)
+  writeFileSync(first.file, JSON.stringify({ ...document, statuses: document.statuses.slice(0, 1) }))
+  const second = await serve(t, first.dataDir)
+  t.same(changesOf((await historyOf(second)).slice(2)), [['removed', 'edit']])
+
+  await second.stop()
+  rmSync(join(first.dataDir, 'history.jsonl'))
+  const third = await serve(t, first.dataDir)
+  t.same(changesOf(await historyOf(third)), [['first_seen', 'recovery']], 'a lost file begins anew')
+})
+
+t.test('a range: what was in force at its beginning, then what happened in it', async (t) => {
+  const dataDir = directory(t)
+  const lines = [
+    line(at(0), 'a', []),
+    line(at(1), 'gone', []),
+    line(at(2), 'gone', null),
+    line(at(3), 'a', ['x', 'y']),
+    'what somebody has written\n',
+    line(at(5), 'b', []),
+    line(at(6), 'a', []),
+    line(at(7), 'a', ['x']),
+  ]
+  writeFileSync(join(dataDir, 'history.jsonl'), lines.join(''))
+  const server = await serve(t, dataDir, { historyRetention: 3650 })
+  t.equal(server.lines.find(({ msg }) => msg.includes('none of its own'))?.['lines'], 1)
+  // The document has none of these targets: that they are gone is found at the start.
+  const now = formatTime(at(8))
+  const short = async (query: string): Promise<unknown> =>
+    (await historyOf(server, query)).map(({ time, server: name, sync_status: status }) => [
+      time.slice(8, 10),
+      name,
+      status,
+    ])
+
+  t.same(await short(`?from=${formatTime(at(4))}&to=${now}`), [
+    ['05', 'a', 'OUT_OF_SYNC'],
+    ['06', 'b', 'SYNCED'],
+    ['07', 'a', 'SYNCED'],
+    ['08', 'a', 'OUT_OF_SYNC'],
+  ])
+  t.same(await short(`?from=${at(4)}&to=${at(5)}&server=a`), [['05', 'a', 'OUT_OF_SYNC']], 'epoch milliseconds')
+  t.same(await short(`?from=2026-01-07T02:00:00%2B02:00&to=${now}&repo=r&server=b&server=gone`), [
+    ['07', 'b', 'SYNCED'],
+  ])
+  t.same(await short(`?from=&to=${now}&limit=2`), [
+    ['07', 'b', 'SYNCED'],
+    ['07', 'a', 'SYNCED'],
+    ['08', 'a', 'OUT_OF_SYNC'],
+  ])
+  t.same(await short(`?to=${now}&repo=other`), [])
+  t.same((await historyOf(server, `?from=${at(4)}&to=${now}`))[0], {
+    ...(JSON.parse(line(at(3), 'a', ['x', 'y'])) as object),
+    time: formatTime(at(4)),
+    changes: [],
+  })
+  const all = await historyOf(server)
+  t.same(changesOf(all.slice(-2)), [
+    ['removed', 'recovery'],
+    ['removed', 'recovery'],
+  ])
+
+  for (const [query, pointer] of [
+    ['?from=yesterday', '/from'],
+    ['?from=2026-01-01', '/from'],
+    ['?to=-1', '/to'],
+    ['?to=999999999999999', '/to'],
+    [`?from=${at(2)}&to=${at(1)}`, '/from'],
+    ['?limit=0', '/limit'],
+    ['?limit=100001', '/limit'],
+    ['?from=1&from=2', '/from'],
+    ['?since=1', '/since'],
+  ] as const) {
+    const answer = await ask(`${server.url}/api/history${query}`)
+    t.match(answer, { status: 422, json: { type: /invalid-query$/, errors: [{ pointer }] } }, query)
+  }
+})
+
+t.test('any name, and a server that sees what another has written', async (t) => {
+  const one = await serve(t)
+  const two = await serve(t, one.dataDir)
+  await post(
+    one.url,
+    HOSTILE_NAMES.map((server) => snapshotOf({ repo: server, server }, [server])),
+  )
+  for (const server of HOSTILE_NAMES) {
+    const rows = await historyOf(two, `?server=${encodeURIComponent(server)}`)
+    t.match(rows, [{ repo: server, server, files: [server] }])
+  }
+  await eventually(async () => matches((await ask(`${two.url}/status.json`)).text, fileOf(one).updated_at))
+  await post(two.url, snapshotOf({ repo: '-', server: '-' }, []))
+  t.equal((await historyOf(one, '?server=-')).length, 2)
+  t.equal(linesIn(one.dataDir).length, HOSTILE_NAMES.length + 1, 'each change is written once')
+})
+
+t.test('retention: old lines go, the last known state of each target stays', async (t) => {
+  const dataDir = directory(t)
+  const old = [
+    line(ago(90), 'quiet', []),
+    line(ago(80), 'gone', []),
+    line(ago(70), 'gone', null),
+    line(ago(50), 'busy', []),
+  ]
+  const recent = [line(ago(31), 'busy', ['x']), line(ago(29), 'busy', [])]
+  writeFileSync(join(dataDir, 'history.jsonl'), [...old, ...recent].join(''))
+  const server = await serve(t, dataDir, { historyRetention: 30 })
+  const kept = linesIn(dataDir).map(({ time, server: name }) => [
+    name,
+    Math.round((Date.now() - Date.parse(time)) / DAY),
+  ])
+  t.same(kept.slice(0, 3), [
+    ['quiet', 90],
+    ['busy', 31],
+    ['busy', 29],
+  ])
+  t.same(await historyOf(server), linesIn(dataDir), 'and is read on as it now is')
+  t.ok(server.lines.some(({ msg }) => msg === 'history.jsonl was compacted'))
+  await post(server.url, snapshotOf({ repo: 'r', server: 'busy' }, []))
+  t.match((await historyOf(server)).at(-1), { server: 'busy', changes: ['first_seen'] })
+})
+
+t.test('a history that cannot be written: the snapshot is what counts, and the lines follow', async (t) => {
+  const server = await serve(t)
+  const file = join(server.dataDir, 'history.jsonl')
+  await post(server.url, snapshotOf({ server: 'a' }, []))
+  rmSync(file)
+  mkdirSync(file)
+  t.equal((await post(server.url, snapshotOf({ server: 'b' }, []))).status, 201)
+  await eventually(() => matches(server.lines.at(-1)?.msg, /history\.jsonl could not be written/))
+  t.equal((await ask(`${server.url}/api/history`)).status, 500)
+  rmdirSync(file)
+  t.same(await historyOf(server), [])
+  await post(server.url, snapshotOf({ server: 'c' }, []))
+  await eventually(async () =>
+    matches(
+      (await historyOf(server)).map(({ server: name }) => name),
+      ['a', 'b', 'c'],
+    ),
+  )
+  t.pass('all are there')
+})
