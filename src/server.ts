@@ -1,6 +1,7 @@
 import { pino, type Logger } from 'pino'
 import { createApp } from './http/app.ts'
 import { Listener } from './http/listener.ts'
+import { Metrics } from './http/metrics.ts'
 import type { Settings } from './settings.ts'
 import { CommitLoop } from './store/commit-loop.ts'
 import { version } from './version.ts'
@@ -25,8 +26,9 @@ export async function start(
   log: Logger = pino({ level: settings.logLevel }),
 ): Promise<RunningServer> {
   const { dataDir: directory, staleAfter, historyRetention } = settings
-  const store = await CommitLoop.start({ directory, staleAfter, historyRetention, log })
-  const listener = new Listener(createApp({ store, log, version }))
+  const metrics = new Metrics(version)
+  const store = await CommitLoop.start({ directory, staleAfter, historyRetention, events: metrics, log })
+  const listener = new Listener(createApp({ store, metrics, log, version }), metrics)
   let url: string
   try {
     url = await listener.listen(settings.port, settings.host)

@@ -5,6 +5,7 @@ import type { CommitLoop } from '../store/commit-loop.ts'
 import { alive, ready } from './health.ts'
 import { listHistory } from './history.ts'
 import { ingest } from './ingest.ts'
+import type { Metrics } from './metrics.ts'
 import { openapi } from './openapi.ts'
 import { answerErrors, notFound, onlyAllow } from './problems.ts'
 import { publishedFile } from './published-file.ts'
@@ -12,18 +13,20 @@ import { listTargets, removeTargets } from './targets.ts'
 
 export interface AppOptions {
   readonly store: Pick<CommitLoop, 'submit' | 'published' | 'health' | 'history'>
+  readonly metrics: Metrics
   readonly log: Logger
   readonly version: string
 }
 
 /** The routes. The app does not listen yet. */
-export function createApp({ store, log, version }: AppOptions): Express {
+export function createApp({ store, metrics, log, version }: AppOptions): Express {
   const app = express()
   app.disable('x-powered-by')
   app.set('case sensitive routing', true)
   app.set('strict routing', true)
   app.set('query parser', parseQuery)
   app.use(secure)
+  app.use(metrics.countRequests)
 
   const read = onlyAllow('GET', 'HEAD')
   app
@@ -34,7 +37,7 @@ export function createApp({ store, log, version }: AppOptions): Express {
   app
     .route('/api/status')
     .get(anyOrigin, listTargets(store))
-    .post(ingest(store))
+    .post(ingest(store, metrics))
     .delete(removeTargets(store))
     .all(onlyAllow('GET', 'HEAD', 'POST', 'DELETE'))
   app.route('/api/history').all(anyOrigin).get(listHistory(store)).all(read)
@@ -47,8 +50,10 @@ export function createApp({ store, log, version }: AppOptions): Express {
   app.route('/healthz').get(alive).all(read)
   app.route('/readyz').get(ready(store)).all(read)
 
+  app.route('/metrics').get(metrics.expose(store)).all(read)
+
   app.use(notFound)
-  app.use(answerErrors(log))
+  app.use(answerErrors(log, (code) => metrics.refused(code)))
   return app
 }
 

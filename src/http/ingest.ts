@@ -3,6 +3,7 @@ import { parseJson } from '../status/json.ts'
 import { type Receipt, mergeSnapshot } from '../status/merge.ts'
 import { readSnapshots } from '../status/snapshot.ts'
 import type { CommitLoop } from '../store/commit-loop.ts'
+import type { Metrics } from './metrics.ts'
 import { Problem } from './problems.ts'
 
 /** The largest body, after decompression. */
@@ -14,7 +15,7 @@ const SMALL_BODY_BYTES = 64 * 1024
 const BODIES_BYTES_MAX = 256 * 1024 * 1024
 
 /** Takes posted snapshots: answers once they are safely on disk, 201 when one of them made a new target. */
-export function ingest(store: Pick<CommitLoop, 'submit'>): RequestHandler[] {
+export function ingest(store: Pick<CommitLoop, 'submit'>, metrics: Pick<Metrics, 'received'>): RequestHandler[] {
   return [
     requireJson,
     admitBodies(),
@@ -36,6 +37,7 @@ export function ingest(store: Pick<CommitLoop, 'submit'>): RequestHandler[] {
           throw new Problem('too-large', 'the answer, with every entry that is posted to, would be larger than 16 MiB')
         })
       })
+      metrics.received(receipts)
       res.status(receipts.some(({ result }) => result === 'created') ? 201 : 200)
       res.json(Array.isArray(posted) ? receipts : (receipts[0] satisfies Receipt | undefined))
     },

@@ -1,5 +1,6 @@
 import { type RequestListener, STATUS_CODES, type Server, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Metrics } from './metrics.ts'
 import { PROBLEMS, PROBLEM_MEDIA_TYPE, Problem, type ProblemCode, problemDetails } from './problems.ts'
 
 /** A client has this long for its headers, and for its whole request, in ms. */
@@ -19,7 +20,7 @@ export class Listener {
   readonly #answering = new Set<ServerResponse>()
   #stopping = false
 
-  constructor(app: RequestListener) {
+  constructor(app: RequestListener, metrics: Pick<Metrics, 'refused'>) {
     this.#server = createServer(
       {
         headersTimeout: HEADERS_MAX_MS,
@@ -36,9 +37,10 @@ export class Listener {
       },
     )
     this.#server.setTimeout(SILENCE_MAX_MS)
-    this.#server.on('clientError', refuse)
+    this.#server.on('clientError', (error, socket: Socket) => refuse(error, socket, metrics))
     this.#server.on('checkExpectation', (req, res: ServerResponse) => {
       const problem = new Problem('expectation-failed', `${req.headers.expect ?? ''} is not 100-continue`)
+      metrics.refused(problem.code)
       res.writeHead(PROBLEMS[problem.code].status, { 'Content-Type': PROBLEM_MEDIA_TYPE, Connection: 'close' })
       res.end(bodyOf(problem))
     })
@@ -76,12 +78,13 @@ function urlOf(address: AddressInfo | string | null): string {
 }
 
 /** Answers what never became a request. */
-function refuse({ code }: NodeJS.ErrnoException, socket: Socket): void {
+function refuse({ code }: NodeJS.ErrnoException, socket: Socket, metrics: Pick<Metrics, 'refused'>): void {
   if (code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
   const problem = new Problem(clientProblem(code), 'the request cannot be read to its end')
+  metrics.refused(problem.code)
   const { status } = PROBLEMS[problem.code]
   const body = bodyOf(problem)
   socket.end(

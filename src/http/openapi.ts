@@ -179,6 +179,19 @@ export function openapi(version: string): object {
         ),
       },
       '/openapi.json': { get: read('getOpenapi', 'This document', anyJson('OpenAPI 3.1')) },
+      '/metrics': {
+        get: {
+          operationId: 'getMetrics',
+          summary: 'Every target and the server itself, for Prometheus',
+          responses: {
+            200: {
+              description: 'The text format of Prometheus.',
+              content: { 'text/plain': { schema: { type: 'string' } } },
+            },
+            ...refusals(),
+          },
+        },
+      },
       '/healthz': {
         get: {
           operationId: 'isAlive',

@@ -89,7 +89,7 @@ export function onlyAllow(...allowed: string[]): RequestHandler {
 }
 
 /** Turns every error into an answer, in one place, and tells the log why something was refused. */
-export function answerErrors(log: Logger): ErrorRequestHandler {
+export function answerErrors(log: Logger, refused: (code: ProblemCode) => void): ErrorRequestHandler {
   return (error: unknown, req: Request, res: Response, next) => {
     if (req.socket.destroyed) {
       log.debug({ method: req.method, path: req.path }, 'client went away')
@@ -100,6 +100,7 @@ export function answerErrors(log: Logger): ErrorRequestHandler {
       return
     }
     const problem = problemOf(error)
+    refused(problem.code)
     const line = {
       method: req.method,
       path: req.path,

@@ -53,12 +53,21 @@ export interface RejectedEdit {
   readonly faults: readonly LocatedFault[]
 }
 
+/** Whoever wants to know what happens. */
+export interface CommitEvents {
+  /** A commit is on disk, after so many ms, and served so many requests. */
+  committed(ms: number, requests: number): void
+  commitFailed(): void
+  edited(outcome: 'merged' | 'rejected'): void
+}
+
 export interface CommitLoopOptions {
   readonly directory: string
   /** Seconds, for statuses without their own `stale_after`. */
   readonly staleAfter: number
   /** Days. */
   readonly historyRetention: number
+  readonly events: CommitEvents
   readonly log: Logger
 }
 
@@ -91,6 +100,7 @@ export class CommitLoop {
   readonly #file: StatusFile
   readonly #reader: Reader
   readonly #history: History
+  readonly #events: CommitEvents
   readonly #log: Logger
   readonly #staleAfter: number
   #watcher: Watcher | undefined
@@ -112,10 +122,11 @@ export class CommitLoop {
   #trouble: Health['trouble']
   #rejectedEdit: RejectedEdit | undefined
 
-  private constructor({ directory, staleAfter, historyRetention, log }: CommitLoopOptions) {
+  private constructor({ directory, staleAfter, historyRetention, events, log }: CommitLoopOptions) {
     this.#file = new StatusFile(directory)
     this.#reader = new Reader(this.#file)
     this.#history = new History({ directory, retention: historyRetention * DAY_MS, log })
+    this.#events = events
     this.#staleAfter = staleAfter
     this.#log = log
   }
@@ -236,6 +247,7 @@ export class CommitLoop {
       this.#endTrouble()
     } catch (error) {
       const reason = storeErrorOf(error)
+      this.#events.commitFailed()
       for (const job of batch.length > 0 ? batch : this.#queue.splice(0)) job.reject(reason)
       this.#beginTrouble(reason)
       this.#publishFlips()
@@ -282,6 +294,7 @@ export class CommitLoop {
 
   #rejectEdit(file: string, faults: readonly LocatedFault[]): void {
     this.#rejectedEdit = { since: formatTime(Date.now()), file, faults }
+    this.#events.edited('rejected')
     this.#log.error(
       { file, faults: faults.slice(0, FAULTS_LOGGED_MAX) },
       'edit rejected: readers get the last good document',
@@ -365,6 +378,7 @@ export class CommitLoop {
 
   async #merged({ from }: Edit): Promise<void> {
     this.#rejectedEdit = undefined
+    this.#events.edited('merged')
     this.#log.info({ generation: this.#document.generation, targets: this.#document.entries.length }, 'edit merged')
     if (from === undefined) return
     await this.#file.discard(from.file)
@@ -385,6 +399,7 @@ export class CommitLoop {
     // The next look reads the file: an edit can have followed at once.
     this.#found = undefined
     const ms = Math.round((performance.now() - started) * 10) / 10
+    this.#events.committed(ms, requests)
     this.#log.info({ generation: document.generation, requests, bytes: bytes.length, ms }, 'committed')
   }
 

@@ -1,0 +1,147 @@
+import type { Request, RequestHandler } from 'express'
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import type { Receipt } from '../status/merge.ts'
+import { timeOf } from '../status/snapshot.ts'
+import type { CommitEvents, CommitLoop, Published } from '../store/commit-loop.ts'
+import { PROBLEMS, type ProblemCode } from './problems.ts'
+
+const TARGET = ['repo', 'server'] as const
+const OWN = 'gitops_status_server_'
+/** Gauges of prom-client whose names end as only a counter's may. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total']
+
+/** Counts what happens in the server, and tells Prometheus of it and of every target. */
+export class Metrics implements CommitEvents {
+  readonly #own = new Registry()
+  readonly #targets = new TargetMetrics()
+  readonly #snapshots = this.#counter('snapshots_total', 'Posted snapshots by what became of them.', 'result')
+  readonly #refusals = this.#counter('refusals_total', 'Refused requests by the code of the problem.', 'problem')
+  readonly #requests = this.#counter('http_requests_total', 'Answers by route and class of status.', 'route', 'status')
+  readonly #edits = this.#counter('edits_total', 'Edits of status.json by what became of them.', 'outcome')
+  readonly #commits = this.#counter('commits_total', 'Commits that are on disk.')
+  readonly #failures = this.#counter('commit_failures_total', 'Commits that failed; nothing of them was acknowledged.')
+  readonly #seconds = new Histogram({
+    name: `${OWN}commit_duration_seconds`,
+    help: 'How long a commit took until it was on disk.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    registers: [this.#own],
+  })
+  readonly #batch = new Histogram({
+    name: `${OWN}commit_requests`,
+    help: 'How many requests one commit served.',
+    buckets: [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
+    registers: [this.#own],
+  })
+  readonly #rejectedEdit = this.#gauge('rejected_edit', '1 while an edit that is not valid stands.')
+  readonly #ready = this.#gauge('ready', '1 while a snapshot could be committed.')
+  readonly #generation = this.#gauge('document_generation', 'The generation of the document.')
+  readonly #bytes = this.#gauge('document_bytes', 'The size of the document.')
+  readonly #entries = this.#gauge('document_entries', 'How many targets the document has.')
+
+  constructor(version: string) {
+    for (const result of ['created', 'updated', 'ignored']) this.#snapshots.inc({ result }, 0)
+    for (const problem of Object.keys(PROBLEMS)) this.#refusals.inc({ problem }, 0)
+    for (const outcome of ['merged', 'rejected']) this.#edits.inc({ outcome }, 0)
+    const build = { name: `${OWN}build_info`, help: 'Always 1.', labelNames: ['version'], registers: [this.#own] }
+    new Gauge(build).set({ version }, 1)
+    collectDefaultMetrics({ register: this.#own })
+    for (const name of MISNAMED) this.#own.removeSingleMetric(name)
+  }
+
+  committed(ms: number, requests: number): void {
+    this.#commits.inc()
+    this.#seconds.observe(ms / 1000)
+    this.#batch.observe(requests)
+  }
+
+  commitFailed(): void {
+    this.#failures.inc()
+  }
+
+  edited(outcome: 'merged' | 'rejected'): void {
+    this.#edits.inc({ outcome })
+  }
+
+  received(receipts: readonly Receipt[]): void {
+    for (const { result } of receipts) this.#snapshots.inc({ result })
+  }
+
+  refused(problem: ProblemCode): void {
+    this.#refusals.inc({ problem })
+  }
+
+  /** Counts answers. A path that no route has counts as none, or anybody could make series without end. */
+  get countRequests(): RequestHandler {
+    return (req, res, next) => {
+      res.once('finish', () => {
+        this.#requests.inc({ route: routeOf(req), status: `${Math.floor(res.statusCode / 100)}xx` })
+      })
+      next()
+    }
+  }
+
+  /** Answers a scrape. */
+  expose(store: Pick<CommitLoop, 'published' | 'health'>): RequestHandler {
+    return async (_req, res) => {
+      const { published, health } = store
+      this.#rejectedEdit.set(health.rejectedEdit === undefined ? 0 : 1)
+      this.#ready.set(health.trouble === undefined ? 1 : 0)
+      this.#generation.set(published.document.generation)
+      this.#bytes.set(published.bytes.length)
+      this.#entries.set(published.document.entries.length)
+      const texts = [await this.#targets.text(published), await this.#own.metrics()]
+      res.set({ 'Content-Type': this.#own.contentType, 'Cache-Control': 'no-store' }).send(texts.join('\n'))
+    }
+  }
+
+  #counter(name: string, help: string, ...labelNames: string[]): Counter {
+    return new Counter({ name: OWN + name, help, labelNames, registers: [this.#own] })
+  }
+
+  #gauge(name: string, help: string): Gauge {
+    return new Gauge({ name: OWN + name, help, registers: [this.#own] })
+  }
+}
+
+function routeOf(req: Request): string {
+  const route: unknown = req.route
+  return isObject(route) && typeof route['path'] === 'string' ? route['path'] : 'none'
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
+/** What every target says of itself; made once for each published document, whoever scrapes it how often. */
+class TargetMetrics {
+  #of: Published | undefined
+  #text: Promise<string> = Promise.resolve('')
+
+  async text(published: Published): Promise<string> {
+    if (this.#of !== published) {
+      this.#of = published
+      this.#text = textOf(published)
+    }
+    return this.#text
+  }
+}
+
+async function textOf({ document }: Published): Promise<string> {
+  const registry = new Registry()
+  const gauge = (name: string, help: string): Gauge<'repo' | 'server'> =>
+    new Gauge({ name: `gitops_${name}`, help, labelNames: TARGET, registers: [registry] })
+  const syncStatus = gauge('sync_status', '1 where the server is as in Git, 0 where files drifted.')
+  const driftFiles = gauge('drift_files', 'How many files drifted.')
+  const lastCheck = gauge('last_check_timestamp_seconds', 'When the last drift check was made.')
+  const since = gauge('since_timestamp_seconds', 'When the present sync_status began.')
+  const stale = gauge('stale', '1 where the last check is older than it should be.')
+  for (const { status } of document.entries) {
+    const target = { repo: status.repo, server: status.server }
+    syncStatus.set(target, status.sync_status === 'SYNCED' ? 1 : 0)
+    driftFiles.set(target, status.drift_count)
+    lastCheck.set(target, timeOf(status.last_check) / 1000)
+    since.set(target, timeOf(status.since) / 1000)
+    stale.set(target, status.stale ? 1 : 0)
+  }
+  return registry.metrics()
+}

@@ -1,0 +1,164 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import t, { type Test } from 'tap'
+import { parse, stringify } from 'yaml'
+import { directory } from './support/directory.ts'
+import { ask, eventually, matches, post } from './support/http.ts'
+import { has, missing } from './support/machine.ts'
+import { serve } from './support/server.ts'
+import { DRIFTED, HOSTILE_NAMES, SYNCED, snapshotOf } from './support/snapshots.ts'
+
+const DEPLOY = resolve(import.meta.dirname, '../deploy')
+const NOW = '2026-04-21T10:32:15Z'
+
+/** The values of the metrics, by name and labels as they are written. */
+async function metricsOf(url: string): Promise<Map<string, number>> {
+  const { status, text } = await ask(`${url}/metrics`)
+  if (status !== 200) throw new Error(text)
+  return new Map(
+    text.split('\n').flatMap((line) => {
+      const [, series, value] = /^([^#].*) (\S+)$/.exec(line) ?? []
+      return series === undefined ? [] : [[series, Number(value)]]
+    }),
+  )
+}
+
+t.test('metrics: every target, and nothing of one that is gone', async (t) => {
+  const server = await serve(t)
+  const { url } = server
+  const labels = '{repo="rsyslog",server="rsyslog-lab"}'
+  const ofTarget = async (): Promise<Record<string, number>> =>
+    Object.fromEntries([...(await metricsOf(url))].filter(([name]) => name.includes('server="rsyslog-lab"')))
+  const seconds = Date.parse(NOW) / 1000
+
+  t.same(await ofTarget(), {})
+  await post(url, DRIFTED)
+  t.same(await ofTarget(), {
+    [`gitops_sync_status${labels}`]: 0,
+    [`gitops_drift_files${labels}`]: 2,
+    [`gitops_last_check_timestamp_seconds${labels}`]: seconds,
+    [`gitops_since_timestamp_seconds${labels}`]: seconds,
+    [`gitops_stale${labels}`]: 1,
+  })
+  await post(url, { ...SYNCED, last_check: '2026-04-21T10:34:15Z', stale_after: 1e9 })
+  t.same(await ofTarget(), {
+    [`gitops_sync_status${labels}`]: 1,
+    [`gitops_drift_files${labels}`]: 0,
+    [`gitops_last_check_timestamp_seconds${labels}`]: seconds + 120,
+    [`gitops_since_timestamp_seconds${labels}`]: seconds + 120,
+    [`gitops_stale${labels}`]: 0,
+  })
+  await ask(`${url}/api/status?repo=rsyslog`, { method: 'DELETE' })
+  t.same(await ofTarget(), {})
+})
+
+t.test('metrics: of the server itself', async (t) => {
+  const server = await serve(t)
+  const { url } = server
+  await post(url, [DRIFTED, snapshotOf({ server: 'other' })])
+  await post(url, DRIFTED)
+  await post(url, { ...DRIFTED, last_check: '2020-01-01T00:00:00Z' })
+  await post(url, { ...DRIFTED, drift_count: 7 })
+  await ask(`${url}/no/such/${'path'.repeat(9)}`)
+  await ask(`${url}/status.json`)
+  writeFileSync(server.file, readFileSync(server.file, 'utf8').replace('"rsyslog-lab",', '"rsyslog-lab", "note": "x",'))
+  const merged = 'gitops_status_server_edits_total{outcome="merged"}'
+  await eventually(async () => matches((await metricsOf(url)).get(merged), 1))
+  writeFileSync(server.file, '{ broken')
+  const own = 'gitops_status_server_'
+  const expected = {
+    [`${own}snapshots_total{result="created"}`]: 2,
+    [`${own}snapshots_total{result="updated"}`]: 1,
+    [`${own}snapshots_total{result="ignored"}`]: 1,
+    [`${own}refusals_total{problem="invalid-snapshot"}`]: 1,
+    [`${own}refusals_total{problem="not-found"}`]: 1,
+    [`${own}refusals_total{problem="internal"}`]: 0,
+    [merged]: 1,
+    [`${own}edits_total{outcome="rejected"}`]: 1,
+    [`${own}rejected_edit`]: 1,
+    [`${own}ready`]: 1,
+    [`${own}commit_failures_total`]: 0,
+    [`${own}document_entries`]: 2,
+    [`${own}document_generation`]: generationOf(await ask(`${url}/status.json`)),
+    [`${own}document_bytes`]: (await ask(`${url}/status.json`)).body.length,
+    [`${own}http_requests_total{route="/api/status",status="2xx"}`]: 3,
+    [`${own}http_requests_total{route="/api/status",status="4xx"}`]: 1,
+    [`${own}http_requests_total{route="none",status="4xx"}`]: 1,
+    [`${own}http_requests_total{route="/status.json",status="2xx"}`]: 3,
+  }
+  await eventually(async () => {
+    const metrics = await metricsOf(url)
+    matches(Object.fromEntries(Object.keys(expected).map((name) => [name, metrics.get(name)])), expected)
+  })
+  const metrics = await metricsOf(url)
+  const commits = metrics.get(`${own}commits_total`) ?? 0
+  t.ok(commits >= 3)
+  t.equal(metrics.get(`${own}commit_duration_seconds_count`), commits)
+  t.equal(metrics.get(`${own}commit_requests_count`), commits)
+  t.ok((metrics.get('process_resident_memory_bytes') ?? 0) > 1e6)
+})
+
+function generationOf({ json }: { json: unknown }): number {
+  return (json as { generation: number }).generation
+}
+
+t.test('Prometheus: takes the metrics as they are, and answers a query', { timeout: 60_000 }, async (t) => {
+  if (missing(t, has('promtool') && has('prometheus'), 'prometheus')) return
+  const server = await serve(t)
+  await post(server.url, [DRIFTED, ...HOSTILE_NAMES.map((name) => snapshotOf({ repo: name, server: name }))])
+  const { text } = await ask(`${server.url}/metrics`)
+  const checked = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })
+  t.same([checked.status, checked.stdout, checked.stderr], [0, '', ''])
+
+  const place = directory(t)
+  const config = parse(readFileSync(join(DEPLOY, 'prometheus/prometheus.yml'), 'utf8')) as {
+    rule_files: string[]
+    scrape_configs: { scrape_interval: string; static_configs: { targets: string[] }[] }[]
+  }
+  config.rule_files = [join(DEPLOY, 'prometheus/gitops.rules.yml')]
+  for (const scrape of config.scrape_configs) {
+    scrape.scrape_interval = '1s'
+    scrape.static_configs = [{ targets: [new URL(server.url).host] }]
+  }
+  writeFileSync(join(place, 'prometheus.yml'), stringify(config))
+  const args = ['--config.file=prometheus.yml', `--storage.tsdb.path=${place}/data`, '--web.listen-address=127.0.0.1:0']
+  const prometheus = spawn('prometheus', args, { cwd: place, stdio: ['ignore', 'ignore', 'pipe'] })
+  const ended = new Promise((done) => prometheus.once('exit', done))
+  t.teardown(async () => {
+    prometheus.kill('SIGKILL')
+    await ended
+    rmSync(place, { recursive: true, force: true })
+  })
+  let log = ''
+  prometheus.stderr.on('data', (chunk) => (log += String(chunk)))
+  const address = await eventually(() => {
+    const [, found] = /msg="Listening on" address=(\S+)/.exec(log) ?? []
+    if (found === undefined) throw new Error(log)
+    return found
+  }, 30_000)
+  const query = async (expression: string): Promise<unknown> => {
+    const { json } = await ask(`http://${address}/api/v1/query?query=${encodeURIComponent(expression)}`)
+    const { data } = json as { data: { result: { metric: Record<string, string>; value: [number, string] }[] } }
+    return data.result.map(({ metric, value }) => [metric['repo'], metric['server'], value[1]])
+  }
+  await eventually(
+    async () => matches(await query('gitops_drift_files > 0'), [['rsyslog', 'rsyslog-lab', '2']]),
+    30_000,
+  )
+  t.same(await query('count(gitops_sync_status)'), [[undefined, undefined, String(HOSTILE_NAMES.length + 1)]])
+  for (const name of HOSTILE_NAMES) {
+    t.same(await query(`gitops_sync_status{repo=${JSON.stringify(name)}}`), [[name, name, '1']])
+  }
+})
+
+t.test('Prometheus: the alerting rules do what their own tests say', async (t) => {
+  if (missing(t, has('promtool'), 'promtool')) return
+  promtool(t, 'check', 'config', 'prometheus.yml')
+  promtool(t, 'test', 'rules', 'gitops.rules.test.yml')
+})
+
+function promtool(t: Test, ...args: string[]): void {
+  const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: join(DEPLOY, 'prometheus'), encoding: 'utf8' })
+  t.equal(status, 0, stdout + stderr)
+}
