@@ -251,7 +251,8 @@ class CallbackModule(CallbackBase):
             "stats": {host: stats.summarize(host) for host in stats.processed},
             "cut_short": cut_short,
         }
-        self._display.display(json.dumps(document, default=str))
+        # Not into Ansible's own log: the document has the contents of files.
+        self._display.display(json.dumps(document, default=str), screen_only=True)
 PYTHON
 }
 
