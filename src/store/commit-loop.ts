@@ -203,7 +203,6 @@ export class CommitLoop {
     await this.#watcher?.close()
     await this.#running
     await this.#displaced.close()
-    await this.#history.close()
   }
 
   /** What has happened, oldest first; before it what was in force at the beginning. */

@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { type Entry, type StatusDocument, type Target, findEntry, keyOf } from '../status/document.ts'
@@ -25,11 +25,11 @@ export interface HistoryOptions {
   readonly log: Logger
 }
 
-/** The file as it was opened, for reading: another server may put another in its place. */
-interface Opened {
-  readonly handle: FileHandle
+/** What is known of the file. */
+interface Known {
+  /** Tells the file from another one that has come in its place. */
+  readonly identity: string
   readonly index: HistoryIndex
-  readonly inode: number
   /** How far it has been read. */
   size: number
 }
@@ -42,7 +42,7 @@ interface Opened {
  */
 export class History {
   readonly #options: HistoryOptions
-  #opened: Opened | undefined
+  #known: Known | undefined
   /** The entries of the document that was last recorded; none, where the whole document is to be compared. */
   #recorded: readonly Entry[] | undefined
   /** One after another: a query and a commit may both find that the file has grown. */
@@ -66,14 +66,14 @@ export class History {
     if (document.entries === this.#recorded) return
     try {
       await this.#inTurn(async () => {
-        // Makes the file where there is none, and finds out whether it can be written.
-        const appendix = await open(this.#path, 'a')
+        // Opened anew each time: a file that is held open keeps its volume from being unmounted.
+        const file = await open(this.#path, 'a+')
         try {
-          const opened = await this.#catchUp(appendix)
-          await append(appendix, opened, this.#news(opened, document, own))
-          await this.#compactWhereDue(opened)
+          const known = await this.#catchUp(file, true)
+          await append(file, known, this.#news(known, document, own))
+          await this.#compactWhereDue(file, known)
         } finally {
-          await appendix.close()
+          await file.close()
         }
         this.#recorded = document.entries
       })
@@ -86,17 +86,18 @@ export class History {
   /** The rows that answer a question, oldest first; before them what was in force when they begin. */
   async rows(range: Range): Promise<HistoryRow[]> {
     return this.#inTurn(async () => {
-      const opened = await this.#catchUp()
-      if (opened === undefined) return []
-      const { from, inForce, rows } = opened.index.select(range)
-      const first = (await read(opened, inForce)).filter(({ sync_status: status }) => status !== null)
-      const begin = formatTime(from)
-      return [...first.map((row) => ({ ...row, time: begin, changes: [] })), ...(await read(opened, rows))]
+      const file = await openWhereThere(this.#path)
+      if (file === undefined) return []
+      try {
+        const { index } = await this.#catchUp(file, false)
+        const { from, inForce, rows } = index.select(range)
+        const first = (await read(file, index, inForce)).filter(({ sync_status: status }) => status !== null)
+        const begin = formatTime(from)
+        return [...first.map((row) => ({ ...row, time: begin, changes: [] })), ...(await read(file, index, rows))]
+      } finally {
+        await file.close()
+      }
     })
-  }
-
-  async close(): Promise<void> {
-    await this.#inTurn(async () => this.#drop())
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -105,7 +106,7 @@ export class History {
     return result
   }
 
-  #news({ index }: Opened, document: StatusDocument, own: boolean): HistoryRow[] {
+  #news({ index }: Known, document: StatusDocument, own: boolean): HistoryRow[] {
     const whole = this.#recorded === undefined
     const targets = whole ? allTargets(index, document) : changedTargets(this.#recorded ?? [], document.entries)
     return [...targets].flatMap(
@@ -117,84 +118,66 @@ export class History {
   /**
    * Reads what has been added to the file; all of it, where it is another file.
    *
-   * @param appendix the file, to cut a torn last line off; only whoever holds the lock may
-   * @returns nothing where there is no file
+   * @param locked whether the lock is held: only then may a torn last line be cut off, since nobody is writing it
    */
-  async #catchUp(appendix: FileHandle): Promise<Opened>
-  async #catchUp(): Promise<Opened | undefined>
-  async #catchUp(appendix?: FileHandle): Promise<Opened | undefined> {
-    const found = await stat(this.#path).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return undefined
-      throw error
-    })
-    if (this.#opened !== undefined && (found?.ino !== this.#opened.inode || found.size < this.#opened.size)) {
-      await this.#drop()
+  async #catchUp(file: FileHandle, locked: boolean): Promise<Known> {
+    const { ino, birthtimeMs, size } = await file.stat()
+    const identity = `${ino} ${birthtimeMs}`
+    if (this.#known?.identity !== identity || size < this.#known.size) {
+      this.#known = { identity, index: new HistoryIndex(), size: 0 }
+      this.#recorded = undefined
     }
-    if (found === undefined) return undefined
-    const opened = (this.#opened ??= await this.#open())
-    const { size } = await opened.handle.stat()
-    if (size > opened.size) await this.#load(opened, size, appendix)
-    return opened
+    const known = this.#known
+    if (size > known.size) await this.#load(file, known, size)
+    if (size > known.size && locked) {
+      await file.truncate(known.size)
+      this.#options.log.warn({ bytes: size - known.size }, `the torn last line of ${HISTORY_FILE} was cut off`)
+    }
+    return known
   }
 
-  async #open(): Promise<Opened> {
-    const handle = await open(this.#path, 'r')
-    return { handle, index: new HistoryIndex(), inode: (await handle.stat()).ino, size: 0 }
-  }
-
-  async #load(opened: Opened, size: number, appendix: FileHandle | undefined): Promise<void> {
-    const { log } = this.#options
+  async #load(file: FileHandle, known: Known, size: number): Promise<void> {
     const newest = new Map<string, string>()
-    const { end, unread } = await eachLine(opened.handle, { from: opened.size, to: size }, (line, span) => {
+    const { end, unread } = await eachLine(file, { from: known.size, to: size }, (line, span) => {
       const head = readHead(line)
       if (head === undefined) return false
-      opened.index.add(head, head.time, span)
+      known.index.add(head, head.time, span)
       newest.set(keyOf(head), line)
       return true
     })
     for (const [key, line] of newest) {
       const row = readRow(line)
-      if (row !== undefined) opened.index.last.set(key, row)
+      if (row !== undefined) known.index.last.set(key, row)
     }
-    opened.size = end
-    if (unread > 0)
-      log.warn({ lines: unread }, `${HISTORY_FILE} has lines that are none of its own; they are passed over`)
-    if (end < size && appendix !== undefined) {
-      // Whoever wrote it is gone: the lock was free.
-      await appendix.truncate(end)
-      log.warn({ bytes: size - end }, `the torn last line of ${HISTORY_FILE} was cut off`)
+    known.size = end
+    if (unread > 0) {
+      const message = `${HISTORY_FILE} has lines that are none of its own; they are passed over`
+      this.#options.log.warn({ lines: unread }, message)
     }
   }
 
-  async #drop(): Promise<void> {
-    const opened = this.#opened
-    this.#opened = undefined
-    this.#recorded = undefined
-    await opened?.handle.close()
-  }
-
-  async #compactWhereDue(opened: Opened): Promise<void> {
+  async #compactWhereDue(file: FileHandle, known: Known): Promise<void> {
     const { retention, log } = this.#options
-    const { index, size } = opened
+    const { index, size } = known
     const now = Date.now()
-    const begin = size > BYTES_MAX ? halfOf(opened) : now - retention
+    const begin = size > BYTES_MAX ? halfOf(known) : now - retention
     if (size <= BYTES_MAX && (index.size === 0 || index.timeOf(0) >= now - retention * (1 + SLACK))) return
     const numbers = index.since(begin)
     if (numbers.length === index.size) return
     const started = performance.now()
-    await this.#compact(opened, numbers)
+    await this.#compact(file, index, numbers)
     const ms = Math.round(performance.now() - started)
     log.info({ before: index.size, after: numbers.length, ms }, `${HISTORY_FILE} was compacted`)
   }
 
   /** Puts a file with only these rows in the place of the file. */
-  async #compact(opened: Opened, numbers: readonly number[]): Promise<void> {
+  async #compact(file: FileHandle, index: HistoryIndex, numbers: readonly number[]): Promise<void> {
     const staged = join(this.#options.directory, `${PRIVATE}history`)
     const handle = await open(staged, 'w')
     try {
-      for (const span of joined(numbers.map((number) => opened.index.span(number)))) {
+      for (const span of joined(numbers.map((number) => index.span(number)))) {
         for (let at = span.from; at < span.to; at += CHUNK_BYTES) {
-          await handle.writeFile(await bytesOf(opened.handle, { from: at, to: Math.min(at + CHUNK_BYTES, span.to) }))
+          await handle.writeFile(await bytesOf(file, { from: at, to: Math.min(at + CHUNK_BYTES, span.to) }))
         }
       }
       await handle.sync()
@@ -204,7 +187,6 @@ export class History {
       await handle.close()
       await rm(staged, { force: true })
     }
-    await this.#drop()
   }
 }
 
@@ -215,36 +197,36 @@ function* allTargets({ last }: HistoryIndex, { entries }: StatusDocument): Gener
 }
 
 /** Appends rows, whole or not at all. */
-async function append(appendix: FileHandle, opened: Opened, rows: readonly HistoryRow[]): Promise<void> {
+async function append(file: FileHandle, known: Known, rows: readonly HistoryRow[]): Promise<void> {
   if (rows.length === 0) return
   const lines = rows.map((row) => Buffer.from(`${JSON.stringify(row)}\n`))
   try {
-    await appendix.appendFile(Buffer.concat(lines))
-    await appendix.datasync()
+    await file.appendFile(Buffer.concat(lines))
+    await file.datasync()
   } catch (error) {
-    await appendix.truncate(opened.size).catch(() => undefined)
+    await file.truncate(known.size).catch(() => undefined)
     throw error
   }
   for (const [number, row] of rows.entries()) {
-    const to = opened.size + (lines[number]?.length ?? 0)
-    opened.index.add(row, timeOf(row.time), { from: opened.size, to })
-    opened.index.last.set(keyOf(row), row)
-    opened.size = to
+    const to = known.size + (lines[number]?.length ?? 0)
+    known.index.add(row, timeOf(row.time), { from: known.size, to })
+    known.index.last.set(keyOf(row), row)
+    known.size = to
   }
 }
 
 /** When the newer half of what the file may have begins. */
-function halfOf({ index, size }: Opened): number {
+function halfOf({ index, size }: Known): number {
   let number = index.size
   while (number > 0 && size - index.span(number - 1).from < BYTES_MAX / 2) number -= 1
   return index.timeOf(number)
 }
 
 /** Reads rows by their numbers, in that order; those that follow one another at once. */
-async function read({ handle, index }: Opened, numbers: readonly number[]): Promise<HistoryRow[]> {
+async function read(file: FileHandle, index: HistoryIndex, numbers: readonly number[]): Promise<HistoryRow[]> {
   const rows: HistoryRow[] = []
   for (const span of joined(numbers.map((number) => index.span(number)))) {
-    await eachLine(handle, span, (line) => {
+    await eachLine(file, span, (line) => {
       const row = readRow(line)
       if (row !== undefined) rows.push(row)
       return row !== undefined
@@ -290,6 +272,15 @@ async function eachLine(
     rest = chunk.subarray(start)
   }
   return { end, unread }
+}
+
+async function openWhereThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 async function bytesOf(handle: FileHandle, { from, to }: Span): Promise<Buffer> {
