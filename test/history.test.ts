@@ -1,8 +1,11 @@
 import { mkdirSync, readFileSync, rmSync, rmdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pino } from 'pino'
 import t from 'tap'
+import { EMPTY_DOCUMENT } from '../src/status/document.ts'
 import type { HistoryRow } from '../src/status/history.ts'
 import { formatTime } from '../src/status/time.ts'
+import { History } from '../src/store/history.ts'
 import { directory } from './support/directory.ts'
 import { ask, eventually, matches, post } from './support/http.ts'
 import { type Server, fileOf, serve } from './support/server.ts'
@@ -263,4 +266,26 @@ t.test('a history that cannot be written: the snapshot is what counts, and the l
     ),
   )
   t.pass('all are there')
+})
+
+t.test('a file that grows too large: the newer half stays, and the last known state of each target', async (t) => {
+  const place = directory(t)
+  const quiet = line(ago(20), 'quiet', ['x'])
+  const busy = Array.from({ length: 100 }, (_, index) =>
+    line(ago(10) + index * 1000, 'busy', index % 2 === 0 ? [] : ['x']),
+  )
+  writeFileSync(join(place, 'history.jsonl'), [quiet, ...busy].join(''))
+  const bytesMax = busy.join('').length
+  const log = pino({ level: 'silent' })
+  const history = new History({ directory: place, retention: 90 * DAY, bytesMax, log })
+  const known = { ...EMPTY_DOCUMENT, entries: [], updatedAt: formatTime(Date.now()) }
+  await history.record(known, false)
+  const lines = readFileSync(join(place, 'history.jsonl'), 'utf8').split(/(?<=\n)/)
+  t.equal(lines[0], quiet)
+  t.match(lines.at(-1), '"removed"')
+  t.same(lines.slice(1, -2), busy.slice(1 - lines.length + 2))
+  t.ok(Math.abs(lines.join('').length - bytesMax / 2) < 1000)
+  const all = { from: 0, to: Infinity, limit: 1000, bytes: 1e9 }
+  t.equal((await history.rows(all)).length, lines.length)
+  t.ok((await history.rows({ ...all, bytes: 1000 })).length < 10, 'an answer is bounded too')
 })

@@ -9,7 +9,7 @@ import { reconcile } from '../status/reconcile.ts'
 import { type SavedDocument, TARGETS_MAX, savedDocumentSchema } from '../status/schema.ts'
 import { formatTime } from '../status/time.ts'
 import { type Unread, DisplacedFiles } from './displaced.ts'
-import { History } from './history.ts'
+import { HISTORY_BYTES_MAX, History } from './history.ts'
 import type { Range } from './history-index.ts'
 import { withLock } from './lock.ts'
 import { type Found, Reader } from './reader.ts'
@@ -125,7 +125,7 @@ export class CommitLoop {
   private constructor({ directory, staleAfter, historyRetention, events, log }: CommitLoopOptions) {
     this.#file = new StatusFile(directory)
     this.#reader = new Reader(this.#file)
-    this.#history = new History({ directory, retention: historyRetention * DAY_MS, log })
+    this.#history = new History({ directory, retention: historyRetention * DAY_MS, bytesMax: HISTORY_BYTES_MAX, log })
     this.#events = events
     this.#staleAfter = staleAfter
     this.#log = log

@@ -11,8 +11,8 @@ import { codeOf } from './store-error.ts'
 
 export const HISTORY_FILE = 'history.jsonl'
 
-/** The file is compacted to half of this when it is larger: some million lines. */
-const BYTES_MAX = 256 * 1024 * 1024
+/** How large the file may be: some million lines. */
+export const HISTORY_BYTES_MAX = 256 * 1024 * 1024
 /** Rows are kept so much longer than they must be, in parts of the retention: compacting rewrites the file. */
 const SLACK = 0.1
 const CHUNK_BYTES = 1024 * 1024
@@ -22,6 +22,8 @@ export interface HistoryOptions {
   readonly directory: string
   /** How long rows are kept, in ms. */
   readonly retention: number
+  /** How large the file may be; when it is larger, the newer half stays. */
+  readonly bytesMax: number
   readonly log: Logger
 }
 
@@ -157,11 +159,11 @@ export class History {
   }
 
   async #compactWhereDue(file: FileHandle, known: Known): Promise<void> {
-    const { retention, log } = this.#options
+    const { retention, bytesMax, log } = this.#options
     const { index, size } = known
     const now = Date.now()
-    const begin = size > BYTES_MAX ? halfOf(known) : now - retention
-    if (size <= BYTES_MAX && (index.size === 0 || index.timeOf(0) >= now - retention * (1 + SLACK))) return
+    const begin = size > bytesMax ? newerHalf(known, bytesMax) : now - retention
+    if (size <= bytesMax && (index.size === 0 || index.timeOf(0) >= now - retention * (1 + SLACK))) return
     const numbers = index.since(begin)
     if (numbers.length === index.size) return
     const started = performance.now()
@@ -216,9 +218,9 @@ async function append(file: FileHandle, known: Known, rows: readonly HistoryRow[
 }
 
 /** When the newer half of what the file may have begins. */
-function halfOf({ index, size }: Known): number {
+function newerHalf({ index, size }: Known, bytesMax: number): number {
   let number = index.size
-  while (number > 0 && size - index.span(number - 1).from < BYTES_MAX / 2) number -= 1
+  while (number > 0 && size - index.span(number - 1).from < bytesMax / 2) number -= 1
   return index.timeOf(number)
 }
 
