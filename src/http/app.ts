@@ -2,6 +2,7 @@ import express, { type Express, type RequestHandler } from 'express'
 import type { Logger } from 'pino'
 import { savedDocumentSchema } from '../status/schema.ts'
 import type { CommitLoop } from '../store/commit-loop.ts'
+import { badge } from './badge.ts'
 import { alive, ready } from './health.ts'
 import { listHistory } from './history.ts'
 import { ingest } from './ingest.ts'
@@ -9,6 +10,7 @@ import type { Metrics } from './metrics.ts'
 import { openapi } from './openapi.ts'
 import { answerErrors, notFound, onlyAllow } from './problems.ts'
 import { publishedFile } from './published-file.ts'
+import { statusPage } from './status-page.ts'
 import { listTargets, removeTargets } from './targets.ts'
 
 export interface AppOptions {
@@ -49,7 +51,10 @@ export function createApp({ store, metrics, log, version }: AppOptions): Express
     .all(read)
   app.route('/healthz').get(alive).all(read)
   app.route('/readyz').get(ready(store)).all(read)
-
+  const page = statusPage()
+  app.route('/').get(page.index).all(read)
+  app.route('/assets/:name').get(page.asset).all(read)
+  app.route('/badge').get(badge(store)).all(read)
   app.route('/metrics').get(metrics.expose(store)).all(read)
 
   app.use(notFound)

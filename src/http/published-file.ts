@@ -1,7 +1,15 @@
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import type { Request, RequestHandler } from 'express'
-import type { Published } from '../store/commit-loop.ts'
+
+/** What is served as it stands. */
+export interface Bytes {
+  readonly bytes: Buffer
+  /** Changes with every byte; a part of the ETag. */
+  readonly digest: string
+  /** In ms since the epoch. */
+  readonly modifiedAt: number
+}
 
 /** Quick to make, and most of what the highest levels save: a document changes every few seconds. */
 const BROTLI_QUALITY = 5
@@ -15,49 +23,57 @@ const ENCODINGS = {
 
 type Encoding = keyof typeof ENCODINGS
 
-/** One published document in the encodings that were asked for, each made once. */
+/** One version of a file in the encodings that were asked for, each made once. */
 class Representation {
-  readonly published: Published
+  readonly file: Bytes
   readonly lastModified: string
   /** Whether somebody was sent other bytes with the same Last-Modified, which counts whole seconds. */
   readonly ambiguous: boolean
   sent = false
   readonly #bodies = new Map<Encoding, Promise<Buffer>>()
 
-  constructor(published: Published, before: Representation | undefined) {
-    this.published = published
-    this.lastModified = new Date(published.modifiedAt).toUTCString()
+  constructor(file: Bytes, before: Representation | undefined) {
+    this.file = file
+    this.lastModified = new Date(file.modifiedAt).toUTCString()
     this.ambiguous = before?.lastModified === this.lastModified && (before.sent || before.ambiguous)
   }
 
   etag(encoding: Encoding): string {
-    return encoding === 'identity' ? `"${this.published.digest}"` : `"${this.published.digest}-${encoding}"`
+    return encoding === 'identity' ? `"${this.file.digest}"` : `"${this.file.digest}-${encoding}"`
   }
 
   async body(encoding: Encoding): Promise<Buffer> {
     let body = this.#bodies.get(encoding)
     if (body === undefined) {
-      body = ENCODINGS[encoding](this.published.bytes)
+      body = ENCODINGS[encoding](this.file.bytes)
       this.#bodies.set(encoding, body)
     }
     return body
   }
 }
 
-/** Serves the document byte for byte as it is in the file. Always JSON, whatever Accept says, and never a redirect. */
-export function publishedFile(published: () => Published): RequestHandler {
-  let current = new Representation(published(), undefined)
+/**
+ * Serves a file byte for byte, whatever Accept says, and never with a redirect.
+ *
+ * @param current the file as it stands now
+ * @param headers `Content-Type`, and what else belongs to it
+ */
+export function publishedFile(
+  current: () => Bytes,
+  headers: Readonly<Record<string, string>> = { 'Content-Type': 'application/json; charset=utf-8' },
+): RequestHandler {
+  let newest = new Representation(current(), undefined)
   return async (req, res) => {
-    if (current.published !== published()) current = new Representation(published(), current)
-    const representation = current
+    if (newest.file !== current()) newest = new Representation(current(), newest)
+    const representation = newest
     const encoding = encodingFor(req)
     res.set({
-      'Content-Type': 'application/json; charset=utf-8',
       'Cache-Control': 'no-cache',
       'Last-Modified': representation.lastModified,
       ETag: representation.etag(encoding),
       Vary: 'Accept-Encoding',
       ...(encoding === 'identity' ? {} : { 'Content-Encoding': encoding }),
+      ...headers,
     })
     // A time of whole seconds cannot tell two documents of one second apart: better sent twice than old for new.
     if (representation.ambiguous) delete req.headers['if-modified-since']

@@ -1,0 +1,180 @@
+/* Takes the pictures of the status page that the README shows, and others to look at: npm run screenshots [directory] */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { pino } from 'pino'
+import type { BrowserContextOptions } from 'playwright-core'
+import { start } from '../src/server.ts'
+import { formatTime } from '../src/status/time.ts'
+import { launchBrowser } from '../test/support/browser.ts'
+import { settingsFor } from '../test/support/server.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+const NOW = Date.now()
+
+/** A target with its last days: since how long ago in ms it is in which state. */
+interface Story {
+  readonly repo: string
+  readonly server: string
+  readonly past: readonly (readonly [ago: number, files: readonly string[], stale?: boolean])[]
+  readonly note?: string
+}
+
+const RSYSLOG = ['rsyslog.conf', 'rsyslog.d/30-lab.conf']
+const STORIES: readonly Story[] = [
+  {
+    repo: 'rsyslog',
+    server: 'rsyslog-lab',
+    past: [
+      [30 * DAY, []],
+      [5 * DAY, ['rsyslog.conf']],
+      [4.8 * DAY, []],
+      [3 * DAY + 4 * HOUR, RSYSLOG],
+    ],
+    note: 'ticket 4711: waiting for the new certificate',
+  },
+  {
+    repo: 'nginx',
+    server: 'edge-2',
+    past: [
+      [20 * DAY, []],
+      [47 * MINUTE, ['sites-available/shop.conf']],
+    ],
+  },
+  {
+    repo: 'postgres',
+    server: 'db-standby',
+    past: [
+      [12 * DAY, []],
+      [2 * HOUR, [], true],
+    ],
+  },
+  { repo: 'rsyslog', server: 'rsyslog-prod-1', past: [[90 * DAY, []]] },
+  {
+    repo: 'rsyslog',
+    server: 'rsyslog-prod-2',
+    past: [
+      [90 * DAY, []],
+      [2 * DAY, ['rsyslog.conf']],
+      [2 * DAY - 20 * MINUTE, []],
+    ],
+  },
+  { repo: 'postgres', server: 'db-primary', past: [[12 * DAY, []]] },
+  {
+    repo: 'nginx',
+    server: 'edge-1',
+    past: [
+      [6 * DAY, []],
+      [3 * DAY, [], true],
+      [2.7 * DAY, []],
+    ],
+  },
+  { repo: 'nginx', server: 'edge-3', past: [[20 * DAY, []]] },
+]
+
+const DIFF = `--- before: /etc/rsyslog.conf
++++ after: templates/rsyslog.conf.j2
+@@ -4,7 +4,7 @@
+ module(load="imuxsock")
+ module(load="imklog")
+
+-*.* @@log-old.example.net:514
++*.* @@log.example.net:6514
+
+ $FileOwner root
+`
+
+function statusOf({ repo, server, past, note }: Story): object {
+  const [ago, files, stale = false] = past.at(-1) ?? [0, []]
+  const since = formatTime(NOW - (stale ? (past.at(-2)?.[0] ?? 0) : ago))
+  return {
+    repo,
+    server,
+    sync_status: files.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC',
+    drift_count: files.length,
+    files: files.map((name, index) => ({ name, since, ...(index === 0 ? { diff: DIFF } : {}) })),
+    last_check: formatTime(NOW - (stale ? ago + 10 * MINUTE : MINUTE)),
+    since,
+    ...(note === undefined ? {} : { note }),
+    commit: 'f3a9c1d27be04c55a1d0a4d1b8c02e7e9d1f6b11',
+    branch: 'master',
+    pipeline_url: 'https://ci.example.net/repos/12/pipeline/318',
+  }
+}
+
+function historyOf({ repo, server, past }: Story): { time: string }[] {
+  return past.map(([ago, files, stale = false]) => ({
+    time: formatTime(NOW - ago),
+    repo,
+    server,
+    sync_status: files.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC',
+    drift_count: files.length,
+    files,
+    stale,
+    generation: 1,
+    changes: ['status_changed'],
+    cause: 'snapshot',
+  }))
+}
+
+/** Ten thousand targets, some of which have drifted. */
+function many(): Story[] {
+  return Array.from({ length: 10_000 }, (_, index) => ({
+    repo: ['rsyslog', 'nginx', 'postgres', 'base'][index % 4] ?? '',
+    server: `server-${String(index).padStart(5, '0')}`,
+    past:
+      index % 97 === 0
+        ? [[9 * DAY, []] as const, [(index % 5000) * MINUTE, RSYSLOG] as const]
+        : [[9 * DAY, []] as const],
+  }))
+}
+
+const directory = resolve(process.argv[2] ?? import.meta.dirname)
+mkdirSync(directory, { recursive: true })
+const browser = await launchBrowser()
+if (browser === undefined) throw new Error('Chromium is missing: apt-get install chromium, or name it in CHROMIUM')
+
+/** Takes a picture of a server with these targets. */
+async function take(
+  name: string,
+  stories: readonly Story[],
+  {
+    query = '',
+    open,
+    full = true,
+    ...context
+  }: BrowserContextOptions & { query?: string; open?: string; full?: boolean } = {},
+): Promise<void> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'screenshots-'))
+  if (stories.length > 0) {
+    writeFileSync(join(dataDir, 'status.json'), JSON.stringify({ statuses: stories.map(statusOf) }))
+    const rows = stories.flatMap(historyOf).toSorted((a, b) => (a.time < b.time ? -1 : 1))
+    writeFileSync(join(dataDir, 'history.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  }
+  const server = await start(settingsFor(dataDir), pino({ level: 'silent' }))
+  const page = await browser?.newPage({ viewport: { width: 1200, height: 800 }, deviceScaleFactor: 2, ...context })
+  await page?.goto(`${server.url}/${query}`)
+  await page?.waitForSelector(stories.length > 0 ? '.with-strips .strip[role=slider]' : '.empty')
+  if (open !== undefined) {
+    await page?.getByRole('button', { name: open }).click()
+    await page?.getByText('Difference').first().click()
+    await page?.mouse.move(0, 0)
+  }
+  await page?.screenshot({ path: join(directory, `${name}.png`), fullPage: full })
+  await page?.close()
+  await server.stop()
+  rmSync(dataDir, { recursive: true })
+}
+
+await take('status-page', STORIES, { open: 'rsyslog-lab' })
+await take('status-page-dark', STORIES, { colorScheme: 'dark' })
+if (process.argv[2] !== undefined) {
+  await take('phone', STORIES, { viewport: { width: 390, height: 844 }, open: 'rsyslog-lab' })
+  await take('kiosk', STORIES, { viewport: { width: 1920, height: 1080 }, deviceScaleFactor: 1, query: '?kiosk' })
+  await take('grouped', STORIES, { query: '?group=repo&q=1' })
+  await take('empty', [])
+  await take('many', many(), { full: false })
+}
+await browser.close()

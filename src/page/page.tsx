@@ -1,0 +1,151 @@
+import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import { Announcer } from './announcer.tsx'
+import { Banners } from './banners.tsx'
+import { EmptyState } from './empty-state.tsx'
+import { Ago, StateIcon } from './parts.tsx'
+import { connection, counts, listed, look, newestCheck, picture, toggleState, view } from './state.ts'
+import { STATES, STATE_WORDS, type State } from './targets.ts'
+import { TargetList } from './target-list.tsx'
+import { useWindowTitle } from './window-title.ts'
+import { count } from './words.ts'
+
+export function Page(): JSX.Element {
+  const filter = useRef<HTMLInputElement>(null)
+  useShortcuts(filter)
+  useWindowTitle()
+  const { kiosk } = view.value
+  const targets = picture.value?.targets
+  const lost = connection.value.kind === 'lost'
+  return (
+    <div class={`page${kiosk ? ' kiosk' : ''}${lost ? ' lost' : ''}`}>
+      <header>
+        <h1>GitOps status</h1>
+        <Freshness />
+      </header>
+      <main>
+        <Banners />
+        {targets !== undefined && (
+          <div class="picture">
+            <Summary />
+            {!kiosk && targets.length > 0 && <Controls filter={filter} />}
+            <h2 class="unseen">Targets</h2>
+            {targets.length === 0 ? <EmptyState /> : <TargetList />}
+          </div>
+        )}
+      </main>
+      {!kiosk && <Footer />}
+      <Announcer />
+    </div>
+  )
+}
+
+/** Whether this page is up to date, and how new the newest check is. */
+function Freshness(): JSX.Element {
+  const words = { connecting: 'Connecting', live: 'Up to date', lost: 'Not up to date' }
+  return (
+    <p class="freshness">
+      <span class={`lamp ${connection.value.kind}`} />
+      {words[connection.value.kind]}
+      {newestCheck.value !== undefined && (
+        <span class="quiet">
+          , newest check <Ago time={newestCheck.value} />
+        </span>
+      )}
+    </p>
+  )
+}
+
+/** How many targets are in each state. Each is a button that lists only these. */
+function Summary(): JSX.Element {
+  return (
+    <div class="summary" role="group" aria-label="Targets by state">
+      {STATES.map((state) => (
+        <Count key={state} state={state} />
+      ))}
+    </div>
+  )
+}
+
+function Count({ state }: { state: State }): JSX.Element {
+  const number = counts.value[state]
+  const content = (
+    <>
+      <span class="number">{number.toLocaleString('en')}</span>
+      <span class={`word ${number === 0 ? 'none' : state}`}>
+        <StateIcon state={state} />
+        {STATE_WORDS[state]}
+      </span>
+    </>
+  )
+  const appearance = `count ${number === 0 ? 'none' : state}`
+  if (view.value.kiosk) return <div class={appearance}>{content}</div>
+  return (
+    <button
+      type="button"
+      class={appearance}
+      aria-pressed={view.value.states.has(state)}
+      onClick={() => toggleState(state)}
+    >
+      {content}
+    </button>
+  )
+}
+
+function Controls({ filter }: { filter: { readonly current: HTMLInputElement | null } }): JSX.Element {
+  const { query, grouped, states } = view.value
+  const all = query === '' && states.size === 0
+  return (
+    <search class="controls">
+      <input
+        ref={filter}
+        type="search"
+        value={query}
+        placeholder="Filter by repository, server or file"
+        aria-label="Filter by repository, server or file"
+        aria-keyshortcuts="/"
+        autocomplete="off"
+        spellcheck={false}
+        onInput={({ currentTarget }) => look({ query: currentTarget.value })}
+      />
+      <kbd aria-hidden="true">/</kbd>
+      <label>
+        <input type="checkbox" checked={grouped} onChange={() => look({ grouped: !grouped })} />
+        Group by repository
+      </label>
+      <output>{all ? count(listed.value, 'target') : `${count(listed.value, 'target')} listed`}</output>
+    </search>
+  )
+}
+
+function Footer(): JSX.Element {
+  const generation = picture.value?.generation
+  return (
+    <footer class="quiet">
+      {generation !== undefined && <span>Generation {generation}</span>}
+      <a href="status.json">status.json</a>
+      <a href="?kiosk">Wall view</a>
+    </footer>
+  )
+}
+
+/** `/` goes to the filter, Esc clears it, down and Enter go on to the list. */
+function useShortcuts(filter: { readonly current: HTMLInputElement | null }): void {
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent): void => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
+      const typing = event.target === filter.current
+      if (event.key === '/' && !typing && filter.current !== null) {
+        filter.current.focus()
+        filter.current.select()
+      } else if (event.key === 'Escape' && (view.value.query !== '' || view.value.states.size > 0)) {
+        look({ query: '', states: new Set() })
+      } else if (typing && (event.key === 'ArrowDown' || event.key === 'Enter')) {
+        document.querySelector<HTMLElement>('.targets button')?.focus()
+      } else return
+      event.preventDefault()
+    }
+    document.addEventListener('keydown', onKeyDown)
+    return () => document.removeEventListener('keydown', onKeyDown)
+  }, [filter])
+}

@@ -1,0 +1,108 @@
+import type { JSX } from 'preact'
+import { useId, useState } from 'preact/hooks'
+import { now } from './state.ts'
+import { STRIP_MS, type Stretch, strips } from './strips.ts'
+import { STATES, STATE_WORDS, type State, type Target } from './targets.ts'
+import { count, duration, short } from './words.ts'
+
+/** The strip is drawn on so many units, and a stretch is never narrower than it can be seen. */
+const WIDTH = 1000
+const NARROWEST: Record<State, number> = { drift: 7, stale: 4, 'in-sync': 0 }
+/** States differ in height, too: nobody has to tell the colours apart. */
+const TOP: Record<State, number> = { drift: 0, stale: 9, 'in-sync': 5 }
+const HEIGHT = 16
+
+interface Drawn extends Stretch {
+  readonly x: number
+  readonly width: number
+}
+
+/** What a target was in the last seven days. Pointer and arrow keys move over the stretches and tell each one. */
+export function Strip({ target }: { target: Target }): JSX.Element {
+  const [chosen, choose] = useState<number | undefined>(undefined)
+  const tip = useId()
+  const stretches = draw(strips.value.get(target.key) ?? [], now.value)
+  if (stretches.length === 0) return <div class="strip" />
+  const at = Math.min(chosen ?? stretches.length - 1, stretches.length - 1)
+  const stretch = stretches[at]
+  const told = stretch === undefined ? '' : tell(stretch, now.value)
+
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: stretches.length - 1 }[event.key]
+    if (event.key === 'Escape' && chosen !== undefined) choose(undefined)
+    else if (to !== undefined) choose(Math.max(0, Math.min(to, stretches.length - 1)))
+    else return
+    event.preventDefault()
+    event.stopPropagation()
+  }
+  const onPointerMove = (event: PointerEvent & { currentTarget: HTMLElement }): void => {
+    const { left, width } = event.currentTarget.getBoundingClientRect()
+    choose(nearest(stretches, ((event.clientX - left) / width) * WIDTH))
+  }
+  return (
+    <div
+      class="strip"
+      role="slider"
+      tabIndex={0}
+      aria-label="Last 7 days"
+      aria-orientation="horizontal"
+      aria-valuemin={1}
+      aria-valuemax={stretches.length}
+      aria-valuenow={at + 1}
+      aria-valuetext={told}
+      onKeyDown={onKeyDown}
+      onFocus={() => choose(at)}
+      onBlur={() => choose(undefined)}
+      onPointerMove={onPointerMove}
+      onPointerDown={onPointerMove}
+      onPointerLeave={() => choose(undefined)}
+    >
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+        <path class="track" d={`M0 ${HEIGHT}h${WIDTH}v-1h-${WIDTH}z`} />
+        {STATES.toReversed().map((state) => (
+          <path key={state} class={state} d={pathOf(stretches, state)} />
+        ))}
+        {chosen !== undefined && stretch !== undefined && (
+          <path class="chosen" d={`M${stretch.x} ${HEIGHT + 3}h${stretch.width}v-2h-${stretch.width}z`} />
+        )}
+      </svg>
+      {chosen !== undefined && (
+        <span id={tip} class="tip" role="presentation">
+          {told}
+        </span>
+      )}
+    </div>
+  )
+}
+
+function draw(stretches: readonly Stretch[], end: number): Drawn[] {
+  const begin = end - STRIP_MS
+  return stretches
+    .filter(({ to }) => to === undefined || to > begin)
+    .map((stretch) => {
+      const from = Math.max(stretch.from, begin)
+      const x = ((from - begin) / STRIP_MS) * WIDTH
+      const natural = (((stretch.to ?? end) - from) / STRIP_MS) * WIDTH
+      const width = Math.max(natural, NARROWEST[stretch.state])
+      return { ...stretch, from, x: Math.max(0, Math.min(x, WIDTH - width)), width }
+    })
+}
+
+function pathOf(stretches: readonly Drawn[], state: State): string {
+  return stretches
+    .filter((each) => each.state === state)
+    .map(({ x, width }) => `M${x.toFixed(1)} ${TOP[state]}h${width.toFixed(1)}V${HEIGHT}h-${width.toFixed(1)}z`)
+    .join('')
+}
+
+/** The stretch under the pointer; a drift before what surrounds it, since it may be the width of a hair. */
+function nearest(stretches: readonly Drawn[], x: number): number {
+  const under = stretches.flatMap((each, index) => (x >= each.x && x <= each.x + each.width ? [index] : []))
+  const drift = under.find((index) => stretches[index]?.state === 'drift')
+  return drift ?? under.at(-1) ?? (x < (stretches[0]?.x ?? 0) ? 0 : stretches.length - 1)
+}
+
+function tell({ state, from, to, files }: Stretch, end: number): string {
+  const what = state === 'drift' ? `${STATE_WORDS[state]}, ${count(files, 'file')}` : STATE_WORDS[state]
+  return `${what}: ${short(from)} – ${to === undefined ? 'now' : short(to)} (${duration((to ?? end) - from)})`
+}

@@ -1,0 +1,153 @@
+/** What a target is to who looks: whether it can be trusted comes before what it says. */
+export const STATES = ['drift', 'stale', 'in-sync'] as const
+export type State = (typeof STATES)[number]
+
+/** Their words, in the order in which they need attention. */
+export const STATE_WORDS: Record<State, string> = {
+  drift: 'Out of sync',
+  stale: 'Stale',
+  'in-sync': 'In sync',
+}
+
+export interface DriftedFile {
+  readonly name: string
+  /** Milliseconds since the epoch, as all times here. */
+  readonly since: number | undefined
+  readonly diff: string | undefined
+}
+
+export interface Target {
+  /** One string for repo and server. */
+  readonly key: string
+  readonly repo: string
+  readonly server: string
+  readonly state: State
+  /** What the last check said, also where it is stale. */
+  readonly drifted: boolean
+  readonly files: readonly DriftedFile[]
+  readonly since: number | undefined
+  readonly lastCheck: number | undefined
+  readonly note: string | undefined
+  readonly branch: string | undefined
+  readonly commit: string | undefined
+  readonly pipelineUrl: string | undefined
+  /** What the filter looks at. */
+  readonly haystack: string
+}
+
+/** What `status.json` says, as far as this page needs it. */
+export interface StatusDocument {
+  readonly generation: number | undefined
+  readonly targets: readonly Target[]
+}
+
+/**
+ * Reads `status.json`. A static copy may be read while somebody edits it: what is missing in an entry is passed over.
+ *
+ * @throws {TypeError} where it is no status document at all
+ */
+export function readDocument(value: unknown): StatusDocument {
+  if (!isRecord(value) || !Array.isArray(value['statuses'])) throw new TypeError('not a status document')
+  const { generation, statuses } = value
+  return {
+    generation: typeof generation === 'number' ? generation : undefined,
+    targets: statuses.flatMap((status: unknown) => readTarget(status) ?? []),
+  }
+}
+
+function readTarget(value: unknown): Target | undefined {
+  if (!isRecord(value)) return undefined
+  const { repo, server, files, stale } = value
+  if (typeof repo !== 'string' || typeof server !== 'string') return undefined
+  const drifted = value['sync_status'] !== 'SYNCED'
+  const driftedFiles = Array.isArray(files) ? files.flatMap((file: unknown) => readFile(file) ?? []) : []
+  const note = value['note']
+  return {
+    key: keyOf(repo, server),
+    repo,
+    server,
+    state: stale === true ? 'stale' : drifted ? 'drift' : 'in-sync',
+    drifted,
+    files: driftedFiles,
+    since: timeOf(value['since']),
+    lastCheck: timeOf(value['last_check']),
+    note: note === undefined || note === null ? undefined : textOf(note),
+    branch: stringOf(value['branch']),
+    commit: stringOf(value['commit']),
+    pipelineUrl: webAddressOf(value['pipeline_url']),
+    haystack: [repo, server, ...driftedFiles.map(({ name }) => name)].join('\n').toLowerCase(),
+  }
+}
+
+function readFile(value: unknown): DriftedFile | undefined {
+  if (!isRecord(value) || typeof value['name'] !== 'string') return undefined
+  return { name: value['name'], since: timeOf(value['since']), diff: stringOf(value['diff']) }
+}
+
+/** One string for a target; no name holds a line break. */
+export function keyOf(repo: string, server: string): string {
+  return `${repo}\n${server}`
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+function stringOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+export function timeOf(value: unknown): number | undefined {
+  const time = typeof value === 'string' ? Date.parse(value) : Number.NaN
+  return Number.isNaN(time) ? undefined : time
+}
+
+/** An address that a browser may be sent to: nothing that runs, such as `javascript:`. */
+function webAddressOf(value: unknown): string | undefined {
+  if (typeof value !== 'string' || !URL.canParse(value)) return undefined
+  return ['http:', 'https:'].includes(new URL(value).protocol) ? value : undefined
+}
+
+/** How many targets are in each state. */
+export function countStates(targets: readonly Target[]): Record<State, number> {
+  const counts = { drift: 0, stale: 0, 'in-sync': 0 }
+  for (const { state } of targets) counts[state] += 1
+  return counts
+}
+
+/** What needs attention first: the longest drift, then the longest without a check, then the rest by name. */
+export function byAttention(targets: readonly Target[]): Target[] {
+  return targets.toSorted(
+    (a, b) =>
+      STATES.indexOf(a.state) - STATES.indexOf(b.state) ||
+      urgency(a) - urgency(b) ||
+      compare(a.repo, b.repo) ||
+      compare(a.server, b.server),
+  )
+}
+
+function urgency({ state, since, lastCheck }: Target): number {
+  if (state === 'in-sync') return 0
+  return (state === 'drift' ? since : lastCheck) ?? 0
+}
+
+function compare(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1
+}
+
+/** Finds the targets that have all the words, in repo, server or a file's name, and one of the states, where any is given. */
+export function select(targets: readonly Target[], query: string, states: ReadonlySet<State>): Target[] {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean)
+  return targets.filter(
+    ({ state, haystack }) => (states.size === 0 || states.has(state)) && words.every((word) => haystack.includes(word)),
+  )
+}
+
+/** The targets of each repository; the repositories in the order of their first target. */
+export function byRepo(targets: readonly Target[]): Map<string, Target[]> {
+  return Map.groupBy(targets, ({ repo }) => repo)
+}

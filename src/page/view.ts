@@ -1,0 +1,34 @@
+import { STATES, type State } from './targets.ts'
+
+/** What of the document is looked at. All of it stands in the address, so that a view can be shared. */
+export interface View {
+  readonly query: string
+  /** Only these states; none means all. */
+  readonly states: ReadonlySet<State>
+  readonly grouped: boolean
+  /** For a wall: large, without controls. */
+  readonly kiosk: boolean
+}
+
+/** Reads the view from the query part of an address. */
+export function readView(search: string): View {
+  const parameters = new URLSearchParams(search)
+  const states = (parameters.get('status') ?? '').split(',')
+  return {
+    query: parameters.get('q') ?? '',
+    states: new Set(STATES.filter((state) => states.includes(state))),
+    grouped: parameters.get('group') === 'repo',
+    kiosk: parameters.has('kiosk'),
+  }
+}
+
+/** The query part of the address of a view; empty for the plain one. */
+export function writeView({ query, states, grouped, kiosk }: View): string {
+  const parts = [
+    query === '' ? '' : `q=${encodeURIComponent(query)}`,
+    states.size === 0 ? '' : `status=${STATES.filter((state) => states.has(state)).join(',')}`,
+    grouped ? 'group=repo' : '',
+    kiosk ? 'kiosk' : '',
+  ].filter(Boolean)
+  return parts.length === 0 ? '' : `?${parts.join('&')}`
+}

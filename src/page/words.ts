@@ -1,0 +1,62 @@
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+const EXACT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' })
+const SHORT = new Intl.DateTimeFormat('en-GB', {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+})
+
+/** How long, in its two largest units: `3 d 4 h`. */
+export function duration(ms: number): string {
+  if (ms < MINUTE) return 'less than a minute'
+  const units = [
+    [Math.floor(ms / DAY), 'd'],
+    [Math.floor((ms % DAY) / HOUR), 'h'],
+    [Math.floor((ms % HOUR) / MINUTE), 'min'],
+  ] as const
+  const first = units.findIndex(([number]) => number > 0)
+  return units
+    .slice(first, first + 2)
+    .filter(([number]) => number > 0)
+    .map(([number, unit]) => `${number} ${unit}`)
+    .join(' ')
+}
+
+/** How long ago, in its largest unit: `2 min ago`. */
+export function ago(ms: number): string {
+  if (ms < MINUTE) return 'just now'
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min ago`
+  if (ms < DAY) return `${Math.floor(ms / HOUR)} h ago`
+  return `${Math.floor(ms / DAY)} d ago`
+}
+
+/** A moment to the second, with its zone. */
+export function exact(time: number): string {
+  return EXACT.format(time)
+}
+
+/** A moment to the minute. */
+export function short(time: number): string {
+  return SHORT.format(time)
+}
+
+export function count(number: number, one: string, many = `${one}s`): string {
+  return `${number.toLocaleString('en')} ${number === 1 ? one : many}`
+}
+
+/** Control characters, and those that change the direction of what follows or are not seen at all. */
+const UNSEEN = /[\p{Cc}\u061C\u200B\u200E\u200F\u2028\u2029\u202A-\u202E\u2066-\u2069\uFEFF]/gu
+
+/** A name with what could make it look like another one spelt out: `‹U+202E›`. */
+export function visible(name: string): string {
+  return name.replace(UNSEEN, (character) => {
+    const hex = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
+    return `‹U+${hex}›`
+  })
+}
