@@ -502,7 +502,7 @@ t.test('schemas: what is served is what the server does', async (t) => {
   t.match(fileOf(server), { $schema: './status.schema.json' })
   await post(server.url, DRIFTED)
   const editor = new Ajv({ strict: false, validateFormats: false }).compile(schema.json as object)
-  for (const path of ['/api/history', '/api/history?from=0&limit=1', '/metrics'])
+  for (const path of ['/api/history', '/api/history?from=0&limit=1', '/metrics', '/', '/badge', '/badge?repo=rsyslog'])
     t.equal((await http(path)).status, 200)
   t.equal((await http('/api/history?limit=none')).status, 422)
   t.ok(editor(fileOf(server)), 'an editor finds nothing wrong with the file')

@@ -64,6 +64,7 @@ t.test('imports point downwards, without cycles', async (t) => {
     'http/': /^(http\/|status\/|store\/(commit-loop|store-error)\.ts$)/,
     'store/': /^(store|status)\//,
     'status/': /^status\//,
+    'page/': /^page\//,
   }
   const imports = new Map(sources().map((file) => [file, importsOf(file)]))
   for (const [file, { own, foreign }] of imports) {
@@ -82,8 +83,9 @@ t.test('imports point downwards, without cycles', async (t) => {
     if (path.includes(file)) t.fail(`cycle: ${[...path, file].join(' → ')}`)
     else for (const target of imports.get(file)?.own ?? []) visit(target, [...path, file])
   }
-  visit('cli.ts', [])
-  const reached = new Set(['cli.ts', ...[...imports.values()].flatMap(({ own }) => own)])
+  const entries = ['cli.ts', 'page/main.tsx', 'page/vite.config.ts']
+  for (const entry of entries) visit(entry, [])
+  const reached = new Set([...entries, ...[...imports.values()].flatMap(({ own }) => own)])
   t.same(
     sources().filter((file) => !reached.has(file)),
     [],
@@ -92,8 +94,9 @@ t.test('imports point downwards, without cycles', async (t) => {
 })
 
 t.test('every source file is loaded by a test', async (t) => {
-  // cli.ts runs when it is loaded; program.test.ts runs it.
-  for (const file of sources().filter((name) => name !== 'cli.ts')) t.ok(await import(join(ROOT, 'src', file)), file)
+  // cli.ts runs when it is loaded; program.test.ts runs it. The page runs in the browser of page.test.ts, built.
+  for (const file of sources().filter((name) => name !== 'cli.ts' && !name.startsWith('page/')))
+    t.ok(await import(join(ROOT, 'src', file)), file)
 })
 
 t.test('npm pack: holds what it should, installs and runs', { timeout: 120_000 }, async (t) => {
@@ -106,6 +109,7 @@ t.test('npm pack: holds what it should, installs and runs', { timeout: 120_000 }
     'dist/cli.js',
     'dist/server.js',
     'dist/server.d.ts',
+    'dist/page/index.html',
     'LICENSE',
     'README.md',
     'CHANGELOG.md',
@@ -114,7 +118,9 @@ t.test('npm pack: holds what it should, installs and runs', { timeout: 120_000 }
     t.ok(packed.includes(path), path)
   }
   t.same(
-    packed.filter((path) => !/^(dist\/[\w/-]+\.(js|d\.ts|js\.map)|[A-Z]+(\.md)?|package\.json)$/.test(path)),
+    packed.filter(
+      (path) => !/^(dist\/[\w/-]+\.(js|d\.ts|js\.map|html|css|svg)|[A-Z]+(\.md)?|package\.json)$/.test(path),
+    ),
     [],
   )
 
@@ -137,6 +143,7 @@ t.test('npm pack: holds what it should, installs and runs', { timeout: 120_000 }
     if (found === undefined) throw new Error(output)
     return found
   })
+  t.match(await ask(`${url}/`), { status: 200, text: /^<!doctype html>/ })
   t.equal((await post(url, DRIFTED)).status, 201)
   t.match(fileOf({ file: join(place, 'data', 'status.json') }), { statuses: [DRIFTED] })
 })
@@ -178,7 +185,7 @@ async function sh(command: string, url: string, dataDir: string): Promise<string
 
 function sources(): string[] {
   return readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
-    /(?<!\.d)\.ts$/.test(name),
+    /(?<!\.d)\.tsx?$/.test(name),
   )
 }
 

@@ -179,6 +179,21 @@ export function openapi(version: string): object {
         ),
       },
       '/openapi.json': { get: read('getOpenapi', 'This document', anyJson('OpenAPI 3.1')) },
+      '/': {
+        get: read('getPage', 'The status page, for people', { 'text/html': { schema: { type: 'string' } } }),
+      },
+      '/badge': {
+        get: {
+          ...read(
+            'getBadge',
+            'How the worst of the matching targets stands, as a picture; also where there is none',
+            { 'image/svg+xml': { schema: { type: 'string' } } },
+            undefined,
+            ['invalid-query'],
+          ),
+          parameters: selector('Only this; may be given many times. Empty: all.'),
+        },
+      },
       '/metrics': {
         get: {
           operationId: 'getMetrics',

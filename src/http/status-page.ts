@@ -43,7 +43,7 @@ export function statusPage(): { index: RequestHandler; asset: RequestHandler<{ n
   }
 }
 
-const passOn: RequestHandler = (_req, _res, next) => next()
+const passOn: RequestHandler = (_req, _res, next) => next('route')
 
 /** Serves a file as it was when the server started: nothing else in its directory can be asked for. */
 function serve(path: string, headers: Record<string, string>): RequestHandler {

@@ -3,7 +3,7 @@ import type { JSX } from 'preact'
 import { useRef, useState } from 'preact/hooks'
 import { connection, picture } from './state.ts'
 import { STATE_WORDS, type Target } from './targets.ts'
-import { count, visible } from './words.ts'
+import { count, visibleName } from './words.ts'
 
 /** So many changes are named one by one. */
 const NAMED_MAX = 3
@@ -15,7 +15,8 @@ export function Announcer(): JSX.Element {
   const wasLost = useRef(false)
   useSignalEffect(() => {
     const lost = connection.value.kind === 'lost'
-    if (lost !== wasLost.current) say(lost ? 'Connection lost' : 'Connection is back')
+    // The banner speaks for itself when it comes.
+    if (wasLost.current && !lost) say('Connection is back')
     wasLost.current = lost
     const targets = picture.value?.targets
     if (targets === before.current) return
@@ -44,5 +45,5 @@ function changesBetween(before: readonly Target[], after: readonly Target[]): st
 }
 
 function nameOf({ repo, server }: Target): string {
-  return `${visible(server)} of ${visible(repo)}`
+  return `${visibleName(server)} of ${visibleName(repo)}`
 }

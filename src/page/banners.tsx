@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { Name } from './parts.tsx'
 import { type Trouble, connection, counts, newestCheck, now, troubles } from './state.ts'
-import { ago, count, exact, visible } from './words.ts'
+import { ago, count, exact, sentence, visible } from './words.ts'
 
 const FAULTS_MAX = 5
 /** Where nobody flips `stale`, a page must say by itself that the picture is old: the server's own default, in ms. */
@@ -15,8 +15,11 @@ export function Banners(): JSX.Element {
       <Unattended />
       {troubles.value?.map((trouble) => (
         <Banner key={trouble.kind} title={titleOf(trouble)}>
-          <p>{visible(trouble.detail)}</p>
-          {trouble.faults.length > 0 && <Faults trouble={trouble} />}
+          <p>
+            {trouble.file !== undefined && <code>{visible(trouble.file)}: </code>}
+            {visible(sentence(trouble.detail))}.
+          </p>
+          {trouble.faults.length > 0 && <Faults faults={trouble.faults} />}
         </Banner>
       ))}
     </div>
@@ -38,8 +41,7 @@ function Lost(): JSX.Element | false {
   return (
     <Banner title="Connection lost">
       <p>
-        {reason[0]?.toUpperCase()}
-        {reason.slice(1)}.{' '}
+        {sentence(reason)}.{' '}
         {since === undefined ? (
           'There is nothing to show yet.'
         ) : (
@@ -67,19 +69,11 @@ function Unattended(): JSX.Element | false {
   )
 }
 
-function Faults({ trouble: { file, faults } }: { trouble: Trouble }): JSX.Element {
+function Faults({ faults }: Pick<Trouble, 'faults'>): JSX.Element {
   return (
     <ul>
       {faults.slice(0, FAULTS_MAX).map(({ place, detail }) => (
         <li key={`${place} ${detail}`}>
-          {file !== undefined && (
-            <>
-              <code>
-                <Name>{file}</Name>
-              </code>
-              ,{' '}
-            </>
-          )}
           <b>{place}</b>: <Name>{detail}</Name>
         </li>
       ))}

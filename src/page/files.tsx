@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { Ago, Name } from './parts.tsx'
 import type { DriftedFile, Target } from './targets.ts'
-import { count, exact, visible } from './words.ts'
+import { count, exact, visible, visibleName } from './words.ts'
 
 const FILES_MAX = 200
 const DIFF_LINES_MAX = 400
@@ -32,7 +32,7 @@ export function Details({ id, target }: { id: string; target: Target }): JSX.Ele
       <dl>
         <Fact name="Last check">{lastCheck !== undefined && exact(lastCheck)}</Fact>
         <Fact name={drifted ? 'Out of sync since' : 'In sync since'}>{since !== undefined && exact(since)}</Fact>
-        <Fact name="Commit">{commit !== undefined && <code>{visible(commit)}</code>}</Fact>
+        <Fact name="Commit">{commit !== undefined && <code>{visibleName(commit)}</code>}</Fact>
         <Fact name="Branch">{branch !== undefined && <Name>{branch}</Name>}</Fact>
       </dl>
     </div>
@@ -66,7 +66,7 @@ function File({ file: { name, since, diff } }: { file: DriftedFile }): JSX.Eleme
       {diff !== undefined && (
         <details>
           <summary>Difference</summary>
-          <Diff text={diff} label={`Difference of ${visible(name)}`} />
+          <Diff text={diff} label={`Difference of ${visibleName(name)}`} />
         </details>
       )}
     </li>

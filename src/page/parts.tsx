@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { now } from './state.ts'
 import { STATE_WORDS, type State } from './targets.ts'
-import { ago, exact, visible } from './words.ts'
+import { ago, exact, visibleName } from './words.ts'
 
 /** A state by its shape: nobody has to tell the colours apart. */
 export function StateIcon({ state }: { state: State }): JSX.Element {
@@ -40,7 +40,7 @@ export function StateWord({ state }: { state: State }): JSX.Element {
 
 /** Text from a snapshot or an edit: kept apart from the text around it, whatever direction it has. */
 export function Name({ children }: { children: string }): JSX.Element {
-  return <bdi>{visible(children)}</bdi>
+  return <bdi>{visibleName(children)}</bdi>
 }
 
 /** When something was, seen from now; the exact time on hover. */

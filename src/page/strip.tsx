@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useId, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { now } from './state.ts'
 import { STRIP_MS, type Stretch, strips } from './strips.ts'
 import { STATES, STATE_WORDS, type State, type Target } from './targets.ts'
@@ -20,7 +20,6 @@ interface Drawn extends Stretch {
 /** What a target was in the last seven days. Pointer and arrow keys move over the stretches and tell each one. */
 export function Strip({ target }: { target: Target }): JSX.Element {
   const [chosen, choose] = useState<number | undefined>(undefined)
-  const tip = useId()
   const stretches = draw(strips.value.get(target.key) ?? [], now.value)
   if (stretches.length === 0) return <div class="strip" />
   const at = Math.min(chosen ?? stretches.length - 1, stretches.length - 1)
@@ -67,7 +66,7 @@ export function Strip({ target }: { target: Target }): JSX.Element {
         )}
       </svg>
       {chosen !== undefined && (
-        <span id={tip} class="tip" role="presentation">
+        <span class="tip" aria-hidden="true">
           {told}
         </span>
       )}

@@ -4,7 +4,7 @@ import { Ago, Name, StateWord } from './parts.tsx'
 import { now, opened, toggleOpened } from './state.ts'
 import { Strip } from './strip.tsx'
 import type { Target } from './targets.ts'
-import { count, duration, visible } from './words.ts'
+import { count, duration, visibleName } from './words.ts'
 
 /** One target: what it is, since when, and whether to trust it. Opens to its files. */
 export function TargetRow({ target, id }: { target: Target; id: string }): JSX.Element {
@@ -47,7 +47,7 @@ export function TargetRow({ target, id }: { target: Target; id: string }): JSX.E
         <Ago time={lastCheck} />
         {pipelineUrl !== undefined && (
           <a href={pipelineUrl} target="_blank" rel="noopener noreferrer">
-            Pipeline<span class="unseen"> of {visible(server)}, in a new tab</span>
+            Pipeline<span class="unseen"> of {visibleName(server)}, in a new tab</span>
           </a>
         )}
       </div>

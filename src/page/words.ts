@@ -14,7 +14,7 @@ const SHORT = new Intl.DateTimeFormat('en-GB', {
 
 /** How long, in its two largest units: `3 d 4 h`. */
 export function duration(ms: number): string {
-  if (ms < MINUTE) return 'less than a minute'
+  if (ms < MINUTE) return '< 1 min'
   const units = [
     [Math.floor(ms / DAY), 'd'],
     [Math.floor((ms % DAY) / HOUR), 'h'],
@@ -52,11 +52,27 @@ export function count(number: number, one: string, many = `${one}s`): string {
 
 /** Control characters, and those that change the direction of what follows or are not seen at all. */
 const UNSEEN = /[\p{Cc}\u061C\u200B\u200E\u200F\u2028\u2029\u202A-\u202E\u2066-\u2069\uFEFF]/gu
+/** Spaces where nobody sees them. */
+const OUTER_SPACES = /^\s+|\s+$/gu
 
-/** A name with what could make it look like another one spelt out: `‹U+202E›`. */
-export function visible(name: string): string {
-  return name.replace(UNSEEN, (character) => {
+/** Text with what could make it look like another one spelt out: `‹U+202E›`. */
+export function visible(text: string): string {
+  return text.replace(UNSEEN, spellOut)
+}
+
+/** A name with every character that is there to be seen. */
+export function visibleName(name: string): string {
+  return visible(name.replace(OUTER_SPACES, spellOut))
+}
+
+function spellOut(characters: string): string {
+  return Array.from(characters, (character) => {
     const hex = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
     return `‹U+${hex}›`
-  })
+  }).join('')
+}
+
+/** With a capital at its beginning. */
+export function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 }

@@ -36,7 +36,7 @@ export function conformance(document: OpenapiDocument): (method: string, url: st
     if (content === undefined) return [...faults, `${method} ${pathname} ${answer.status} is not described as ${type}`]
     const check = checks.get(content.schema) ?? ajv.compile({ ...content.schema, components: document.components })
     checks.set(content.schema, check)
-    return check(type === 'text/plain' ? answer.text : answer.json)
+    return check(type.endsWith('json') ? answer.json : answer.text)
       ? faults
       : [...faults, `${method} ${pathname}: ${ajv.errorsText(check.errors)}`]
   }

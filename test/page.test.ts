@@ -1,0 +1,560 @@
+import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import t, { type Test } from 'tap'
+import { formatTime } from '../src/status/time.ts'
+import { launchBrowser } from './support/browser.ts'
+import { directory } from './support/directory.ts'
+import { ask, eventually, matches, post } from './support/http.ts'
+import { missing } from './support/machine.ts'
+import { type Server, serve } from './support/server.ts'
+import { HOSTILE_NAMES, snapshotOf } from './support/snapshots.ts'
+
+const BUILT = resolve(import.meta.dirname, '..', 'dist', 'page')
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const DAY = 24 * 3600 * 1000
+
+const browser = await launchBrowser()
+t.teardown(async () => browser?.close())
+
+t.test('GET /: one page under 40 kB, assets for ever, and nothing else of its directory', async (t) => {
+  const server = await serve(t)
+  const index = await ask(`${server.url}/`)
+  t.match(index, {
+    status: 200,
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-cache',
+      'content-security-policy': /^default-src 'none'; script-src 'self';/,
+      etag: /^"[\w-]+"$/,
+    },
+  })
+  t.equal(
+    (await ask(`${server.url}/`, { headers: { 'If-None-Match': String(index.headers.etag) } })).status,
+    304,
+    'asked for again it costs nothing',
+  )
+  const names = [...index.text.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map(([, name]) => name ?? '')
+  t.ok(names.length >= 3, `${names.length} assets`)
+  for (const name of names) {
+    const asset = await ask(`${server.url}/${name}`, { headers: { 'Accept-Encoding': 'gzip' } })
+    t.match(asset, {
+      status: 200,
+      headers: { 'cache-control': 'public, max-age=31536000, immutable', 'content-encoding': 'gzip' },
+    })
+  }
+  const sizes = readdirSync(BUILT, { recursive: true, encoding: 'utf8', withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => gzipSync(readFileSync(join(entry.parentPath, entry.name)), { level: 9 }).length)
+  const size = sizes.reduce((sum, each) => sum + each, 0)
+  t.ok(size < 40_000, `${size} bytes, gzipped`)
+  for (const path of ['/assets/', '/assets/nothing.js', '/assets/..%2Findex.html', '/index.html', '/assets/index.js']) {
+    t.match(
+      await ask(server.url + path),
+      { status: 404, headers: { 'content-type': 'application/problem+json' } },
+      path,
+    )
+  }
+})
+
+t.test('a snapshot appears without a reload, and so do drift, stale, an edit and a removal', async (t) => {
+  const { server, page } = await open(t)
+  if (page === undefined) return
+  await page.getByText('No target yet').waitFor()
+  t.match(await page.locator('.empty pre').innerText(), `curl ${server.url}/api/status`)
+  t.match(await page.title(), /^no targets/)
+
+  await post(server.url, snapshotOf({ server: 'lab' }))
+  await row(page, 'lab').waitFor()
+  t.match(await told(page), { drift: '0', stale: '0', 'in-sync': '1' }, 'within the five seconds of a poll')
+  t.match(await page.title(), /^in sync/)
+
+  await post(server.url, [
+    snapshotOf({ server: 'lab' }, ['rsyslog.conf', 'rsyslog.d/30-lab.conf']),
+    snapshotOf({ server: 'old' }, [], formatTime(Date.now() - DAY)),
+  ])
+  await look(page)
+  await eventually(async () => matches(await told(page), { drift: '1', stale: '1', 'in-sync': '0' }))
+  t.match(await page.title(), /^\(1\) drift/)
+  t.match(await page.locator('link[rel=icon]').getAttribute('href'), /drift/)
+  t.match(await row(page, 'lab').innerText(), /Out of sync[^]*2 files[^]*drifted for < 1 min/)
+  t.match(await row(page, 'old').innerText(), /Stale[^]*no check for 1 d/)
+  t.match(await page.locator('p[role=status]').innerText(), /lab of rsyslog: Out of sync, 2 files/)
+
+  const text = readFileSync(server.file, 'utf8')
+  writeFileSync(server.file, text.replace('"server": "lab",', '"server": "lab", "note": "ticket 123",'))
+  await eventually(async () => {
+    await look(page)
+    matches(await row(page, 'lab').innerText(), /ticket 123/)
+  })
+
+  await ask(`${server.url}/api/status?repo=rsyslog&server=lab`, { method: 'DELETE' })
+  await look(page)
+  await row(page, 'lab').waitFor({ state: 'detached' })
+  t.match(await page.locator('p[role=status]').innerText(), /lab of rsyslog: removed/)
+  t.match(await page.title(), /^\(1\) stale/)
+})
+
+t.test('a target opens to its files, each with its own since, and to their differences as text', async (t) => {
+  const { server, page } = await open(t)
+  if (page === undefined) return
+  const lines = Array.from({ length: 1000 }, (_, index) => `+ line ${index} <b>bold</b>`)
+  await post(server.url, {
+    ...snapshotOf({ server: 'lab' }, ['a.conf', 'b.conf']),
+    files: [
+      { name: 'a.conf', diff: `--- before\n+++ after\n@@ -1 +1 @@\n-old\n+new\t<img src=x onerror=alert(1)>\n` },
+      { name: 'b.conf', diff: lines.join('\n') },
+    ],
+    commit: 'f3a9c1d27be0',
+    branch: 'master',
+    pipeline_url: 'https://ci.example.net/318',
+  })
+  await look(page)
+  await row(page, 'lab').getByRole('button').click()
+  const details = row(page, 'lab').locator('.details')
+  t.match(await details.innerText(), /a\.conf[^]*drifted just now[^]*b\.conf[^]*f3a9c1d27be0[^]*master/)
+  t.equal(await details.locator('pre').first().isVisible(), false, 'folded')
+  await details.getByText('Difference').first().click()
+  const first = details.locator('pre').first()
+  t.match(await first.innerText(), '+new    <img src=x onerror=alert(1)>')
+  t.equal(await first.locator('.added').count(), 1)
+  t.equal(await first.locator('.taken').count(), 1)
+  await details.getByText('Difference').nth(1).click()
+  t.equal(await details.locator('pre').nth(1).locator('span').count(), 400)
+  t.match(await details.innerText(), /Cut here: [\d,]+ characters more/)
+  t.equal(await row(page, 'lab').getByRole('link').first().getAttribute('href'), 'https://ci.example.net/318')
+  t.equal(await row(page, 'lab').getByRole('link').first().getAttribute('rel'), 'noopener noreferrer')
+})
+
+t.test('what needs attention comes first; filter, states and groups stand in the address', async (t) => {
+  const { server, page } = await open(t)
+  if (page === undefined) return
+  await post(server.url, [
+    snapshotOf({ repo: 'a', server: 'fine' }),
+    snapshotOf({ repo: 'a', server: 'short' }, ['x.conf'], minutesAgo(2)),
+    snapshotOf({ repo: 'b', server: 'long' }, ['Ünï/y.conf'], minutesAgo(5)),
+    snapshotOf({ repo: 'b', server: 'gone' }, ['x.conf'], minutesAgo(60)),
+  ])
+  await look(page)
+  await row(page, 'fine').waitFor()
+  t.same(await servers(page), ['long', 'short', 'gone', 'fine'])
+
+  await page.keyboard.press('/')
+  await page.keyboard.type('X.conf')
+  await eventually(async () => matches(await servers(page), ['short', 'gone']))
+  t.equal(new URL(page.url()).search, '?q=X.conf')
+  await page.keyboard.press('Escape')
+  await eventually(async () => matches(await servers(page), ['long', 'short', 'gone', 'fine']))
+  await page.keyboard.type('ünï b')
+  await eventually(async () => matches(await servers(page), ['long']))
+  await page.keyboard.press('Escape')
+
+  await page.getByRole('button', { name: 'Stale' }).click()
+  await page.getByRole('button', { name: 'In sync' }).click()
+  await page.getByLabel('Group by repository').check()
+  await eventually(async () => matches(await servers(page), ['gone', 'fine']))
+  const { search } = new URL(page.url())
+  t.equal(search, '?status=stale,in-sync&group=repo')
+  t.same(await page.locator('.repo-line bdi').allInnerTexts(), ['b', 'a'])
+
+  const other = await page.context().newPage()
+  await other.goto(page.url())
+  await row(other, 'gone').waitFor()
+  t.same(await servers(other), ['gone', 'fine'], 'whoever is sent the address sees the same')
+  t.equal(await other.getByRole('button', { name: 'Stale' }).getAttribute('aria-pressed'), 'true')
+  await other.goto(`${server.url}/?kiosk`)
+  await row(other, 'long').waitFor()
+  t.equal(await other.locator('.controls, footer, .summary button').count(), 0, 'a wall has no controls')
+})
+
+t.test('everything can be done with the keyboard', async (t) => {
+  const { server, page } = await open(t)
+  if (page === undefined) return
+  await post(
+    server.url,
+    [1, 2, 3].map((number) => snapshotOf({ server: `s${number}` }, ['x'], formatTime(1e12 + number))),
+  )
+  await look(page)
+  await row(page, 's1').waitFor()
+  const focused = async (): Promise<string> => page.evaluate(() => document.activeElement?.textContent ?? '')
+  await page.keyboard.press('/')
+  await page.keyboard.type('s')
+  await page.keyboard.press('ArrowDown')
+  t.match(await focused(), /^s1/)
+  await page.keyboard.press('ArrowDown')
+  await eventually(async () => matches(await focused(), /^s2/))
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('ArrowDown')
+  await eventually(async () => matches(await focused(), /^s3/))
+  await page.keyboard.press('ArrowUp')
+  await eventually(async () => matches(await focused(), /^s2/))
+  await page.keyboard.press('Enter')
+  await row(page, 's2').locator('.details').waitFor()
+  t.equal(await row(page, 's2').getByRole('button').getAttribute('aria-expanded'), 'true')
+  await post(server.url, snapshotOf({ server: 's2' }))
+  await look(page)
+  await row(page, 's2').locator('.state').getByText('In sync').waitFor()
+  t.match(await focused(), /^s2/, 'the focus stays where it is when the row moves')
+  await page.keyboard.press('Enter')
+  await row(page, 's2').locator('.details').waitFor({ state: 'detached' })
+  await page.keyboard.press('Escape')
+  t.equal(new URL(page.url()).search, '', 'Esc clears the filter')
+})
+
+t.test('the strip of seven days tells each stretch, to the pointer and to the keyboard', async (t) => {
+  const dataDir = directory(t)
+  const now = Date.now()
+  const rows = [
+    { ago: 20, sync_status: 'SYNCED', drift_count: 0, files: [], stale: false },
+    { ago: 5, sync_status: 'OUT_OF_SYNC', drift_count: 2, files: ['a', 'b'], stale: false },
+    { ago: 4, sync_status: 'OUT_OF_SYNC', drift_count: 2, files: ['a', 'b'], stale: true },
+    { ago: 3, sync_status: 'SYNCED', drift_count: 0, files: [], stale: false },
+  ].map(({ ago, ...row }) => ({
+    time: formatTime(now - ago * DAY),
+    repo: 'rsyslog',
+    server: 'lab',
+    ...row,
+    generation: 1,
+    changes: ['status_changed'],
+    cause: 'snapshot',
+  }))
+  writeFileSync(join(dataDir, 'status.json'), JSON.stringify({ statuses: [snapshotOf({ server: 'lab' })] }))
+  writeFileSync(join(dataDir, 'history.jsonl'), rows.map((each) => `${JSON.stringify(each)}\n`).join(''))
+  const { server, page } = await open(t, await serve(t, dataDir))
+  if (page === undefined) return
+  const strip = row(page, 'lab').getByRole('slider', { name: 'Last 7 days' })
+  await strip.waitFor()
+  t.match(await strip.getAttribute('aria-valuetext'), /^In sync: .+ – now \(3 d\)$/)
+  await strip.focus()
+  await page.keyboard.press('ArrowLeft')
+  await eventually(async () => matches(await strip.getAttribute('aria-valuetext'), /^Stale: .+ – .+ \(1 d\)$/))
+  await page.keyboard.press('ArrowLeft')
+  await eventually(async () => matches(await strip.locator('.tip').innerText(), /^Out of sync, 2 files: .+ \(1 d\)$/))
+  await page.keyboard.press('Home')
+  await eventually(async () => matches(await strip.locator('.tip').innerText(), /^In sync: .+ \((2 d|1 d 23 h)\)$/))
+  await page.keyboard.press('Escape')
+  await strip.locator('.tip').waitFor({ state: 'detached' })
+  const box = await strip.boundingBox()
+  await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) * (2.5 / 7), (box?.y ?? 0) + 10)
+  await eventually(async () => matches(await strip.locator('.tip').innerText(), /^Out of sync, 2 files/))
+
+  await page.mouse.move(0, 0)
+  await post(server.url, snapshotOf({ server: 'lab' }, ['c']))
+  await look(page)
+  await eventually(async () => matches(await strip.getAttribute('aria-valuetext'), /^Out of sync, 1 file: .+ – now/))
+})
+
+t.test(
+  'connection lost: the page says so, keeps the picture without its colours, and comes back by itself',
+  async (t) => {
+    const dataDir = directory(t)
+    const { server, page } = await open(t, await serve(t, dataDir))
+    if (page === undefined) return
+    await post(server.url, snapshotOf({ server: 'lab' }))
+    await look(page)
+    await row(page, 'lab').waitFor()
+    await server.stop()
+    await look(page)
+    await page.getByRole('alert').filter({ hasText: 'Connection lost' }).waitFor()
+    t.match(
+      await page.getByRole('alert').innerText(),
+      /The server cannot be reached\. What you see is how things stood/,
+    )
+    t.match(await page.locator('header').innerText(), /Not up to date/)
+    t.match(await page.title(), /connection lost/)
+    t.match(await page.locator('link[rel=icon]').getAttribute('href'), /lost/)
+    t.equal(await row(page, 'lab').count(), 1)
+    t.equal(await page.locator('.picture').evaluate((element) => getComputedStyle(element).filter), 'grayscale(1)')
+
+    const again = await serve(t, dataDir, { port: Number(new URL(server.url).port) })
+    await page.getByRole('alert').waitFor({ state: 'detached' })
+    t.match(await page.locator('header').innerText(), /Up to date/, 'within the twice five seconds of the first retry')
+    t.equal(again.url, server.url)
+  },
+)
+
+t.test('a rejected edit stands as a banner with file, line and column, until it is mended', async (t) => {
+  const { server, page } = await open(t)
+  if (page === undefined) return
+  await post(server.url, snapshotOf({ server: 'lab' }))
+  const good = readFileSync(server.file, 'utf8')
+  writeFileSync(server.file, good.replace('"SYNCED"', '"SYNCD"'))
+  await eventually(async () => matches((await ask(`${server.url}/readyz`)).json, { problems: [{}] }))
+  await look(page)
+  const banner = page.getByRole('alert').filter({ hasText: 'An edit was rejected' })
+  await banner.waitFor()
+  t.match(await banner.innerText(), /line \d+, column \d+[^]*\/statuses\/0\/sync_status/)
+  t.equal(await row(page, 'lab').count(), 1, 'and the last good document is shown')
+  writeFileSync(server.file, good)
+  await eventually(async () =>
+    matches(((await ask(`${server.url}/readyz`)).json as { problems: [] }).problems.length, 0),
+  )
+  await look(page)
+  await banner.waitFor({ state: 'detached' })
+})
+
+t.test('hostile names and texts are only text', async (t) => {
+  const { server, page } = await open(t, undefined, { viewport: { width: 1200, height: 20_000 } })
+  if (page === undefined) return
+  let dialogs = 0
+  const requests: string[] = []
+  page.on('dialog', async (dialog) => {
+    dialogs += 1
+    await dialog.dismiss()
+  })
+  page.on('request', (request) => requests.push(request.url()))
+  const long = `${'x'.repeat(4090)}.conf`
+  await post(
+    server.url,
+    HOSTILE_NAMES.map((name) => ({
+      ...snapshotOf({ repo: name, server: name }, [name, long]),
+      note: name,
+      branch: name,
+    })),
+  )
+  // What a post may not bring, an edit or another web server's copy might.
+  await page.route('**/status.json', async (route) => {
+    const response = await route.fetch()
+    if (response.status() === 304) return route.fulfill({ response })
+    const document = (await response.json()) as { statuses: { pipeline_url?: string }[] }
+    for (const status of document.statuses) status.pipeline_url = 'javascript:alert(1)'
+    return route.fulfill({ response, json: { ...document, statuses: [null, 7, {}, ...document.statuses] } })
+  })
+  await page.reload()
+  await page.locator('.row').first().waitFor()
+  for (const button of await page.locator('.name button').all()) await button.click()
+  await eventually(async () => matches(await page.locator('.number').first().innerText(), String(HOSTILE_NAMES.length)))
+  const text = await page.locator('.targets').innerText()
+  t.match(text, '<script>alert(1)</script>')
+  t.match(text, '‹U+202E›gnp.exe', 'what would turn the text around is spelt out')
+  t.equal(await page.locator('.targets script, .targets img').count(), 0)
+  t.equal(await page.locator('a[href^="javascript"]').count(), 0)
+  const overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  )
+  t.equal(overflow, 0, 'nothing makes the page wider')
+  t.equal(dialogs, 0)
+  t.same(
+    requests.filter((url) => !url.startsWith(`${server.url}/`)),
+    [],
+    'nobody else is asked for anything',
+  )
+})
+
+t.test('axe-core finds nothing, whatever the page shows', async (t) => {
+  const dataDir = directory(t)
+  const looks: [name: string, options: BrowserContextOptions & { query?: string }][] = [
+    ['light', {}],
+    ['dark', { colorScheme: 'dark' }],
+    ['phone', { viewport: { width: 360, height: 740 } }],
+    ['grouped', { query: '?group=repo' }],
+    ['wall', { query: '?kiosk' }],
+    ['high contrast', { forcedColors: 'active' }],
+  ]
+  const server = await serve(t, dataDir)
+  const empty = await open(t, server)
+  if (empty.page === undefined) return
+  await empty.page.getByText('No target yet').waitFor()
+  t.same(await violations(empty.page), [], 'empty')
+  await post(server.url, [
+    {
+      ...snapshotOf({ server: 'lab' }, ['a.conf', 'b.conf']),
+      files: [{ name: 'a.conf', diff: '@@ -1 +1 @@\n-old\n+new\n' }, { name: 'b.conf' }],
+      note: 'ticket 123',
+      pipeline_url: 'https://ci.example.net/318',
+      commit: 'f3a9c1d27be0',
+    },
+    snapshotOf({ server: 'old' }, ['x'], formatTime(Date.now() - DAY)),
+    snapshotOf({ server: 'fine' }),
+  ])
+  for (const [name, { query = '', ...options }] of looks) {
+    const { page } = await open(t, server, options, query)
+    if (page === undefined) return
+    await row(page, 'lab').getByRole('slider').waitFor()
+    await row(page, 'lab').getByRole('button').click()
+    await row(page, 'lab').getByText('Difference').click()
+    await row(page, 'lab').getByRole('slider').focus()
+    t.same(await violations(page), [], name)
+    if (name === 'light') {
+      writeFileSync(server.file, '{')
+      await eventually(async () => matches((await ask(`${server.url}/readyz`)).json, { problems: [{}] }))
+      await look(page)
+      await page.getByRole('alert').waitFor()
+      t.same(await violations(page), [], 'with a rejected edit')
+      await page.route('**/*', (route) => route.abort())
+      await look(page)
+      await page.getByRole('alert').filter({ hasText: 'Connection lost' }).waitFor()
+      t.same(await violations(page), [], 'connection lost')
+    }
+  }
+})
+
+t.test('10,000 targets: what is seen is rendered, all of it can be reached, and all of it is printed', async (t) => {
+  const dataDir = directory(t)
+  const statuses = Array.from({ length: 10_000 }, (_, index) => snapshotOf({ server: numbered(index) }))
+  writeFileSync(join(dataDir, 'status.json'), JSON.stringify({ statuses }))
+  const { page } = await open(t, await serve(t, dataDir))
+  if (page === undefined) return
+  await row(page, numbered(0)).waitFor()
+  t.ok((await page.locator('.row').count()) < 60)
+  await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight))
+  await row(page, numbered(9999)).waitFor()
+  t.equal(await page.locator('li:last-child').getAttribute('aria-posinset'), '10000')
+  await page.keyboard.press('/')
+  await page.keyboard.type('server-07777')
+  await row(page, numbered(7777)).waitFor()
+  t.same(await servers(page), [numbered(7777)])
+  await page.keyboard.press('Escape')
+  await page.keyboard.type('0777')
+  await row(page, numbered(7770)).waitFor()
+  await page.evaluate(() => window.dispatchEvent(new Event('beforeprint')))
+  t.equal(await page.locator('.row').count(), (await servers(page)).length)
+  await page.keyboard.press('Escape')
+  await eventually(async () => matches(await page.locator('.row').count(), 10_000))
+  await page.evaluate(() => window.dispatchEvent(new Event('afterprint')))
+  t.ok((await page.locator('.row').count()) < 60)
+})
+
+t.test(
+  'any web server can serve the page beside the file, below any path; an old copy never looks fresh',
+  async (t) => {
+    if (missing(t, browser !== undefined, 'Chromium (Debian: chromium)')) return
+    const root = directory(t)
+    cpSync(BUILT, root, { recursive: true })
+    const served = createServer((request, response) => {
+      const path = join(root, (request.url ?? '').replace(/^\/some\/prefix\//, '').replace(/\?.*$/, '') || 'index.html')
+      if (!request.url?.startsWith('/some/prefix/') || !existsSync(path))
+        return response.writeHead(404).end('<h1>nothing</h1>')
+      const type = { js: 'text/javascript', css: 'text/css', html: 'text/html' }[path.replace(/.*\./, '')] ?? ''
+      return response.writeHead(200, type === '' ? {} : { 'Content-Type': type }).end(readFileSync(path))
+    })
+    await new Promise<void>((listening) => {
+      served.listen(0, '127.0.0.1', listening)
+    })
+    t.teardown(() => served.close())
+    const address = served.address()
+    const port = typeof address === 'object' ? address?.port : undefined
+    const copy = (lastCheck: number): void => {
+      const status = { ...snapshotOf({ server: 'lab' }, [], formatTime(lastCheck)), stale: false }
+      writeFileSync(join(root, 'status.json'), JSON.stringify({ generation: 7, statuses: [status] }))
+    }
+    copy(Date.now())
+    const page = await newPage(t, browser)
+    await page?.goto(`http://127.0.0.1:${port}/some/prefix/`)
+    if (page === undefined) return
+    await row(page, 'lab').waitFor()
+    t.equal(await page.getByRole('alert').count(), 0)
+    t.equal(await page.locator('.with-strips').count(), 0, 'there is no history, and none is drawn')
+    copy(Date.now() - DAY)
+    await look(page)
+    await page.getByRole('alert').filter({ hasText: 'Nothing newer than 1 d' }).waitFor()
+    writeFileSync(join(root, 'status.json'), '{ "statuses": [')
+    await look(page)
+    await page.getByRole('alert').filter({ hasText: 'The answer is not JSON' }).waitFor()
+    t.equal(await row(page, 'lab').count(), 1)
+  },
+)
+
+t.test('GET /badge: one look for a README', async (t) => {
+  const server = await serve(t)
+  const badge = async (query: string): Promise<string | undefined> => {
+    const answer = await ask(`${server.url}/badge${query}`)
+    t.match(answer, {
+      status: 200,
+      headers: { 'content-type': 'image/svg+xml; charset=utf-8', 'cache-control': 'no-cache' },
+    })
+    return /<title>([^<]+)<\/title>/.exec(answer.text)?.[1]
+  }
+  t.equal(await badge('?repo=rsyslog'), 'drift: unknown')
+  await post(server.url, [
+    snapshotOf({ server: 'fine' }),
+    snapshotOf({ server: 'lab' }, ['a']),
+    snapshotOf({ server: 'more' }, ['a', 'b']),
+    snapshotOf({ server: 'old' }, ['a'], formatTime(Date.now() - DAY)),
+    snapshotOf({ repo: 'nginx', server: 'fine' }),
+    snapshotOf({ repo: 'nginx', server: 'old' }, [], formatTime(Date.now() - DAY)),
+  ])
+  t.equal(await badge('?repo=rsyslog&server=fine'), 'drift: in sync')
+  t.equal(await badge('?repo=rsyslog&server=lab'), 'drift: 1 file')
+  t.equal(await badge('?repo=rsyslog&server=old'), 'drift: stale')
+  t.equal(await badge('?repo=rsyslog'), 'drift: 3 files', 'the worst of its servers; what is stale is not trusted')
+  t.equal(await badge('?repo=nginx'), 'drift: stale')
+  t.equal(await badge('?repo=none'), 'drift: unknown')
+  t.equal(await badge('?repo=%3Cscript%3E'), 'drift: unknown')
+  t.equal((await ask(`${server.url}/badge?colour=red`)).status, 422)
+  const { headers } = await ask(`${server.url}/badge?repo=nginx`)
+  const again = await ask(`${server.url}/badge?repo=nginx`, { headers: { 'If-None-Match': String(headers.etag) } })
+  t.equal(again.status, 304)
+})
+
+async function newPage(
+  t: Test,
+  from: Browser | undefined,
+  options: BrowserContextOptions = {},
+): Promise<Page | undefined> {
+  if (missing(t, from !== undefined, 'Chromium (Debian: chromium)')) return undefined
+  const context = await from?.newContext({ viewport: { width: 1200, height: 900 }, ...options })
+  t.teardown(async () => context?.close())
+  const page = await context?.newPage()
+  page?.on('pageerror', (error) => t.fail(`the page threw: ${error.message}`))
+  page?.on('console', (message) => {
+    if (/Content Security Policy|Trusted/.test(message.text())) t.fail(message.text())
+  })
+  return page
+}
+
+/** The page of a server; no page where there is no browser. */
+async function open(
+  t: Test,
+  server?: Server,
+  options: BrowserContextOptions = {},
+  query = '',
+): Promise<{ server: Server; page: Page | undefined }> {
+  const from = server ?? (await serve(t))
+  const page = await newPage(t, browser, options)
+  await page?.goto(`${from.url}/${query}`)
+  return { server: from, page }
+}
+
+function minutesAgo(minutes: number): string {
+  return formatTime(Date.now() - minutes * 60_000)
+}
+
+function numbered(index: number): string {
+  return `server-${String(index).padStart(5, '0')}`
+}
+
+/** Somebody comes back to the page: it asks at once. */
+async function look(page: Page): Promise<void> {
+  await page.evaluate(() => window.dispatchEvent(new Event('focus')))
+}
+
+function row(page: Page, server: string): ReturnType<Page['locator']> {
+  return page.locator('.row').filter({ has: page.locator('.server').getByText(server, { exact: true }) })
+}
+
+async function servers(page: Page): Promise<string[]> {
+  return page.locator('.row .server').allInnerTexts()
+}
+
+/** The counts at the top, by state. */
+async function told(page: Page): Promise<Record<string, string>> {
+  const [drift = '', stale = '', inSync = ''] = await page.locator('.summary .number').allInnerTexts()
+  return { drift, stale, 'in-sync': inSync }
+}
+
+/** What axe-core finds wrong by WCAG 2.2 AA and its own best practices. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE)
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: { run: (options: object) => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
+    }
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+    const found = await axe.run({ runOnly: tags })
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+  })
+}
