@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { pino, type Logger } from 'pino'
 import pretty from 'pino-pretty'
+import { makeToken } from './access/tokens.ts'
 import { check } from './check.ts'
 import { start } from './server.ts'
 import { readCommandLine, settingsTable, type Settings } from './settings.ts'
@@ -23,6 +24,12 @@ switch (asked.command) {
     const faults = await check(asked.file)
     process.stdout.write(faults.map((fault) => `${fault}\n`).join(''))
     if (faults.length > 0) process.exitCode = EXIT_FAILED
+    break
+  }
+  case 'token': {
+    const { secret, token } = makeToken(asked.name)
+    process.stderr.write('The secret, shown only now, then the line for "tokens" in TOKENS_FILE:\n')
+    process.stdout.write(`${secret}\n${JSON.stringify(token)}\n`)
     break
   }
   case 'refuse':
@@ -66,6 +73,7 @@ Merges the drift-check snapshots that CI posts into one durable status.json, and
 
 Usage: gitops-status-server [options]
        gitops-status-server check FILE
+       gitops-status-server token NAME
 
 ${lines.join('\n')}
 
@@ -73,6 +81,7 @@ ${lines.join('\n')}
   --version  prints the version
 
 check FILE says what is wrong with a status.json before it is saved, a line a fault; - is standard input.
+token NAME makes a token: prints its secret, and its line for TOKENS_FILE, which has only the secret's hash.
 A flag goes before its variable; an empty variable counts as not set.
 Exit codes: 0 stopped by a signal, or the file is good; ${EXIT_FAILED} could not start, or it is not; ${EXIT_USAGE} wrong settings.
 `

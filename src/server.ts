@@ -1,4 +1,5 @@
 import { pino, type Logger } from 'pino'
+import { TokensFile } from './access/tokens-file.ts'
 import { createApp } from './http/app.ts'
 import { Listener } from './http/listener.ts'
 import { Metrics } from './http/metrics.ts'
@@ -19,31 +20,45 @@ export interface RunningServer {
 /**
  * Starts the server: loads the document, then listens.
  *
- * @throws {StoreError} when the data directory cannot be used; the system's error when the address cannot
+ * @throws {StoreError} when the data directory cannot be used; {TokensFileError} when the tokens cannot; the system's error when the address cannot
  */
 export async function start(
   settings: Settings,
   log: Logger = pino({ level: settings.logLevel }),
 ): Promise<RunningServer> {
-  const { dataDir: directory, staleAfter, historyRetention } = settings
+  const { dataDir: directory, staleAfter, historyRetention, tokensFile, protectReads, trustProxy } = settings
+  const tokens = tokensFile === undefined ? undefined : await TokensFile.open(tokensFile, log)
   const metrics = new Metrics(version)
   const store = await CommitLoop.start({ directory, staleAfter, historyRetention, events: metrics, log })
-  const listener = new Listener(createApp({ store, metrics, log, version }), metrics)
+  const listener = new Listener(
+    createApp({ store, metrics, access: { tokens, protectReads }, trustProxy, log, version }),
+    metrics,
+  )
   let url: string
   try {
     url = await listener.listen(settings.port, settings.host)
   } catch (error) {
+    tokens?.stop()
     await store.stop()
     throw error
   }
   const { generation, entries } = store.published.document
   log.info({ version, settings, url, generation, targets: entries.length, volume: store.volume }, 'started')
+  if (tokens === undefined && !isLoopback(url)) {
+    log.warn({ url }, 'anybody who reaches this address may post and remove: TOKENS_FILE says who may')
+  }
   return {
     url,
     async stop() {
       await listener.stop(STOP_GRACE_MS)
       await store.stop()
+      tokens?.stop()
       log.info({ generation: store.published.document.generation }, 'stopped')
     },
   }
+}
+
+function isLoopback(url: string): boolean {
+  const { hostname } = new URL(url)
+  return hostname === '[::1]' || hostname.startsWith('127.')
 }

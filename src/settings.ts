@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 
 /** One setting: how it is named, what it is without being set, and what it takes. */
@@ -61,6 +62,33 @@ export const SETTINGS = {
     read: integer(1, 10 * 365),
     expected: 'a whole number of days, 1 or more, at most ten years',
   }),
+  tokensFile: setting<string | undefined>({
+    flag: 'tokens-file',
+    env: 'TOKENS_FILE',
+    fallback: undefined,
+    unit: 'file',
+    help: 'Who may do what; without it anybody may post, read and remove.',
+    read: text,
+    expected: 'a path',
+  }),
+  protectReads: setting<boolean>({
+    flag: 'protect-reads',
+    env: 'PROTECT_READS',
+    fallback: false,
+    unit: 'true, false',
+    help: 'Whether reading needs a token, too. Probes never do.',
+    read: (value) => ({ true: true, false: false })[value],
+    expected: 'true or false',
+  }),
+  trustProxy: setting<number | readonly string[] | undefined>({
+    flag: 'trust-proxy',
+    env: 'TRUST_PROXY',
+    fallback: undefined,
+    unit: 'proxies',
+    help: 'Whose X-Forwarded-For counts: the number of proxies in front, or their addresses and networks.',
+    read: (value) => integer(1, 16)(value) ?? proxies(value),
+    expected: 'a number from 1 to 16, or addresses and networks such as 10.0.0.0/8, loopback, uniquelocal',
+  }),
   logLevel: setting({
     flag: 'log-level',
     env: 'LOG_LEVEL',
@@ -75,10 +103,11 @@ export const SETTINGS = {
 /** The settings in force. */
 export type Settings = { readonly [Name in keyof typeof SETTINGS]: (typeof SETTINGS)[Name]['fallback'] }
 
-/** What the command line asks for: to run with these settings, to check a file, to print something, or to be told off. */
+/** What the command line asks for: to run with these settings, to check a file, to make a token, to print something, or to be told off. */
 export type CommandLine =
   | { readonly command: 'run'; readonly settings: Settings }
   | { readonly command: 'check'; readonly file: string }
+  | { readonly command: 'token'; readonly name: string }
   | { readonly command: 'help' }
   | { readonly command: 'version' }
   | { readonly command: 'refuse'; readonly faults: readonly string[] }
@@ -108,6 +137,11 @@ export function readCommandLine(
     if (file !== undefined && operands.length === 1) return { command, file }
     return { command: 'refuse', faults: ['check: must be given one file, or - for standard input'] }
   }
+  if (command === 'token') {
+    const [name] = operands
+    if (name !== undefined && /^[\w.@-]{1,100}$/.test(name) && operands.length === 1) return { command: 'token', name }
+    return { command: 'refuse', faults: ['token: must be given one name of letters, digits, and . _ - @'] }
+  }
   for (const token of tokens) {
     if (token.kind === 'positional') faults.push(`${token.value}: no such command; see --help`)
     else if (token.kind === 'option' && !Object.hasOwn(flags, token.name)) {
@@ -136,7 +170,13 @@ export function readCommandLine(
     dataDir: value(SETTINGS.dataDir),
     staleAfter: value(SETTINGS.staleAfter),
     historyRetention: value(SETTINGS.historyRetention),
+    tokensFile: value(SETTINGS.tokensFile),
+    protectReads: value(SETTINGS.protectReads),
+    trustProxy: value(SETTINGS.trustProxy),
     logLevel: value(SETTINGS.logLevel),
+  }
+  if (settings.protectReads && settings.tokensFile === undefined) {
+    faults.push('PROTECT_READS: needs TOKENS_FILE, or nobody could read')
   }
   return faults.length > 0 ? { command: 'refuse', faults } : { command: 'run', settings: Object.freeze(settings) }
 }
@@ -148,7 +188,7 @@ export function settingsTable(): string[][] {
     ...Object.values(SETTINGS).map(({ flag, env, fallback, unit, help }) => [
       `--${flag}`,
       env,
-      String(fallback),
+      String(fallback ?? 'none'),
       unit,
       help,
     ]),
@@ -164,6 +204,19 @@ function integer(min: number, max: number): (text: string) => number | undefined
     const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
     return number >= min && number <= max ? number : undefined
   }
+}
+
+/** Addresses, networks, and the names that Express has for some. */
+function proxies(value: string): string[] | undefined {
+  const parts = value.split(',').map((part) => part.trim())
+  const known = parts.every((part) => {
+    if (['loopback', 'linklocal', 'uniquelocal'].includes(part)) return true
+    const [address = '', bits, ...rest] = part.split('/')
+    const version = isIP(address)
+    if (version === 0 || rest.length > 0) return false
+    return bits === undefined || integer(0, version === 4 ? 32 : 128)(bits) !== undefined
+  })
+  return known ? parts : undefined
 }
 
 function text(value: string): string | undefined {

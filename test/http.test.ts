@@ -532,7 +532,9 @@ t.test('only what is meant for readers is served', async (t) => {
   ])
   for (const path of [
     ...paths,
-    '/',
+    '/index.html',
+    '/assets/',
+    '/assets/..%2findex.html',
     '/package.json',
     '/src/cli.ts',
     '/../package.json',

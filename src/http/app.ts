@@ -2,6 +2,7 @@ import express, { type Express, type RequestHandler } from 'express'
 import type { Logger } from 'pino'
 import { savedDocumentSchema } from '../status/schema.ts'
 import type { CommitLoop } from '../store/commit-loop.ts'
+import { Access, type AccessOptions } from './access.ts'
 import { badge } from './badge.ts'
 import { alive, ready } from './health.ts'
 import { listHistory } from './history.ts'
@@ -16,19 +17,25 @@ import { listTargets, removeTargets } from './targets.ts'
 export interface AppOptions {
   readonly store: Pick<CommitLoop, 'submit' | 'published' | 'health' | 'history'>
   readonly metrics: Metrics
+  readonly access: AccessOptions
+  /** Which proxies' word on the address of a client counts: so many before this server, or these. */
+  readonly trustProxy?: number | readonly string[] | undefined
   readonly log: Logger
   readonly version: string
 }
 
 /** The routes. The app does not listen yet. */
-export function createApp({ store, metrics, log, version }: AppOptions): Express {
+export function createApp({ store, metrics, access: accessOptions, trustProxy, log, version }: AppOptions): Express {
   const app = express()
+  const access = new Access(accessOptions)
+  if (trustProxy !== undefined) app.set('trust proxy', trustProxy)
   app.disable('x-powered-by')
   app.set('case sensitive routing', true)
   app.set('strict routing', true)
   app.set('query parser', parseQuery)
   app.use(secure)
   app.use(metrics.countRequests)
+  app.use(access.guard)
 
   const read = onlyAllow('GET', 'HEAD')
   app
@@ -39,8 +46,8 @@ export function createApp({ store, metrics, log, version }: AppOptions): Express
   app
     .route('/api/status')
     .get(anyOrigin, listTargets(store))
-    .post(ingest(store, metrics))
-    .delete(removeTargets(store))
+    .post(ingest(store, metrics, access, log))
+    .delete(removeTargets(store, access, log))
     .all(onlyAllow('GET', 'HEAD', 'POST', 'DELETE'))
   app.route('/api/history').all(anyOrigin).get(listHistory(store)).all(read)
   app.route('/status.schema.json').all(anyOrigin).get(constant(savedDocumentSchema)).all(read)
@@ -50,7 +57,7 @@ export function createApp({ store, metrics, log, version }: AppOptions): Express
     .get(constant(openapi(version)))
     .all(read)
   app.route('/healthz').get(alive).all(read)
-  app.route('/readyz').get(ready(store)).all(read)
+  app.route('/readyz').get(ready(store, access)).all(read)
   const page = statusPage()
   app.route('/').get(page.index).all(read)
   app.route('/assets/:name').get(page.asset).all(read)

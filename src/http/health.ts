@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express'
 import type { LocatedFault } from '../status/json.ts'
 import type { CommitLoop, Health } from '../store/commit-loop.ts'
+import type { Access } from './access.ts'
 
 /** What is wrong, as `/readyz` tells it. */
 interface HealthProblem {
@@ -18,19 +19,19 @@ export const alive: RequestHandler = (_req, res) => {
 }
 
 /** Says whether a snapshot could be committed now, and everything that is wrong; 503 where it could not. */
-export function ready(store: Pick<CommitLoop, 'health' | 'published'>): RequestHandler {
-  return (_req, res) => {
+export function ready(store: Pick<CommitLoop, 'health' | 'published'>, access: Access): RequestHandler {
+  return (req, res) => {
     const { health, published } = store
     res.set('Cache-Control', 'no-store').status(health.trouble === undefined ? 200 : 503)
     res.json({
       ready: health.trouble === undefined,
       generation: published.document.generation,
-      problems: problemsOf(health),
+      problems: problemsOf(health, access).map((problem) => (access.mayRead(req) ? problem : withoutContent(problem))),
     })
   }
 }
 
-function problemsOf({ trouble, rejectedEdit }: Health): HealthProblem[] {
+function problemsOf({ trouble, rejectedEdit }: Health, access: Access): HealthProblem[] {
   const problems: HealthProblem[] = []
   if (trouble !== undefined) {
     problems.push({ kind: trouble.kind, since: trouble.since, detail: trouble.message })
@@ -40,5 +41,11 @@ function problemsOf({ trouble, rejectedEdit }: Health): HealthProblem[] {
     const detail = 'an edit is not valid: readers get the last good document'
     problems.push({ kind: 'rejected-edit', since, detail, file, errors: faults })
   }
+  if (access.trouble !== undefined) problems.push({ kind: 'tokens-file', ...access.trouble })
   return problems
+}
+
+/** What a probe may know where reads are protected: the rest may speak of what is in the document. */
+function withoutContent({ kind, since }: HealthProblem): HealthProblem {
+  return { kind, since, detail: 'a token that may read is told more' }
 }

@@ -1,8 +1,10 @@
 import { type RequestHandler, raw } from 'express'
+import type { Logger } from 'pino'
 import { parseJson } from '../status/json.ts'
 import { type Receipt, mergeSnapshot } from '../status/merge.ts'
 import { readSnapshots } from '../status/snapshot.ts'
 import type { CommitLoop } from '../store/commit-loop.ts'
+import { type Access, summaryOf } from './access.ts'
 import type { Metrics } from './metrics.ts'
 import { Problem } from './problems.ts'
 
@@ -15,7 +17,12 @@ const SMALL_BODY_BYTES = 64 * 1024
 const BODIES_BYTES_MAX = 256 * 1024 * 1024
 
 /** Takes posted snapshots: answers once they are safely on disk, 201 when one of them made a new target. */
-export function ingest(store: Pick<CommitLoop, 'submit'>, metrics: Pick<Metrics, 'received'>): RequestHandler[] {
+export function ingest(
+  store: Pick<CommitLoop, 'submit'>,
+  metrics: Pick<Metrics, 'received'>,
+  access: Access,
+  log: Logger,
+): RequestHandler[] {
   return [
     requireJson,
     admitBodies(),
@@ -28,20 +35,30 @@ export function ingest(store: Pick<CommitLoop, 'submit'>, metrics: Pick<Metrics,
         const detail = faults.length === 1 ? 'the snapshot has a fault' : `the snapshots have ${faults.length} faults`
         throw new Problem('invalid-snapshot', `${detail}; nothing was changed`, { faults })
       }
+      const pointers = Array.isArray(posted) ? snapshots.value.map((_, index) => `/${index}`) : []
+      access.permit(req, 'write', snapshots.value, pointers)
+      const by = access.actorOf(req)
       const receipts = await store.submit((draft) => {
         let bytes = 0
         return snapshots.value.map((snapshot) => {
-          const receipt = mergeSnapshot(draft, snapshot)
+          const receipt = mergeSnapshot(draft, snapshot, by)
           bytes += draft.get(snapshot)?.bytes ?? 0
           if (bytes <= ANSWER_BYTES_MAX) return receipt
           throw new Problem('too-large', 'the answer, with every entry that is posted to, would be larger than 16 MiB')
         })
       })
       metrics.received(receipts)
+      log.info({ ...by, ...summaryOf(snapshots.value), results: countResults(receipts) }, 'posted')
       res.status(receipts.some(({ result }) => result === 'created') ? 201 : 200)
       res.json(Array.isArray(posted) ? receipts : (receipts[0] satisfies Receipt | undefined))
     },
   ]
+}
+
+function countResults(receipts: readonly Receipt[]): Partial<Record<Receipt['result'], number>> {
+  const counts: Partial<Record<Receipt['result'], number>> = {}
+  for (const { result } of receipts) counts[result] = (counts[result] ?? 0) + 1
+  return counts
 }
 
 /**

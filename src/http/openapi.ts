@@ -68,7 +68,10 @@ const schemas = {
           type: 'object',
           required: ['kind', 'since', 'detail'],
           properties: {
-            kind: { type: 'string', enum: ['volume-full', 'document-full', 'unavailable', 'rejected-edit'] },
+            kind: {
+              type: 'string',
+              enum: ['volume-full', 'document-full', 'unavailable', 'rejected-edit', 'tokens-file'],
+            },
             since: { type: 'string', format: 'date-time' },
             detail: { type: 'string' },
             file: { type: 'string', description: 'Where the rejected text stands, in the data directory.' },
@@ -106,6 +109,8 @@ export function openapi(version: string): object {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
+    // Whether a token is needed is up to TOKENS_FILE and PROTECT_READS.
+    security: [{}, { bearer: [] }, { basic: [] }],
     paths: {
       '/status.json': {
         get: read('getStatusFile', 'The status document, byte for byte the file', json('StatusDocument'), {
@@ -133,6 +138,7 @@ export function openapi(version: string): object {
             200: { description: 'No target is new.', content: oneOrMany('Receipt') },
             201: { description: 'At least one target is new.', content: oneOrMany('Receipt') },
             ...refusals(
+              ...ACCESS,
               'not-json',
               'bad-request',
               'too-large',
@@ -151,7 +157,7 @@ export function openapi(version: string): object {
           parameters: selector('Removes only this; may be given many times. At least one of both is needed.'),
           responses: {
             200: { description: 'What was removed.', content: json('Removed') },
-            ...refusals('target-not-found', 'invalid-query', 'cannot-commit', 'volume-full'),
+            ...refusals(...ACCESS, 'target-not-found', 'invalid-query', 'cannot-commit', 'volume-full'),
           },
         },
       },
@@ -226,9 +232,18 @@ export function openapi(version: string): object {
         },
       },
     },
-    components: { schemas },
+    components: {
+      schemas,
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: 'A token of TOKENS_FILE.' },
+        basic: { type: 'http', scheme: 'basic', description: 'For reading: the token as password, any user.' },
+      },
+    },
   }
 }
+
+/** What a token, or the lack of one, can meet. */
+const ACCESS: readonly ProblemCode[] = ['unauthorized', 'forbidden', 'too-many-refusals']
 
 function read(
   operationId: string,
@@ -243,7 +258,7 @@ function read(
     responses: {
       200: { description: summary, headers, content },
       304: { description: 'As the client knows it already.', headers },
-      ...refusals(...problems),
+      ...refusals(...ACCESS, ...problems),
     },
   }
 }

@@ -7,6 +7,8 @@ import { StoreError, type StoreErrorKind } from '../store/store-error.ts'
 export const PROBLEMS = {
   'bad-request': { status: 400, title: 'The request is not HTTP that can be read' },
   'not-json': { status: 400, title: 'The body is not JSON' },
+  unauthorized: { status: 401, title: 'A valid token is needed' },
+  forbidden: { status: 403, title: 'The token may not do this' },
   'not-found': { status: 404, title: 'There is no such resource' },
   'target-not-found': { status: 404, title: 'No target matches' },
   'method-not-allowed': { status: 405, title: 'The resource does not take this method' },
@@ -16,6 +18,7 @@ export const PROBLEMS = {
   'expectation-failed': { status: 417, title: 'The server does not do what Expect asks for' },
   'invalid-snapshot': { status: 422, title: 'The body is not a valid snapshot' },
   'invalid-query': { status: 422, title: 'The query is not valid' },
+  'too-many-refusals': { status: 429, title: 'Too many requests without a valid token' },
   'headers-too-large': { status: 431, title: 'The headers or the address are too long' },
   internal: { status: 500, title: 'The server has a fault' },
   'cannot-commit': { status: 503, title: 'Nothing can be committed now' },
@@ -109,7 +112,7 @@ export function answerErrors(log: Logger, refused: (code: ProblemCode) => void):
       ...(problem.faults.length === 0 ? {} : { errors: problem.faults.slice(0, FAULTS_LOGGED_MAX) }),
     }
     if (problem.code === 'internal') log.error({ ...line, err: error }, 'failed')
-    else log.warn(line, 'refused')
+    else log[problem.code === 'too-many-refusals' ? 'debug' : 'warn'](line, 'refused')
     res.set(problem.headers).status(PROBLEMS[problem.code].status).type(PROBLEM_MEDIA_TYPE)
     res.send(Buffer.from(`${JSON.stringify(problemDetails(problem))}\n`))
   }

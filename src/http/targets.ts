@@ -1,6 +1,8 @@
 import type { RequestHandler } from 'express'
+import type { Logger } from 'pino'
 import { toBytes } from '../status/document.ts'
 import type { CommitLoop } from '../store/commit-loop.ts'
+import { type Access, summaryOf } from './access.ts'
 import { Problem } from './problems.ts'
 import { matcher, readSelector } from './selector.ts'
 
@@ -16,7 +18,7 @@ export function listTargets(store: Pick<CommitLoop, 'published'>): RequestHandle
 }
 
 /** Removes the matching targets and answers what it removed. A repo alone removes all its servers. */
-export function removeTargets(store: Pick<CommitLoop, 'submit'>): RequestHandler {
+export function removeTargets(store: Pick<CommitLoop, 'submit'>, access: Access, log: Logger): RequestHandler {
   return async (req, res) => {
     const selector = readSelector(req.query)
     const values = Object.values(selector).flat()
@@ -25,12 +27,15 @@ export function removeTargets(store: Pick<CommitLoop, 'submit'>): RequestHandler
       throw new Problem('invalid-query', 'repo or server must say what to remove, and neither may be empty')
     }
     const matches = matcher(selector)
+    const by = access.actorOf(req)
     const removed = await store.submit((draft) => {
       const matching = [...draft.statuses()].filter(matches)
-      for (const status of matching) draft.remove(status)
+      access.permit(req, 'delete', matching)
+      for (const status of matching) draft.remove(status, { by })
       return matching
     })
     if (removed.length === 0) throw new Problem('target-not-found', 'nothing was removed')
+    log.info({ ...by, ...summaryOf(removed) }, 'removed')
     res.json({ removed })
   }
 }

@@ -83,5 +83,6 @@ function Faults({ faults }: Pick<Trouble, 'faults'>): JSX.Element {
 }
 
 function titleOf({ kind }: Trouble): string {
-  return kind === 'rejected-edit' ? 'An edit was rejected' : 'Nothing can be committed'
+  if (kind === 'rejected-edit') return 'An edit was rejected'
+  return kind === 'tokens-file' ? 'The tokens are as before' : 'Nothing can be committed'
 }

@@ -50,9 +50,18 @@ export interface Entry {
 export interface Provenance {
   /** Generation at which a snapshot last changed the entry. */
   readonly postedAt: number
+  readonly postedBy?: Actor | undefined
   /** Properties beyond `CHECK_PROPERTIES` that snapshots have brought. */
   readonly carried?: ReadonlySet<string>
   readonly edited?: Edits | undefined
+}
+
+/** Who posted or removed something, as far as it is known. */
+export interface Actor {
+  /** The name of the token. */
+  readonly token?: string
+  /** Where the request came from. */
+  readonly address?: string
 }
 
 /** The properties that were changed by hand, each with its last such change. */
@@ -62,6 +71,7 @@ export type Edits = ReadonlyMap<string, Change>
 export interface Change {
   readonly at: number
   readonly from?: number
+  readonly by?: Actor
 }
 
 /** What every snapshot speaks of: the outcome of a check. It belongs together, since half of one is half a lie. */

@@ -108,11 +108,11 @@ export class Draft {
     return stamped
   }
 
-  /** Removes a target; `from` is the generation of the copy where an edit removed it. */
-  remove(target: Target, from?: number): void {
+  /** Removes a target; `from` is the generation of the copy where an edit removed it, `by` who did otherwise. */
+  remove(target: Target, origin: Pick<Change, 'from' | 'by'> = {}): void {
     const key = keyOf(target)
     this.#replace(target, undefined)
-    this.#removals.set(key, { at: this.generation, ...(from === undefined ? {} : { from }) })
+    this.#removals.set(key, { at: this.generation, ...origin })
     this.#undo.push(() => this.#removals.delete(key))
   }
 

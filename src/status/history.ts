@@ -1,5 +1,5 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { type Entry, type StatusDocument, type Target, compareTargets, keyOf } from './document.ts'
+import { type Actor, type Entry, type StatusDocument, type Target, compareTargets, keyOf } from './document.ts'
 import { type Status, fileProperties, targetProperties, time } from './schema.ts'
 import { timeOf } from './snapshot.ts'
 import { validator } from './validation.ts'
@@ -39,6 +39,8 @@ export const historyRowSchema = {
       description: 'What was different from before; empty where a row only says what was in force at the beginning.',
     },
     cause: { type: 'string', enum: CAUSES },
+    token: { type: 'string', description: 'The name of the token that posted or removed it.' },
+    address: { type: 'string', description: 'Where the request came from.' },
   },
 } as const
 
@@ -123,7 +125,7 @@ export function nextRow(
     stale: status?.stale ?? false,
     generation: document.generation,
     changes,
-    cause: own ? causeOf(document, target, entry, changes) : 'recovery',
+    ...(own ? causeOf(document, target, entry, changes) : { cause: 'recovery' }),
   }
 }
 
@@ -148,14 +150,15 @@ function causeOf(
   target: Target,
   entry: Entry | undefined,
   changes: HistoryRow['changes'],
-): HistoryRow['cause'] {
+): Actor & Pick<HistoryRow, 'cause'> {
   if (entry === undefined) {
     const removal = removals.get(keyOf(target))
-    if (removal?.at !== generation) return 'recovery'
-    return removal.from === undefined ? 'delete' : 'edit'
+    if (removal?.at !== generation) return { cause: 'recovery' }
+    return removal.from === undefined ? { cause: 'delete', ...removal.by } : { cause: 'edit' }
   }
-  const { postedAt, edited } = entry.provenance
-  if (postedAt === generation) return 'snapshot'
-  if ([...(edited?.values() ?? [])].some(({ at }) => at === generation)) return 'edit'
-  return changes.every((change) => change === 'went_stale' || change === 'came_back') ? 'time' : 'recovery'
+  const { postedAt, postedBy, edited } = entry.provenance
+  if (postedAt === generation) return { cause: 'snapshot', ...postedBy }
+  if ([...(edited?.values() ?? [])].some(({ at }) => at === generation)) return { cause: 'edit' }
+  const timely = changes.every((change) => change === 'went_stale' || change === 'came_back')
+  return { cause: timely ? 'time' : 'recovery' }
 }

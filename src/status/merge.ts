@@ -1,4 +1,4 @@
-import { CHECK_PROPERTIES, type Entry, type Provenance } from './document.ts'
+import { type Actor, CHECK_PROPERTIES, type Entry, type Provenance } from './document.ts'
 import type { Draft, Unstamped } from './draft.ts'
 import type { Snapshot, Status } from './schema.ts'
 import { AHEAD_MAX_MS, timeOf } from './snapshot.ts'
@@ -16,10 +16,13 @@ export interface Receipt {
  * Merges a snapshot into its target's entry. The fields that it carries replace the entry's, the others stay.
  * A snapshot with an older `last_check` than the entry's is not applied: CI runs overlap and arrive late.
  */
-export function mergeSnapshot(draft: Draft, snapshot: Snapshot): Receipt {
+export function mergeSnapshot(draft: Draft, snapshot: Snapshot, by?: Actor): Receipt {
   const entry = draft.get(snapshot)
   if (entry === undefined) {
-    return { result: 'created', status: draft.put(merged(undefined, snapshot), provenance(undefined, snapshot, draft)) }
+    return {
+      result: 'created',
+      status: draft.put(merged(undefined, snapshot), provenance(undefined, snapshot, draft, by)),
+    }
   }
   const { status } = entry
   const lastCheck = timeOf(status.last_check)
@@ -27,7 +30,7 @@ export function mergeSnapshot(draft: Draft, snapshot: Snapshot): Receipt {
   if (lastCheck > timeOf(snapshot.last_check) && lastCheck <= draft.terms.now + AHEAD_MAX_MS) {
     return { result: 'ignored', reason: `last_check is older than the entry's, ${status.last_check}`, status }
   }
-  return { result: 'updated', status: draft.put(merged(status, snapshot), provenance(entry, snapshot, draft)) }
+  return { result: 'updated', status: draft.put(merged(status, snapshot), provenance(entry, snapshot, draft, by)) }
 }
 
 function merged(status: Status | undefined, snapshot: Snapshot): Unstamped {
@@ -41,9 +44,14 @@ function merged(status: Status | undefined, snapshot: Snapshot): Unstamped {
   }
 }
 
-function provenance(entry: Entry | undefined, snapshot: Snapshot, draft: Draft): Provenance {
+function provenance(entry: Entry | undefined, snapshot: Snapshot, draft: Draft, by: Actor | undefined): Provenance {
   const extra = Object.keys(snapshot).filter((name) => !CHECK_PROPERTIES.has(name))
   const known = entry?.provenance.carried
   const carried = extra.every((name) => known?.has(name)) ? known : new Set([...(known ?? []), ...extra])
-  return { ...entry?.provenance, postedAt: draft.generation, ...(carried === undefined ? {} : { carried }) }
+  return {
+    ...entry?.provenance,
+    postedAt: draft.generation,
+    postedBy: by,
+    ...(carried === undefined ? {} : { carried }),
+  }
 }

@@ -31,7 +31,8 @@ export function reconcile(current: StatusDocument, saved: SavedDocument, terms: 
 
   const copies = new Map(saved.statuses.map((status) => [keyOf(status), status]))
   for (const entry of current.entries) {
-    if (!copies.has(keyOf(entry.status)) && keptNames(entry, openedAt).size === 0) draft.remove(entry.status, openedAt)
+    if (!copies.has(keyOf(entry.status)) && keptNames(entry, openedAt).size === 0)
+      draft.remove(entry.status, { from: openedAt })
   }
   for (const [key, copy] of copies) {
     const entry = findEntry(current, copy)

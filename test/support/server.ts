@@ -33,6 +33,9 @@ export function settingsFor(dataDir: string, over: Partial<Settings> = {}): Sett
     dataDir,
     staleAfter: SETTINGS.staleAfter.fallback,
     historyRetention: SETTINGS.historyRetention.fallback,
+    tokensFile: undefined,
+    protectReads: false,
+    trustProxy: undefined,
     logLevel: 'debug',
     ...over,
   }

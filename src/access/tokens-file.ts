@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises'
+import type { Logger } from 'pino'
+import type { LocatedFault } from '../status/json.ts'
+import { formatTime } from '../status/time.ts'
+import { type Tokens, readTokens } from './tokens.ts'
+
+/** A swapped Secret tells a watcher little, and a small file costs little to read. */
+const LOOK_EVERY_MS = 2000
+
+/** `TOKENS_FILE` cannot be used; the message has every fault with its place. */
+export class TokensFileError extends Error {
+  override readonly name = 'TokensFileError'
+}
+
+/** The tokens in force: those of the file as it was last good. */
+export class TokensFile {
+  readonly #path: string
+  readonly #log: Logger
+  #tokens: Tokens
+  #bytes: Buffer
+  #timer: NodeJS.Timeout | undefined
+  #trouble: { readonly since: string; readonly detail: string } | undefined
+
+  private constructor(path: string, log: Logger, bytes: Buffer, tokens: Tokens) {
+    this.#path = path
+    this.#log = log
+    this.#bytes = bytes
+    this.#tokens = tokens
+    this.#timer = setTimeout(() => void this.#look(), LOOK_EVERY_MS).unref()
+  }
+
+  /** @throws {TokensFileError} when the file cannot be read or is not valid: there are no older tokens to go on with */
+  static async open(path: string, log: Logger): Promise<TokensFile> {
+    const bytes = await readOrThrow(path)
+    const tokens = tokensIn(path, bytes)
+    log.info({ file: path, tokens: tokens.size }, 'tokens loaded')
+    return new TokensFile(path, log, bytes, tokens)
+  }
+
+  get tokens(): Tokens {
+    return this.#tokens
+  }
+
+  /** Why the file as it is now is not in force. */
+  get trouble(): { readonly since: string; readonly detail: string } | undefined {
+    return this.#trouble
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const bytes = await readOrThrow(this.#path)
+      if (!bytes.equals(this.#bytes) || this.#trouble !== undefined) {
+        this.#tokens = tokensIn(this.#path, bytes)
+        this.#bytes = bytes
+        this.#log.info({ file: this.#path, tokens: this.#tokens.size }, 'tokens reloaded')
+        this.#trouble = undefined
+      }
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error)
+      if (detail === this.#trouble?.detail) return
+      this.#trouble = { since: this.#trouble?.since ?? formatTime(Date.now()), detail }
+      this.#log.error({ detail }, 'the tokens are as before')
+    } finally {
+      if (this.#timer !== undefined) this.#timer = setTimeout(() => void this.#look(), LOOK_EVERY_MS).unref()
+    }
+  }
+}
+
+async function readOrThrow(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    throw new TokensFileError(`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function tokensIn(path: string, bytes: Buffer): Tokens {
+  const outcome = readTokens(bytes)
+  if (outcome.ok) return outcome.value
+  throw new TokensFileError(outcome.faults.map((fault) => lineOf(path, fault)).join('; '))
+}
+
+function lineOf(path: string, { line, column, pointer, detail }: LocatedFault): string {
+  return `${path}:${line}:${column} ${pointer === '' ? '(file)' : pointer}: ${detail}`
+}
