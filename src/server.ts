@@ -1,6 +1,7 @@
 import { pino, type Logger } from 'pino'
 import { TokensFile } from './access/tokens-file.ts'
 import { createApp } from './http/app.ts'
+import { front } from './http/front.ts'
 import { Listener } from './http/listener.ts'
 import { Metrics } from './http/metrics.ts'
 import type { Settings } from './settings.ts'
@@ -30,10 +31,8 @@ export async function start(
   const tokens = tokensFile === undefined ? undefined : await TokensFile.open(tokensFile, log)
   const metrics = new Metrics(version)
   const store = await CommitLoop.start({ directory, staleAfter, historyRetention, events: metrics, log })
-  const listener = new Listener(
-    createApp({ store, metrics, access: { tokens, protectReads }, trustProxy, log, version }),
-    metrics,
-  )
+  const app = createApp({ store, metrics, access: { tokens, protectReads }, trustProxy, log, version })
+  const listener = new Listener(protectReads ? app : front(app, { store, metrics }), metrics)
   let url: string
   try {
     url = await listener.listen(settings.port, settings.host)

@@ -5,6 +5,7 @@ import { EMPTY_DOCUMENT, type StatusDocument, findEntry, keyOf, readDocument, to
 import { Draft } from '../src/status/draft.ts'
 import { mergeSnapshot } from '../src/status/merge.ts'
 import { reconcile } from '../src/status/reconcile.ts'
+import { reread } from '../src/status/reread.ts'
 import type { SavedDocument, SavedStatus, Snapshot, Status } from '../src/status/schema.ts'
 import { readSnapshots } from '../src/status/snapshot.ts'
 import { flipsAt, isStale } from '../src/status/staleness.ts'
@@ -200,6 +201,43 @@ t.test('document: sorted, two spaces, a final newline, and read back as it was',
   )
   t.equal(Object.hasOwn(Object.prototype, 'repo'), false, 'nothing is polluted')
   t.equal(toBytes(EMPTY_DOCUMENT).toString().includes('"statuses": []'), true)
+})
+
+t.test('reread: says what a whole reading says, whatever has been done to the text', async () => {
+  const lines = fc.array(
+    fc.record({
+      at: fc.nat(),
+      to: fc.nat(),
+      what: fc.constantFrom('remove', 'repeat', 'swap', 'indent', 'cut', 'brackets'),
+    }),
+    { maxLength: 3 },
+  )
+  fc.assert(
+    fc.property(
+      fc.array(anySnapshot, { maxLength: 8 }),
+      fc.array(anySnapshot, { maxLength: 8 }),
+      lines,
+      (first, then, mutations) => {
+        const known = posted(EMPTY_DOCUMENT, ...first).document
+        const text = toBytes(posted(known, ...then).document)
+          .toString()
+          .split('\n')
+        for (const { at, to, what } of mutations) {
+          const [one, other] = [at % text.length, to % text.length]
+          const [line = '', second = ''] = [text[one], text[other]]
+          if (what === 'remove') text.splice(one, 1)
+          else if (what === 'repeat') text.splice(one, 0, line)
+          else if (what === 'swap') [text[one], text[other]] = [second, line]
+          else if (what === 'indent') text[one] = `  ${line}`
+          else if (what === 'cut') text.length = Math.max(one, 1)
+          else text[one] = line.replaceAll(/[{}[\]]/g, (bracket) => '{}[]'['}{]['.indexOf(bracket)] ?? '')
+        }
+        const bytes = Buffer.from(text.join('\n'))
+        deepStrictEqual(reread(bytes, known), readDocument(bytes))
+      },
+    ),
+    { numRuns: 3000 },
+  )
 })
 
 t.test('document: no two targets share a key', async () => {

@@ -4,6 +4,7 @@ import { savedDocumentSchema } from '../status/schema.ts'
 import type { CommitLoop } from '../store/commit-loop.ts'
 import { Access, type AccessOptions } from './access.ts'
 import { badge } from './badge.ts'
+import { ANY_ORIGIN_HEADERS, JSON_HEADERS, SECURITY_HEADERS } from './headers.ts'
 import { alive, ready } from './health.ts'
 import { listHistory } from './history.ts'
 import { ingest } from './ingest.ts'
@@ -41,7 +42,7 @@ export function createApp({ store, metrics, access: accessOptions, trustProxy, l
   app
     .route('/status.json')
     .all(anyOrigin)
-    .get(publishedFile(() => store.published))
+    .get(publishedFile(() => store.published, JSON_HEADERS))
     .all(read)
   app
     .route('/api/status')
@@ -81,28 +82,19 @@ function parseQuery(text: string | undefined): Record<string, string | string[]>
   )
 }
 
-/** Nothing that this server sends is to be run, framed or guessed at by a browser. */
 const secure: RequestHandler = (_req, res, next) => {
-  res.set({
-    'X-Content-Type-Options': 'nosniff',
-    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-  })
+  res.set(SECURITY_HEADERS)
   next()
 }
 
-/** What is open to every reader is open to every page; writing is not. */
 const anyOrigin: RequestHandler = (_req, res, next) => {
-  res.set({
-    'Access-Control-Allow-Origin': '*',
-    'Access-Control-Allow-Headers': 'If-None-Match',
-    'Access-Control-Expose-Headers': 'ETag',
-  })
+  res.set(ANY_ORIGIN_HEADERS)
   next()
 }
 
 function constant(value: object): RequestHandler {
   const body = `${JSON.stringify(value, null, 2)}\n`
   return (_req, res) => {
-    res.set({ 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-cache' }).send(body)
+    res.set(JSON_HEADERS).send(body)
   }
 }

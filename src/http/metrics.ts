@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Request, RequestHandler } from 'express'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Receipt } from '../status/merge.ts'
@@ -73,11 +74,18 @@ export class Metrics implements CommitEvents {
   /** Counts answers. A path that no route has counts as none, or anybody could make series without end. */
   get countRequests(): RequestHandler {
     return (req, res, next) => {
-      res.once('finish', () => {
-        this.#requests.inc({ route: routeOf(req), status: `${Math.floor(res.statusCode / 100)}xx` })
-      })
+      res.once('finish', () => this.#count(routeOf(req), res))
       next()
     }
+  }
+
+  /** Counts the answer of a route that Express does not know of. */
+  countAnswer(res: ServerResponse, route: string): void {
+    res.once('finish', () => this.#count(route, res))
+  }
+
+  #count(route: string, { statusCode }: ServerResponse): void {
+    this.#requests.inc({ route, status: `${Math.floor(statusCode / 100)}xx` })
   }
 
   /** Answers a scrape. */

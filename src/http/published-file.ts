@@ -1,6 +1,8 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
-import type { Request, RequestHandler } from 'express'
+import fresh from 'fresh'
+import Negotiator from 'negotiator'
 
 /** What is served as it stands. */
 export interface Bytes {
@@ -13,76 +15,128 @@ export interface Bytes {
 
 /** Quick to make, and most of what the highest levels save: a document changes every few seconds. */
 const BROTLI_QUALITY = 5
+/** Clients send few different `Accept-Encoding`; whoever makes up more costs only the looking up. */
+const ACCEPTED_MAX = 100
 
 const ENCODINGS = {
-  br: (bytes: Buffer): Promise<Buffer> =>
+  br: async (bytes: Buffer): Promise<Buffer> =>
     promisify(brotliCompress)(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } }),
-  gzip: (bytes: Buffer): Promise<Buffer> => promisify(gzip)(bytes),
-  identity: (bytes: Buffer): Promise<Buffer> => Promise.resolve(bytes),
+  gzip: async (bytes: Buffer): Promise<Buffer> => promisify(gzip)(bytes),
 } as const
 
-type Encoding = keyof typeof ENCODINGS
+type Encoding = keyof typeof ENCODINGS | 'identity'
 
-/** One version of a file in the encodings that were asked for, each made once. */
+/** One version of a file in one encoding, with its headers as they go out: names and values in turn. */
+interface Answer {
+  readonly etag: string
+  readonly found: string[]
+  readonly notModified: string[]
+  readonly body: Buffer
+}
+
+/** One version of a file in the encodings that were asked for, each made once and in the thread pool. */
 class Representation {
   readonly file: Bytes
   readonly lastModified: string
   /** Whether somebody was sent other bytes with the same Last-Modified, which counts whole seconds. */
   readonly ambiguous: boolean
   sent = false
-  readonly #bodies = new Map<Encoding, Promise<Buffer>>()
+  readonly #headers: readonly string[]
+  readonly #ready = new Map<Encoding, Answer>()
+  readonly #making = new Map<Encoding, Promise<Answer>>()
 
-  constructor(file: Bytes, before: Representation | undefined) {
+  constructor(file: Bytes, headers: readonly string[], before: Representation | undefined) {
     this.file = file
+    this.#headers = headers
     this.lastModified = new Date(file.modifiedAt).toUTCString()
     this.ambiguous = before?.lastModified === this.lastModified && (before.sent || before.ambiguous)
+    this.#ready.set('identity', this.#answer('identity', file.bytes))
   }
 
-  etag(encoding: Encoding): string {
-    return encoding === 'identity' ? `"${this.file.digest}"` : `"${this.file.digest}-${encoding}"`
+  /** The answer, where it is ready; else a promise of it. */
+  answer(encoding: Encoding): Answer | Promise<Answer> {
+    const ready = this.#ready.get(encoding)
+    if (ready !== undefined || encoding === 'identity') return ready ?? this.#answer(encoding, this.file.bytes)
+    const making = this.#making.get(encoding) ?? this.#make(encoding)
+    this.#making.set(encoding, making)
+    return making
   }
 
-  async body(encoding: Encoding): Promise<Buffer> {
-    let body = this.#bodies.get(encoding)
-    if (body === undefined) {
-      body = ENCODINGS[encoding](this.file.bytes)
-      this.#bodies.set(encoding, body)
-    }
-    return body
+  async #make(encoding: keyof typeof ENCODINGS): Promise<Answer> {
+    const answer = this.#answer(encoding, await ENCODINGS[encoding](this.file.bytes))
+    this.#ready.set(encoding, answer)
+    return answer
+  }
+
+  #answer(encoding: Encoding, body: Buffer): Answer {
+    const plain = encoding === 'identity'
+    const etag = plain ? `"${this.file.digest}"` : `"${this.file.digest}-${encoding}"`
+    const validators = ['Last-Modified', this.lastModified, 'ETag', etag, 'Vary', 'Accept-Encoding']
+    const coded = plain ? [] : ['Content-Encoding', encoding]
+    const found = [...this.#headers, ...validators, ...coded, 'Content-Length', String(body.length)]
+    const notModified = [...this.#headers, ...validators].filter(
+      (_, index, all) => all[index - (index % 2)] !== 'Content-Type',
+    )
+    return { etag, found, notModified, body }
   }
 }
 
 /**
- * Serves a file byte for byte, whatever Accept says, and never with a redirect.
+ * Serves a file byte for byte from memory, whatever Accept says, and never with a redirect. Everything that does not
+ * depend on the request is made once for each version of the file.
  *
  * @param current the file as it stands now
- * @param headers `Content-Type`, and what else belongs to it
+ * @param headers what goes out with it: `Content-Type`, `Cache-Control`, and whatever else belongs to it
  */
 export function publishedFile(
   current: () => Bytes,
-  headers: Readonly<Record<string, string>> = { 'Content-Type': 'application/json; charset=utf-8' },
-): RequestHandler {
-  let newest = new Representation(current(), undefined)
-  return async (req, res) => {
-    if (newest.file !== current()) newest = new Representation(current(), newest)
+  headers: Readonly<Record<string, string>>,
+): (req: IncomingMessage, res: ServerResponse) => void {
+  const fixed = Object.entries(headers).flat()
+  let newest = new Representation(current(), fixed, undefined)
+  return (req, res) => {
+    if (newest.file !== current()) newest = new Representation(current(), fixed, newest)
     const representation = newest
-    const encoding = encodingFor(req)
-    res.set({
-      'Cache-Control': 'no-cache',
-      'Last-Modified': representation.lastModified,
-      ETag: representation.etag(encoding),
-      Vary: 'Accept-Encoding',
-      ...(encoding === 'identity' ? {} : { 'Content-Encoding': encoding }),
-      ...headers,
-    })
-    // A time of whole seconds cannot tell two documents of one second apart: better sent twice than old for new.
-    if (representation.ambiguous) delete req.headers['if-modified-since']
-    representation.sent = true
-    res.send(await representation.body(encoding))
+    const answer = representation.answer(encodingFor(req))
+    if (!(answer instanceof Promise)) {
+      send(req, res, representation, answer)
+      return
+    }
+    answer.then(
+      (made) => send(req, res, representation, made),
+      (error: unknown) => res.destroy(error instanceof Error ? error : undefined),
+    )
   }
 }
 
+function send(req: IncomingMessage, res: ServerResponse, representation: Representation, answer: Answer): void {
+  if (isKnown(req, representation, answer)) {
+    res.writeHead(304, answer.notModified).end()
+    return
+  }
+  representation.sent = true
+  res.writeHead(200, answer.found).end(req.method === 'HEAD' ? undefined : answer.body)
+}
+
+/** Whether the client has this version already. */
+function isKnown({ headers }: IncomingMessage, { ambiguous, lastModified }: Representation, { etag }: Answer): boolean {
+  const { 'if-none-match': tags, 'if-modified-since': since } = headers
+  if (tags === undefined && since === undefined) return false
+  // A time of whole seconds cannot tell two documents of one second apart: better sent twice than old for new.
+  const asked = ambiguous ? { ...headers, 'if-modified-since': undefined } : headers
+  return fresh(asked, { etag, 'last-modified': lastModified })
+}
+
+const accepted = new Map<string, Encoding>()
+
 /** The best encoding that the client takes; `q=0` refuses one. */
-function encodingFor(req: Request): Encoding {
-  return (['br', 'gzip'] as const).find((encoding) => req.acceptsEncodings(encoding) === encoding) ?? 'identity'
+function encodingFor(req: IncomingMessage): Encoding {
+  const header = req.headers['accept-encoding'] ?? ''
+  const known = accepted.get(header)
+  if (known !== undefined) return known
+  const negotiator = new Negotiator(req)
+  const encoding = (['br', 'gzip'] as const).find((each) => negotiator.encoding([each]) === each) ?? 'identity'
+  if (accepted.size >= ACCEPTED_MAX) accepted.clear()
+  accepted.set(header, encoding)
+  return encoding
 }

@@ -28,6 +28,7 @@ const PAGE_POLICY = [
 /** The built status page: its HTML, and what it loads, by names that change with every byte. */
 export function statusPage(): { index: RequestHandler; asset: RequestHandler<{ name: string }> } {
   const index = serve(join(DIRECTORY, 'index.html'), {
+    'Cache-Control': 'no-cache',
     'Content-Security-Policy': PAGE_POLICY,
     'Referrer-Policy': 'no-referrer',
   })

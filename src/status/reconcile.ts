@@ -36,7 +36,7 @@ export function reconcile(current: StatusDocument, saved: SavedDocument, terms: 
   }
   for (const [key, copy] of copies) {
     const entry = findEntry(current, copy)
-    if (entry !== undefined && textOf(copy) === entry.text) continue
+    if (entry !== undefined && (copy === entry.status || textOf(copy) === entry.text)) continue
     const removal = current.removals.get(key)
     if (entry !== undefined || removal === undefined || !changedSince(removal, openedAt)) {
       putCopy(draft, entry, copy, openedAt > current.generation, openedAt)

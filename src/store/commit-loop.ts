@@ -6,6 +6,7 @@ import { Draft, type Terms } from '../status/draft.ts'
 import type { HistoryRow } from '../status/history.ts'
 import type { LocatedFault } from '../status/json.ts'
 import { reconcile } from '../status/reconcile.ts'
+import { reread } from '../status/reread.ts'
 import { type SavedDocument, TARGETS_MAX, savedDocumentSchema } from '../status/schema.ts'
 import { formatTime } from '../status/time.ts'
 import { type Unread, DisplacedFiles } from './displaced.ts'
@@ -263,7 +264,7 @@ export class CommitLoop {
   /** Looks at the file; `undefined` where it is being written and nobody waits for it to be whole. */
   async #look(deadline: number): Promise<Found | undefined> {
     for (;;) {
-      const found = await this.#reader.look(this.#bytes)
+      const found = await this.#reader.look(this.#bytes, this.#document)
       if (found.kind !== 'unfinished') {
         await this.#note(found)
         return found
@@ -334,7 +335,7 @@ export class CommitLoop {
   async #catchUp({ seen }: Found): Promise<void> {
     const copy = await this.#file.readCopy()
     if (copy === undefined || copy.equals(this.#bytes) || seen?.bytes.equals(copy) === true) return
-    const outcome = readDocument(copy)
+    const outcome = reread(copy, this.#document)
     if (!outcome.ok || (outcome.value.generation ?? 0) <= this.#document.generation) return
     const { generation, updated_at: updatedAt } = outcome.value
     const document = this.#reconciled(outcome.value).finish(generation, updatedAt)
@@ -480,10 +481,10 @@ export class CommitLoop {
     await this.#loadCopy()
     // What a crash has kept from being written down; what comes after it has a cause that is known.
     if (this.#document.generation > 0) await this.#history.record(this.#document, false)
-    let found = await this.#reader.look(this.#bytes)
+    let found = await this.#reader.look(this.#bytes, this.#document)
     while (found.kind === 'unfinished') {
       await sleep(LOOK_AGAIN_MS)
-      found = await this.#reader.look(this.#bytes)
+      found = await this.#reader.look(this.#bytes, this.#document)
     }
     await this.#note(found)
     if (found.kind === 'known') this.#stand(this.#document, found.seen.bytes, found.seen.modifiedAt)

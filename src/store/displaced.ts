@@ -1,4 +1,4 @@
-import type { readDocument } from '../status/document.ts'
+import { EMPTY_DOCUMENT } from '../status/document.ts'
 import { Patience, isWhole, outcomeOf } from './reader.ts'
 import { type Displaced, type Seen, isWrittenSince, readHandle } from './status-file.ts'
 
@@ -12,7 +12,7 @@ const WATCHED_BYTES_MAX = 16 * 1024 * 1024
 export interface Unread {
   readonly file: Displaced
   readonly seen: Seen
-  readonly outcome: ReturnType<typeof readDocument>
+  readonly outcome: ReturnType<typeof outcomeOf>
 }
 
 /** The files that commits have displaced, while something in them may still have to be merged. */
@@ -39,7 +39,7 @@ export class DisplacedFiles {
         // Its volume is gone, and the text with it; what is left of it on disk, the next start finds.
         await this.#forget(unread.file)
       } else if (isWhole(seen) || !patience.lastsFor(seen)) {
-        return { file, seen, outcome: outcomeOf(seen) }
+        return { file, seen, outcome: outcomeOf(seen, EMPTY_DOCUMENT) }
       }
     }
     return undefined

@@ -1,5 +1,6 @@
-import { readDocument } from '../status/document.ts'
-import { type LocatedFault, parseJson } from '../status/json.ts'
+import type { StatusDocument } from '../status/document.ts'
+import { type LocatedFault, type Outcome, parseJson } from '../status/json.ts'
+import { reread } from '../status/reread.ts'
 import type { SavedDocument } from '../status/schema.ts'
 import { BYTES_MAX, type Seen, type StatusFile } from './status-file.ts'
 
@@ -24,14 +25,18 @@ export class Reader {
     this.#file = file
   }
 
-  /** @param known the bytes that the server itself last put there or took from there */
-  async look(known: Buffer): Promise<Found> {
+  /**
+   * @param known the bytes that the server itself last put there or took from there
+   * @param document what they say
+   */
+  async look(known: Buffer, document: StatusDocument): Promise<Found> {
     const seen = await this.#file.read()
     if (seen === undefined) return { kind: 'gone', seen }
-    if (seen.bytes.equals(known)) return { kind: 'known', seen }
+    // The same bytes as one object: what is known of them need not be found out again.
+    if (seen.bytes.equals(known)) return { kind: 'known', seen: { ...seen, bytes: known } }
     if (this.#invalid?.bytes.equals(seen.bytes) === true) return { kind: 'invalid', seen, faults: this.#invalid.faults }
 
-    const outcome = outcomeOf(seen)
+    const outcome = outcomeOf(seen, document)
     if (outcome.ok) return { kind: 'edited', seen, saved: outcome.value }
     if (!isWhole(seen) && this.#patience.lastsFor(seen)) return { kind: 'unfinished', seen }
     this.#invalid = { bytes: seen.bytes, faults: outcome.faults }
@@ -60,8 +65,8 @@ export function isWhole({ bytes }: Seen): boolean {
 }
 
 /** What a text says, or what is wrong with it. */
-export function outcomeOf(seen: Seen): ReturnType<typeof readDocument> {
-  if (seen.size <= BYTES_MAX) return readDocument(seen.bytes)
+export function outcomeOf(seen: Seen, known: StatusDocument): Outcome<SavedDocument, LocatedFault> {
+  if (seen.size <= BYTES_MAX) return reread(seen.bytes, known)
   const detail = `must not have more than ${BYTES_MAX} bytes`
   return { ok: false, faults: [{ pointer: '', line: 1, column: 1, detail }] }
 }

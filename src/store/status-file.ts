@@ -54,9 +54,15 @@ export interface Displaced {
   readonly size: number
 }
 
-/** Names bytes by their content; also the heart of the ETag. */
+const digests = new WeakMap<Uint8Array, string>()
+
+/** Names bytes by their content; also the heart of the ETag. Bytes are never changed: each are digested once. */
 export function digestOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('base64url').slice(0, 24)
+  const known = digests.get(bytes)
+  if (known !== undefined) return known
+  const digest = createHash('sha256').update(bytes).digest('base64url').slice(0, 24)
+  digests.set(bytes, digest)
+  return digest
 }
 
 /** The files in the data directory: how they are read, replaced, kept and set aside. */
