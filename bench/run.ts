@@ -363,13 +363,8 @@ async function growth(): Promise<void> {
 async function editToLive(url: string, file: string): Promise<number> {
   const times: number[] = []
   for (let edit = 0; edit < 3; edit += 1) {
-    const note = `"note": "${Math.random()}"`
-    writeFileSync(
-      `${file}.edit`,
-      readFileSync(file, 'utf8')
-        .replace(/"server": "[^"]*",( "note": "[^"]*",)?/, `$&${note},`)
-        .replace(/("note": "[^"]*",)"note": "[^"]*",/, '$1'),
-    )
+    const note = `"note ${edit}": "${Math.random()}"`
+    writeFileSync(`${file}.edit`, readFileSync(file, 'utf8').replace(/"server": /, `${note},\n      $&`))
     const started = performance.now()
     renameSync(`${file}.edit`, file)
     while (!(await (await fetch(`${url}/api/status?server=${nameOf(0)}`)).text()).includes(note)) {

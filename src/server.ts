@@ -1,7 +1,7 @@
 import { pino, type Logger } from 'pino'
 import { TokensFile } from './access/tokens-file.ts'
 import { createApp } from './http/app.ts'
-import { front } from './http/front.ts'
+import { frontOf } from './http/front.ts'
 import { Listener } from './http/listener.ts'
 import { Metrics } from './http/metrics.ts'
 import type { Settings } from './settings.ts'
@@ -32,7 +32,8 @@ export async function start(
   const metrics = new Metrics(version)
   const store = await CommitLoop.start({ directory, staleAfter, historyRetention, events: metrics, log })
   const app = createApp({ store, metrics, access: { tokens, protectReads }, trustProxy, log, version })
-  const listener = new Listener(protectReads ? app : front(app, { store, metrics }), metrics)
+  // Where reads are protected, the app says to whom the document is shown.
+  const listener = new Listener(app, metrics, protectReads ? undefined : frontOf(store, metrics))
   let url: string
   try {
     url = await listener.listen(settings.port, settings.host)

@@ -5,6 +5,7 @@ import { readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { directory } from './support/directory.ts'
+import { WITHOUT_DISKS } from './support/disk.ts'
 import { ask, eventually, matches, post } from './support/http.ts'
 import { Load, lostFrom } from './support/load.ts'
 import { missing } from './support/machine.ts'
@@ -43,7 +44,7 @@ async function raceEdits(t: Test, save: (file: string, text: string) => void): P
   await eventually(() => {
     const { statuses } = fileOf({ file })
     strictEqual(statuses.filter(({ repo }) => repo === 'edits').length, EDITS)
-  })
+  }, 30_000)
   t.same(lostFrom(dataDir, load.acknowledged), [], `nor any of ${load.acknowledged.size} acknowledged snapshots`)
   t.same(
     readdirSync(dataDir).filter((name) => name.startsWith('status.rejected-')),
@@ -58,7 +59,9 @@ for (const namespaces of ['one PID namespace', 'two PID namespaces']) {
   t.test(
     `two servers on one directory in ${namespaces}, one killed again and again: nothing acknowledged is lost`,
     async (t) => {
-      const wrap = namespaces.startsWith('two') ? ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'] : []
+      const wrap = namespaces.startsWith('two')
+        ? ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', ...WITHOUT_DISKS]
+        : []
       if (
         wrap.length > 0 &&
         missing(

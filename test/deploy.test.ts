@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import ts from 'typescript'
 import { parse, parseAllDocuments } from 'yaml'
 import { directory } from './support/directory.ts'
+import { WITHOUT_DISKS } from './support/disk.ts'
 import { ask, eventually, matches, post } from './support/http.ts'
 import { Load, lostFrom } from './support/load.ts'
 import { has, isRoot, missing } from './support/machine.ts'
@@ -138,7 +139,17 @@ t.test('as any user, on a read-only root, with only the data directory to write'
     ! touch "$2" 2>/dev/null || exit 9
     shift 2
     exec setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs --bounding-set=-all -- "$@"`
-  const wrap = ['unshare', '--mount', 'sh', '-ec', script, 'sh', dataDir, join(ROOT, 'dist', 'written')]
+  const wrap = [
+    'unshare',
+    '--mount',
+    ...WITHOUT_DISKS,
+    'sh',
+    '-ec',
+    script,
+    'sh',
+    dataDir,
+    join(ROOT, 'dist', 'written'),
+  ]
   const server = await runServer(t, dataDir, {}, wrap)
   t.equal((await post(server.url, snapshotOf({}, ['a']))).status, 201)
   t.equal((await ask(`${server.url}/`)).status, 200)

@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CommitLoop } from '../store/commit-loop.ts'
 import { ANY_ORIGIN_HEADERS, JSON_HEADERS, SECURITY_HEADERS } from './headers.ts'
 import type { Metrics } from './metrics.ts'
@@ -6,23 +6,21 @@ import { publishedFile } from './published-file.ts'
 
 const PATH = '/status.json'
 
-/**
- * Answers what is asked for most, the document, ahead of Express, which would take most of the time. All else, and the
- * document where reads are protected, is the app's.
- */
-export function front(
-  app: RequestListener,
-  { store, metrics }: { store: Pick<CommitLoop, 'published'>; metrics: Pick<Metrics, 'countAnswer'> },
-): RequestListener {
+/** Answers a request, or tells that it is not one of its own. */
+export type Front = (req: IncomingMessage, res: ServerResponse) => boolean
+
+/** Answers what is asked for most, the document, ahead of Express, which would take most of the time. */
+export function frontOf(store: Pick<CommitLoop, 'published'>, metrics: Pick<Metrics, 'countAnswer'>): Front {
   const headers = { ...SECURITY_HEADERS, ...ANY_ORIGIN_HEADERS, ...JSON_HEADERS }
-  const document = publishedFile(() => store.published, headers)
+  const document = publishedFile(
+    () => store.published,
+    headers,
+    (status) => metrics.countAnswer(PATH, status),
+  )
   return (req, res) => {
     const { method, url = '' } = req
-    if ((method !== 'GET' && method !== 'HEAD') || !(url === PATH || url.startsWith(`${PATH}?`))) {
-      app(req, res)
-      return
-    }
-    metrics.countAnswer(res, PATH)
+    if ((method !== 'GET' && method !== 'HEAD') || !(url === PATH || url.startsWith(`${PATH}?`))) return false
     document(req, res)
+    return true
   }
 }

@@ -7,7 +7,6 @@ export const SECURITY_HEADERS = {
 /** What is open to every reader is open to every page; writing is not. */
 export const ANY_ORIGIN_HEADERS = {
   'Access-Control-Allow-Origin': '*',
-  'Access-Control-Allow-Headers': 'If-None-Match',
   'Access-Control-Expose-Headers': 'ETag',
 } as const
 

@@ -1,5 +1,6 @@
 import { type RequestListener, STATUS_CODES, type Server, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Front } from './front.ts'
 import type { Metrics } from './metrics.ts'
 import { PROBLEMS, PROBLEM_MEDIA_TYPE, Problem, type ProblemCode, problemDetails } from './problems.ts'
 
@@ -20,7 +21,8 @@ export class Listener {
   readonly #answering = new Set<ServerResponse>()
   #stopping = false
 
-  constructor(app: RequestListener, metrics: Pick<Metrics, 'refused'>) {
+  /** @param front answers some requests ahead of the app, and at once */
+  constructor(app: RequestListener, metrics: Pick<Metrics, 'refused'>, front: Front = () => false) {
     this.#server = createServer(
       {
         headersTimeout: HEADERS_MAX_MS,
@@ -30,9 +32,10 @@ export class Listener {
         maxHeaderSize: HEADER_BYTES_MAX,
       },
       (req, res) => {
+        if (this.#stopping) res.setHeader('Connection', 'close')
+        if (front(req, res)) return
         this.#answering.add(res)
         res.once('close', () => this.#answering.delete(res))
-        if (this.#stopping) res.setHeader('Connection', 'close')
         app(req, res)
       },
     )

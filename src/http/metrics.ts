@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import type { Request, RequestHandler } from 'express'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Receipt } from '../status/merge.ts'
@@ -74,18 +73,14 @@ export class Metrics implements CommitEvents {
   /** Counts answers. A path that no route has counts as none, or anybody could make series without end. */
   get countRequests(): RequestHandler {
     return (req, res, next) => {
-      res.once('finish', () => this.#count(routeOf(req), res))
+      res.once('finish', () => this.countAnswer(routeOf(req), res.statusCode))
       next()
     }
   }
 
-  /** Counts the answer of a route that Express does not know of. */
-  countAnswer(res: ServerResponse, route: string): void {
-    res.once('finish', () => this.#count(route, res))
-  }
-
-  #count(route: string, { statusCode }: ServerResponse): void {
-    this.#requests.inc({ route, status: `${Math.floor(statusCode / 100)}xx` })
+  /** Counts an answer that Express does not know of. */
+  countAnswer(route: string, status: number): void {
+    this.#requests.inc({ route, status: classOf(status) })
   }
 
   /** Answers a scrape. */
@@ -109,6 +104,10 @@ export class Metrics implements CommitEvents {
   #gauge(name: string, help: string): Gauge {
     return new Gauge({ name: OWN + name, help, registers: [this.#own] })
   }
+}
+
+function classOf(status: number): string {
+  return `${Math.floor(status / 100)}xx`
 }
 
 function routeOf(req: Request): string {

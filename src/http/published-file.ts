@@ -87,10 +87,12 @@ class Representation {
  *
  * @param current the file as it stands now
  * @param headers what goes out with it: `Content-Type`, `Cache-Control`, and whatever else belongs to it
+ * @param answered is told the status of each answer
  */
 export function publishedFile(
   current: () => Bytes,
   headers: Readonly<Record<string, string>>,
+  answered: (status: number) => void = () => undefined,
 ): (req: IncomingMessage, res: ServerResponse) => void {
   const fixed = Object.entries(headers).flat()
   let newest = new Representation(current(), fixed, undefined)
@@ -99,29 +101,33 @@ export function publishedFile(
     const representation = newest
     const answer = representation.answer(encodingFor(req))
     if (!(answer instanceof Promise)) {
-      send(req, res, representation, answer)
+      answered(send(req, res, representation, answer))
       return
     }
     answer.then(
-      (made) => send(req, res, representation, made),
+      (made) => answered(send(req, res, representation, made)),
       (error: unknown) => res.destroy(error instanceof Error ? error : undefined),
     )
   }
 }
 
-function send(req: IncomingMessage, res: ServerResponse, representation: Representation, answer: Answer): void {
+/** Returns the status. */
+function send(req: IncomingMessage, res: ServerResponse, representation: Representation, answer: Answer): number {
   if (isKnown(req, representation, answer)) {
     res.writeHead(304, answer.notModified).end()
-    return
+    return 304
   }
   representation.sent = true
   res.writeHead(200, answer.found).end(req.method === 'HEAD' ? undefined : answer.body)
+  return 200
 }
 
 /** Whether the client has this version already. */
 function isKnown({ headers }: IncomingMessage, { ambiguous, lastModified }: Representation, { etag }: Answer): boolean {
   const { 'if-none-match': tags, 'if-modified-since': since } = headers
   if (tags === undefined && since === undefined) return false
+  // What nearly all clients send that ask again.
+  if (tags === etag && headers['cache-control'] === undefined) return true
   // A time of whole seconds cannot tell two documents of one second apart: better sent twice than old for new.
   const asked = ambiguous ? { ...headers, 'if-modified-since': undefined } : headers
   return fresh(asked, { etag, 'last-modified': lastModified })

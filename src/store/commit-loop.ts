@@ -325,7 +325,10 @@ export class CommitLoop {
     for (const answer of answers) answer()
     await this.#history.record(this.#document, true)
     if (edit !== undefined) await this.#merged(edit)
-    if (this.#displaced.waiting) this.#wakeSoon()
+    if (!this.#displaced.waiting) return
+    // There may be many that can be merged at once; only one that is still being written takes its time.
+    if (edit === undefined) this.#wakeSoon()
+    else this.#wake()
   }
 
   /**

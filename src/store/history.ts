@@ -66,6 +66,16 @@ export class History {
    */
   async record(document: StatusDocument, own: boolean): Promise<void> {
     if (document.entries === this.#recorded) return
+    // Under the lock nobody else has written since: what is known is all there is.
+    if (
+      own &&
+      this.#recorded !== undefined &&
+      this.#known !== undefined &&
+      this.#news(this.#known, document, own).length === 0
+    ) {
+      this.#recorded = document.entries
+      return
+    }
     try {
       await this.#inTurn(async () => {
         // Opened anew each time: a file that is held open keeps its volume from being unmounted.

@@ -1,5 +1,17 @@
 import { createHash } from 'node:crypto'
-import { access, copyFile, type FileHandle, link, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  access,
+  copyFile,
+  type FileHandle,
+  link,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  unlink,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { swap } from 'fs-native-extensions'
 import writeFileAtomic from 'write-file-atomic'
@@ -158,8 +170,9 @@ export class StatusFile {
     try {
       await writeFile(staged, bytes, { mode: MODE })
       await rename(staged, join(this.directory, COPY_FILE))
-    } finally {
+    } catch (error) {
       await rm(staged, { force: true })
+      throw error
     }
   }
 
@@ -205,7 +218,11 @@ export class StatusFile {
 
   /** Forgets a displaced file. */
   async discard({ path }: Displaced): Promise<void> {
-    await rm(path, { force: true })
+    try {
+      await unlink(path)
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+    }
   }
 
   /** Finds out whether so many bytes can be written. The caller holds the lock. */

@@ -45,6 +45,17 @@ export class Disk {
   }
 }
 
+/**
+ * Runs a program in a mount namespace of its own that lets go of the disks of other tests: it would keep them from being
+ * unmounted. Put after `unshare`.
+ */
+export const WITHOUT_DISKS = [
+  'sh',
+  '-c',
+  'sed -n "s,^/dev/loop[^ ]* \\([^ ]*\\) .*,\\1,p" /proc/mounts | xargs -r umount -l; exec "$@"',
+  'sh',
+] as const
+
 /** Runs a command; throws what it says where it fails. */
 export function execute(command: string, ...args: string[]): void {
   const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' })
