@@ -35,9 +35,9 @@ import {
 import { type Write, type WriteResult, median, quantile, readLoad, residentMiB, writeLoad } from './load.ts'
 
 const quick = process.argv.includes('--quick')
-const ROUNDS = quick ? 2 : 5
-const READ_SECONDS = quick ? 1 : 3
-const WRITE_SECONDS = quick ? 2 : 6
+const ROUNDS = quick ? 1 : 3
+const READ_SECONDS = quick ? 1 : 2
+const WRITE_SECONDS = quick ? 1 : 4
 const READ_CONNECTIONS = 32
 const WRITE_CLIENTS = 64
 

@@ -5,6 +5,7 @@ import { type Receipt, mergeSnapshot } from '../status/merge.ts'
 import { readSnapshots } from '../status/snapshot.ts'
 import type { CommitLoop } from '../store/commit-loop.ts'
 import { type Access, summaryOf } from './access.ts'
+import { JSON_HEADERS } from './headers.ts'
 import type { Metrics } from './metrics.ts'
 import { Problem } from './problems.ts'
 
@@ -49,8 +50,14 @@ export function ingest(
       })
       metrics.received(receipts)
       log.info({ ...by, ...summaryOf(snapshots.value), results: countResults(receipts) }, 'posted')
-      res.status(receipts.some(({ result }) => result === 'created') ? 201 : 200)
-      res.json(Array.isArray(posted) ? receipts : (receipts[0] satisfies Receipt | undefined))
+      const answer = Array.isArray(posted) ? receipts : (receipts[0] satisfies Receipt | undefined)
+      const body = Buffer.from(JSON.stringify(answer))
+      // Nobody asks for an answer to a post again: it needs no ETag, which Express would make of it.
+      res.writeHead(receipts.some(({ result }) => result === 'created') ? 201 : 200, {
+        'Content-Type': JSON_HEADERS['Content-Type'],
+        'Content-Length': body.length,
+      })
+      res.end(body)
     },
   ]
 }

@@ -394,9 +394,12 @@ export class CommitLoop {
     const document = draft.finish()
     const bytes = toBytes(document)
     const displaced = await this.#file.replace(bytes, found.seen)
-    await this.#keepCopy(bytes)
-    if (displaced !== undefined) await this.#keep(displaced.file, displaced.held, found)
-    await this.#file.sync()
+    // None of these needs another: what is displaced has a name of its own till it is kept, the copy need not be durable.
+    await all(
+      this.#file.sync(),
+      this.#keepCopy(bytes),
+      displaced === undefined ? Promise.resolve() : this.#keep(displaced.file, displaced.held, found),
+    )
 
     this.#stand(document, bytes, draft.terms.now)
     // The next look reads the file: an edit can have followed at once.
@@ -539,6 +542,11 @@ export class CommitLoop {
     this.#trouble = undefined
     this.#log.info('can commit again')
   }
+}
+
+/** Waits for all of it, also where a part fails: nothing may go on once the lock is given back. */
+async function all(...work: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason
 }
 
 /** What to tell a request once the draft is on disk. */

@@ -24,12 +24,15 @@ export async function withLock<T>(directory: string, waitMs: number, work: () =>
   let lock: FileHandle
   try {
     lock = await take(join(directory, LOCK), deadline)
-  } finally {
+  } catch (error) {
     await turn.close()
+    throw error
   }
+  const givenUp = turn.close()
   try {
     return await work()
   } finally {
+    await givenUp
     await lock.close()
   }
 }

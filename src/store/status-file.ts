@@ -351,7 +351,8 @@ async function readAll(handle: FileHandle, size: number): Promise<Buffer> {
   for (;;) {
     const { bytesRead } = await handle.read(buffer, end, buffer.length - end, end)
     end += bytesRead
-    if (bytesRead === 0 || end === buffer.length) return buffer.subarray(0, end)
+    // As long as it was said to be, and not a byte more when one more was asked for.
+    if (bytesRead === 0 || end >= size) return buffer.subarray(0, end)
   }
 }
 
