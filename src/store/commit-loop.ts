@@ -151,11 +151,12 @@ export class CommitLoop {
       if (!(await loop.#publishAsFound())) throw reason
       loop.#beginTrouble(reason)
     }
-    loop.#watcher = new Watcher(
-      options.directory,
-      () => loop.#wake(),
-      (error) => options.log.warn({ err: error }, 'no events from the file system: edits are found every 2 seconds'),
-    )
+    loop.#watcher = new Watcher({
+      directory: options.directory,
+      wake: () => loop.#wake(),
+      onError: (error) =>
+        options.log.warn({ err: error }, 'no events from the file system: edits are found every 2 seconds'),
+    })
     loop.#wake()
     return loop
   }
@@ -390,6 +391,7 @@ export class CommitLoop {
 
   /** Brings a draft to disk, then to the readers. */
   async #write(draft: Draft, found: Found, requests: number): Promise<void> {
+    this.#watcher?.committing()
     const started = performance.now()
     const document = draft.finish()
     const bytes = toBytes(document)
