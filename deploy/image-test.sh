@@ -40,7 +40,7 @@ echo '== build'
 config=$(npm config get userconfig)
 { [ ! -e "$config" ] || cat "$config"; echo; echo cafile=/etc/ssl/certs/ca-certificates.crt; } >"$work/npmrc"
 # shellcheck disable=SC2086 # several flags
-podman build ${PODMAN_BUILD-} --quiet --format docker --network host --volume "$work/npmrc:/root/.npmrc:ro" \
+podman build ${PODMAN_BUILD-} --quiet --format docker --network host --volume "$work/npmrc:/build/.npmrc:ro" \
   --volume /etc/ssl/certs:/etc/ssl/certs:ro --tag gitops-status-server . >/dev/null
 podman image inspect gitops-status-server --format '{{.Size}} bytes, user {{.User}}'
 

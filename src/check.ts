@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
 import { readDocument } from './status/document.ts'
+import { lineOf } from './status/json.ts'
 
 /** Standard input, where a file is named. */
 const STDIN = '-'
@@ -21,8 +22,5 @@ export async function check(path: string): Promise<string[]> {
   const outcome = readDocument(bytes)
   if (outcome.ok) return []
   const name = path === STDIN ? '<stdin>' : path
-  return outcome.faults.map(
-    ({ line, column, pointer, detail }) =>
-      `${name}:${line}:${column} ${pointer === '' ? '(document)' : pointer}: ${detail}`,
-  )
+  return outcome.faults.map((fault) => lineOf(name, fault, '(document)'))
 }

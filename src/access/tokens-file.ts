@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
-import type { LocatedFault } from '../status/json.ts'
+import { lineOf } from '../status/json.ts'
 import { formatTime } from '../status/time.ts'
 import { type Tokens, readTokens } from './tokens.ts'
 
@@ -82,9 +82,5 @@ async function readOrThrow(path: string): Promise<Buffer> {
 function tokensIn(path: string, bytes: Buffer): Tokens {
   const outcome = readTokens(bytes)
   if (outcome.ok) return outcome.value
-  throw new TokensFileError(outcome.faults.map((fault) => lineOf(path, fault)).join('; '))
-}
-
-function lineOf(path: string, { line, column, pointer, detail }: LocatedFault): string {
-  return `${path}:${line}:${column} ${pointer === '' ? '(file)' : pointer}: ${detail}`
+  throw new TokensFileError(outcome.faults.map((fault) => lineOf(path, fault, '(file)')).join('; '))
 }

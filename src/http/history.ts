@@ -4,6 +4,7 @@ import type { Fault } from '../status/json.ts'
 import { parseTime } from '../status/time.ts'
 import { validator } from '../status/validation.ts'
 import type { CommitLoop } from '../store/commit-loop.ts'
+import { JSON_HEADERS } from './headers.ts'
 import { Problem } from './problems.ts'
 import { matcher, selectorSchema } from './selector.ts'
 
@@ -42,7 +43,7 @@ export function listHistory(store: Pick<CommitLoop, 'history'>): RequestHandler 
     const { query } = req
     if (!isHistoryQuery(query)) throw refusal(isHistoryQuery.faults(''))
     const rows = await store.history({ ...readRange(query), bytes: BYTES_MAX, matches: matcher(query) })
-    res.set({ 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-cache' })
+    res.set(JSON_HEADERS)
     res.send(`[${rows.length === 0 ? '' : '\n'}${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]\n`)
   }
 }

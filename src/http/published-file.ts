@@ -42,29 +42,27 @@ class Representation {
   readonly ambiguous: boolean
   sent = false
   readonly #headers: readonly string[]
-  readonly #ready = new Map<Encoding, Answer>()
-  readonly #making = new Map<Encoding, Promise<Answer>>()
+  readonly #answers = new Map<Encoding, Answer | Promise<Answer>>()
 
   constructor(file: Bytes, headers: readonly string[], before: Representation | undefined) {
     this.file = file
     this.#headers = headers
     this.lastModified = new Date(file.modifiedAt).toUTCString()
     this.ambiguous = before?.lastModified === this.lastModified && (before.sent || before.ambiguous)
-    this.#ready.set('identity', this.#answer('identity', file.bytes))
   }
 
   /** The answer, where it is ready; else a promise of it. */
   answer(encoding: Encoding): Answer | Promise<Answer> {
-    const ready = this.#ready.get(encoding)
-    if (ready !== undefined || encoding === 'identity') return ready ?? this.#answer(encoding, this.file.bytes)
-    const making = this.#making.get(encoding) ?? this.#make(encoding)
-    this.#making.set(encoding, making)
-    return making
+    const known = this.#answers.get(encoding)
+    if (known !== undefined) return known
+    const made = encoding === 'identity' ? this.#answer(encoding, this.file.bytes) : this.#make(encoding)
+    this.#answers.set(encoding, made)
+    return made
   }
 
   async #make(encoding: keyof typeof ENCODINGS): Promise<Answer> {
     const answer = this.#answer(encoding, await ENCODINGS[encoding](this.file.bytes))
-    this.#ready.set(encoding, answer)
+    this.#answers.set(encoding, answer)
     return answer
   }
 

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { toBytes } from '../status/document.ts'
 import type { CommitLoop } from '../store/commit-loop.ts'
 import { type Access, summaryOf } from './access.ts'
+import { JSON_HEADERS } from './headers.ts'
 import { Problem } from './problems.ts'
 import { matcher, readSelector } from './selector.ts'
 
@@ -12,7 +13,7 @@ export function listTargets(store: Pick<CommitLoop, 'published'>): RequestHandle
     const matches = matcher(readSelector(req.query))
     const { document } = store.published
     const entries = document.entries.filter(({ status }) => matches(status))
-    res.set({ 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-cache' })
+    res.set(JSON_HEADERS)
     res.send(toBytes({ ...document, entries }))
   }
 }

@@ -23,6 +23,11 @@ const FAULTS_MAX = 100
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
+/** A fault on one line, as compilers tell theirs. `whole` stands for the empty pointer. */
+export function lineOf(file: string, { line, column, pointer, detail }: LocatedFault, whole: string): string {
+  return `${file}:${line}:${column} ${pointer === '' ? whole : pointer}: ${detail}`
+}
+
 /** Appends one member name or array index to a JSON Pointer. */
 export function pointTo(pointer: string, member: string | number): string {
   return `${pointer}/${String(member).replaceAll('~', '~0').replaceAll('/', '~1')}`
