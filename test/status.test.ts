@@ -203,6 +203,35 @@ t.test('document: sorted, two spaces, a final newline, and read back as it was',
   t.equal(toBytes(EMPTY_DOCUMENT).toString().includes('"statuses": []'), true)
 })
 
+t.test('document: made from the bytes of the one before, it is the same to the letter', async (t) => {
+  const snapshots = fc.array(anySnapshot, { maxLength: 12 })
+  let copied = 0
+  fc.assert(
+    fc.property(
+      snapshots,
+      snapshots,
+      fc.array(fc.nat(), { maxLength: 6 }),
+      fc.boolean(),
+      (first, then, gone, titled) => {
+        const before = posted(EMPTY_DOCUMENT, ...first).document
+        const { draft } = posted(before, ...then)
+        for (const index of gone) {
+          const { status } = before.entries[index % Math.max(before.entries.length, 1)] ?? {}
+          if (status !== undefined) draft.remove(status)
+        }
+        if (titled) draft.putHead({ ...before.head, title: 'ünïcode' }, undefined)
+        const after = draft.finish()
+        const bytes = toBytes(before)
+        deepStrictEqual(toBytes(after, { entries: before.entries, bytes }).toString(), toBytes(after).toString())
+        // What is unchanged must come from there, not be made again.
+        const blank = Buffer.alloc(bytes.length, '.')
+        if (toBytes(after, { entries: before.entries, bytes: blank }).includes('....')) copied += 1
+      },
+    ),
+  )
+  t.ok(copied > 10, 'entries were copied')
+})
+
 t.test('reread: says what a whole reading says, whatever has been done to the text', async () => {
   const lines = fc.array(
     fc.record({

@@ -129,24 +129,83 @@ export function textOf(status: SavedStatus): string {
 
 const SEPARATOR = ',\n'
 
-/** The bytes of `status.json`. Costs a copy of each entry's kept text, not another serialisation of it. */
-export function toBytes(document: StatusDocument): Buffer {
+/** A document's entries and the bytes of `status.json` that hold them. */
+export interface Rendered {
+  readonly entries: readonly Entry[]
+  readonly bytes: Buffer
+}
+
+/**
+ * The bytes of `status.json`. An entry is not serialised again: its kept text is encoded, and where it stands in `before`
+ * already, it is copied from there, together with all its neighbours of which that is true.
+ */
+export function toBytes(document: StatusDocument, before?: Rendered): Buffer {
   const { entries } = document
   const { $schema, ...others } = document.head
   const top = { $schema, generation: document.generation, updated_at: document.updatedAt, ...others }
   const opening = `${JSON.stringify(top, null, 2).slice(0, -2)},\n  "statuses": [${entries.length === 0 ? '' : '\n'}`
   const closing = `${entries.length === 0 ? '' : '\n  '}]\n}\n`
 
-  const separators = Math.max(entries.length - 1, 0) * SEPARATOR.length
-  const texts = entries.reduce((sum, { bytes }) => sum + bytes, 0)
-  const buffer = Buffer.allocUnsafe(Buffer.byteLength(opening) + texts + separators + Buffer.byteLength(closing))
+  const buffer = Buffer.allocUnsafe(Buffer.byteLength(opening) + lengthOf(entries) + closing.length)
   let end = buffer.write(opening)
-  for (const [index, { text }] of entries.entries()) {
-    if (index > 0) end += buffer.write(SEPARATOR, end)
-    end += buffer.write(text, end)
+  let index = 0
+  const encodeUpTo = (to: number): void => {
+    for (; index < to; index += 1) {
+      if (index > 0) end += buffer.write(SEPARATOR, end)
+      end += buffer.write(entries[index]?.text ?? '', end)
+    }
   }
+  if (before !== undefined) {
+    let [old, at] = [0, before.bytes.length - closing.length - lengthOf(before.entries)]
+    for (const { from, to, length } of sharedRuns(before.entries, entries)) {
+      encodeUpTo(to)
+      if (index > 0) end += buffer.write(SEPARATOR, end)
+      at += lengthOf(before.entries, old, from) + (from > old ? SEPARATOR.length : 0)
+      const run = lengthOf(entries, to, to + length)
+      end += before.bytes.copy(buffer, end, at, at + run)
+      at += run + SEPARATOR.length
+      index += length
+      old = from + length
+    }
+  }
+  encodeUpTo(entries.length)
   buffer.write(closing, end)
   return buffer
+}
+
+/** How many bytes a stretch of entries has, with the separators in it. */
+function lengthOf(entries: readonly Entry[], from = 0, to = entries.length): number {
+  let length = Math.max(to - from - 1, 0) * SEPARATOR.length
+  for (let index = from; index < to; index += 1) length += entries[index]?.bytes ?? 0
+  return length
+}
+
+/** A stretch of entries that two documents share: where it begins in the one and in the other, and how long it is. */
+interface Run {
+  readonly from: number
+  readonly to: number
+  readonly length: number
+}
+
+/** What two documents share, the very same entries, in order. Costs hardly more than a look at each. */
+export function* sharedRuns(before: readonly Entry[], after: readonly Entry[]): Generator<Run> {
+  let from = 0
+  let to = 0
+  for (;;) {
+    const [old, next] = [before[from], after[to]]
+    if (old === undefined || next === undefined) return
+    if (old === next) {
+      let length = 1
+      while (from + length < before.length && before[from + length] === after[to + length]) length += 1
+      yield { from, to, length }
+      from += length
+      to += length
+    } else {
+      const order = compareTargets(old.status, next.status)
+      if (order <= 0) from += 1
+      if (order >= 0) to += 1
+    }
+  }
 }
 
 /** Reads `status.json` as it was found, by whomever written. Times come back as UTC whole seconds. */

@@ -158,17 +158,20 @@ export class Draft {
 
   #merged(): Entry[] {
     const { entries } = this.#base
-    const parts: (readonly Entry[])[] = []
+    const merged: Entry[] = []
     let next = 0
-    for (const { target, entry } of [...this.#changes.values()].toSorted((a, b) =>
-      compareTargets(a.target, b.target),
-    )) {
+    const keepUpTo = (to: number): void => {
+      for (const entry of entries.slice(next, to)) merged.push(entry)
+    }
+    const changes = [...this.#changes.values()].toSorted((a, b) => compareTargets(a.target, b.target))
+    for (const { target, entry } of changes) {
       const [at, found] = position(entries, target)
-      parts.push(entries.slice(next, at), entry === undefined ? [] : [entry])
+      keepUpTo(at)
+      if (entry !== undefined) merged.push(entry)
       next = found ? at + 1 : at
     }
-    parts.push(entries.slice(next))
-    return parts.flat()
+    keepUpTo(entries.length)
+    return merged
   }
 
   #replace(target: Target, entry: Entry | undefined): void {

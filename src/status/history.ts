@@ -1,5 +1,13 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { type Actor, type Entry, type StatusDocument, type Target, compareTargets, keyOf } from './document.ts'
+import {
+  type Actor,
+  type Entry,
+  type StatusDocument,
+  type Target,
+  compareTargets,
+  keyOf,
+  sharedRuns,
+} from './document.ts'
 import { type Status, fileProperties, targetProperties, time } from './schema.ts'
 import { timeOf } from './snapshot.ts'
 import { validator } from './validation.ts'
@@ -75,26 +83,22 @@ function unquoted(text: string): string {
   return text.includes('\\') ? String(JSON.parse(text)) : text.slice(1, -1)
 }
 
-/** The entries that differ between two documents, with a target for each. Costs a comparison of references. */
-export function* changedTargets(before: readonly Entry[], after: readonly Entry[]): Generator<Target> {
-  let old = 0
-  for (const entry of after) {
-    for (; old < before.length; old += 1) {
-      const other = before[old]
-      if (other === undefined || compareTargets(other.status, entry.status) >= 0) break
-      yield other.status
-    }
-    const other = before[old]
-    if (other !== undefined && compareTargets(other.status, entry.status) === 0) {
-      old += 1
-      if (other === entry) continue
-    }
-    yield entry.status
+/** The targets whose entries differ between two documents, sorted. */
+export function changedTargets(before: readonly Entry[], after: readonly Entry[]): Target[] {
+  const changed = new Map<string, Target>()
+  const add = (entries: readonly Entry[]): void => {
+    for (const { status } of entries) changed.set(keyOf(status), status)
   }
-  for (; old < before.length; old += 1) {
-    const other = before[old]
-    if (other !== undefined) yield other.status
+  let [old, next] = [0, 0]
+  for (const { from, to, length } of sharedRuns(before, after)) {
+    add(before.slice(old, from))
+    add(after.slice(next, to))
+    old = from + length
+    next = to + length
   }
+  add(before.slice(old))
+  add(after.slice(next))
+  return [...changed.values()].toSorted(compareTargets)
 }
 
 /**

@@ -114,7 +114,7 @@ export class CommitLoop {
   #stopping = false
 
   #document: StatusDocument = EMPTY_DOCUMENT
-  /** The bytes of `#document` in the file; empty before the first. */
+  /** The bytes of `#document` in the file, or of its copy; empty before the first. */
   #bytes: Buffer = Buffer.alloc(0)
   /** Whether there is a document that this server stands for: it has written it, or taken it over. */
   #loaded = false
@@ -343,7 +343,7 @@ export class CommitLoop {
     if (!outcome.ok || (outcome.value.generation ?? 0) <= this.#document.generation) return
     const { generation, updated_at: updatedAt } = outcome.value
     const document = this.#reconciled(outcome.value).finish(generation, updatedAt)
-    if (toBytes(document).equals(copy)) this.#stand(document, copy, Date.now())
+    if (this.#render(document).equals(copy)) this.#stand(document, copy, Date.now())
   }
 
   /** Takes over a document that needs nothing done to it: another server's commit, or the file at the start. */
@@ -352,7 +352,7 @@ export class CommitLoop {
     const { saved, seen } = found
     if ((saved.generation ?? 0) <= this.#document.generation) return false
     const document = this.#reconciled(saved).finish(saved.generation, saved.updated_at)
-    if (!toBytes(document).equals(seen.bytes)) return false
+    if (!this.#render(document).equals(seen.bytes)) return false
     // The other may have been killed before it did.
     await this.#file.sync()
     this.#stand(document, seen.bytes, seen.modifiedAt)
@@ -394,7 +394,7 @@ export class CommitLoop {
     this.#watcher?.committing()
     const started = performance.now()
     const document = draft.finish()
-    const bytes = toBytes(document)
+    const bytes = this.#render(document)
     const displaced = await this.#file.replace(bytes, found.seen)
     // None of these needs another: what is displaced has a name of its own till it is kept, the copy need not be durable.
     await all(
@@ -409,6 +409,11 @@ export class CommitLoop {
     const ms = Math.round((performance.now() - started) * 10) / 10
     this.#events.committed(ms, requests)
     this.#log.info({ generation: document.generation, requests, bytes: bytes.length, ms }, 'committed')
+  }
+
+  #render(document: StatusDocument): Buffer {
+    const { entries } = this.#document
+    return toBytes(document, this.#bytes.length === 0 ? undefined : { entries, bytes: this.#bytes })
   }
 
   /** Finds a place for what a commit displaced. Nothing that somebody saved is removed. */
