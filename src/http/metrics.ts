@@ -17,6 +17,8 @@ export class Metrics implements CommitEvents {
   readonly #snapshots = this.#counter('snapshots_total', 'Posted snapshots by what became of them.', 'result')
   readonly #refusals = this.#counter('refusals_total', 'Refused requests by the code of the problem.', 'problem')
   readonly #requests = this.#counter('http_requests_total', 'Answers by route and class of status.', 'route', 'status')
+  /** The answers since the last scrape, by route and status: a count of prom-client takes a good part of an answer. */
+  readonly #answers = new Map<string, Map<number, number>>()
   readonly #edits = this.#counter('edits_total', 'Edits of status.json by what became of them.', 'outcome')
   readonly #commits = this.#counter('commits_total', 'Commits that are on disk.')
   readonly #failures = this.#counter('commit_failures_total', 'Commits that failed; nothing of them was acknowledged.')
@@ -78,9 +80,9 @@ export class Metrics implements CommitEvents {
     }
   }
 
-  /** Counts an answer that Express does not know of. */
   countAnswer(route: string, status: number): void {
-    this.#requests.inc({ route, status: classOf(status) })
+    const tally = this.#answers.get(route) ?? new Map<number, number>()
+    this.#answers.set(route, tally.set(status, (tally.get(status) ?? 0) + 1))
   }
 
   /** Answers a scrape. */
@@ -92,9 +94,17 @@ export class Metrics implements CommitEvents {
       this.#generation.set(published.document.generation)
       this.#bytes.set(published.bytes.length)
       this.#entries.set(published.document.entries.length)
+      this.#countAnswers()
       const texts = [await this.#targets.text(published), await this.#own.metrics()]
       res.set({ 'Content-Type': this.#own.contentType, 'Cache-Control': 'no-store' }).send(texts.join('\n'))
     }
+  }
+
+  #countAnswers(): void {
+    for (const [route, tally] of this.#answers) {
+      for (const [status, answers] of tally) this.#requests.inc({ route, status: classOf(status) }, answers)
+    }
+    this.#answers.clear()
   }
 
   #counter(name: string, help: string, ...labelNames: string[]): Counter {
