@@ -226,6 +226,8 @@ export class CommitLoop {
     while (this.#awake || this.#queue.length > 0) {
       this.#awake = false
       await this.#round()
+      // After the round and not before it: nobody waits for an answer now.
+      if (await this.#displaced.review()) this.#awake = true
     }
     this.#running = undefined
   }
@@ -234,7 +236,6 @@ export class CommitLoop {
     let batch: Job[] = []
     const deadline = Date.now() + WAIT_MAX_MS
     try {
-      await this.#displaced.review()
       await this.#forgetRejectedEdit()
       if (await this.#nothingToDo()) return
       await withLock(this.#file.directory, WAIT_MAX_MS, async () => {

@@ -45,14 +45,20 @@ export class DisplacedFiles {
     return undefined
   }
 
-  /** Lets go of the watched files whose time is over; one that was written into is to be read again. */
-  async review(): Promise<void> {
+  /** Lets go of the watched files whose time is over. Tells whether one was written into, and is to be read again. */
+  async review(): Promise<boolean> {
+    let found = false
     while (this.#isDue()) {
       const file = this.#watched.shift()?.file
-      if (file === undefined) return
-      if (await isWrittenSince(file).catch(() => false)) this.add(file)
-      else await file.handle.close()
+      if (file === undefined) break
+      if (await isWrittenSince(file).catch(() => false)) {
+        this.add(file)
+        found = true
+      } else {
+        await file.handle.close().catch(() => undefined)
+      }
     }
+    return found
   }
 
   /**
