@@ -13,9 +13,11 @@ import {
 } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { TARGETS_MAX } from '../src/status/schema.ts'
 import type { SavedDocument } from '../src/status/schema.ts'
+import { Pace } from '../src/store/pace.ts'
 import { Watcher } from '../src/store/watcher.ts'
 import { digestOf } from '../src/store/status-file.ts'
 import { directory } from './support/directory.ts'
@@ -472,6 +474,35 @@ t.test('one commit takes all that waits', async (t) => {
   t.ok((fileOf(server).generation ?? 99) < 24, `64 requests took ${(fileOf(server).generation ?? 0) - 1} commits`)
 })
 
+t.test('commits of a large document do not follow one another at once, unless many requests share them', async (t) => {
+  const MIB = 1024 * 1024
+  const pace = new Pace()
+  t.notOk(await isPutOff(pace, 0), 'not the first one')
+  pace.began(MIB / 16)
+  t.notOk(await isPutOff(pace, 1), 'nor one of a small document')
+  pace.began(1024 * MIB)
+  t.notOk(await isPutOff(pace, 1024 * 16), 'nor one that many share')
+  t.ok(await isPutOff(pace, 1), 'but one of a large document for a single request')
+  await eventually(async () => ok(!(await isPutOff(pace, 1))))
+
+  pace.began(1024 * MIB)
+  let begun = false
+  const turn = pace.turn(1).then(() => (begun = true))
+  pace.arrived(2)
+  await setImmediate()
+  t.notOk(begun, 'two are no reason either')
+  pace.arrived(1024 * 16)
+  await setImmediate()
+  t.ok(begun, 'many are, as soon as they are there')
+  await turn
+
+  pace.began(1024 * MIB)
+  const last = pace.turn(1)
+  pace.end()
+  await last
+  t.notOk(await isPutOff(pace, 1), 'a server that stops puts nothing off')
+})
+
 t.test('the document takes 100,000 targets and not one more', async (t) => {
   const statuses = Array.from({ length: TARGETS_MAX }, (_, index) => snapshotOf({ repo: 'many', server: `s${index}` }))
   const server = await serve(t, directory(t, { 'status.json': JSON.stringify({ statuses }) }))
@@ -519,4 +550,12 @@ function rejected(server: Server): string[] {
   return readdirSync(server.dataDir)
     .filter((name) => name.startsWith('status.rejected-'))
     .toSorted()
+}
+
+/** Whether a commit for so many requests would have to wait. */
+async function isPutOff(pace: Pace, waiting: number): Promise<boolean> {
+  let begun = false
+  void pace.turn(waiting).then(() => (begun = true))
+  await setImmediate()
+  return !begun
 }

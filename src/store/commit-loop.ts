@@ -13,6 +13,7 @@ import { type Unread, DisplacedFiles } from './displaced.ts'
 import { HISTORY_BYTES_MAX, History } from './history.ts'
 import type { Range } from './history-index.ts'
 import { withLock } from './lock.ts'
+import { Pace } from './pace.ts'
 import { type Found, Reader } from './reader.ts'
 import { BYTES_MAX, type Displaced, COPY_FILE, type Seen, STATUS_FILE, StatusFile, digestOf } from './status-file.ts'
 import { StoreError, storeErrorOf } from './store-error.ts'
@@ -109,6 +110,7 @@ export class CommitLoop {
 
   readonly #queue: Job[] = []
   readonly #displaced = new DisplacedFiles()
+  readonly #pace = new Pace()
   #awake = false
   #running: Promise<void> | undefined
   #stopping = false
@@ -195,6 +197,7 @@ export class CommitLoop {
         return () => resolve(result)
       }
       this.#queue.push({ attempt, reject })
+      this.#pace.arrived(this.#queue.length)
       this.#wake()
     })
   }
@@ -202,6 +205,7 @@ export class CommitLoop {
   /** Commits what waits, then takes nothing more. */
   async stop(): Promise<void> {
     this.#stopping = true
+    this.#pace.end()
     await this.#watcher?.close()
     await this.#running
     await this.#displaced.close()
@@ -224,6 +228,7 @@ export class CommitLoop {
 
   async #run(): Promise<void> {
     while (this.#awake || this.#queue.length > 0) {
+      await this.#pace.turn(this.#queue.length)
       this.#awake = false
       await this.#round()
       // After the round and not before it: nobody waits for an answer now.
@@ -396,6 +401,7 @@ export class CommitLoop {
     const started = performance.now()
     const document = draft.finish()
     const bytes = this.#render(document)
+    this.#pace.began(bytes.length)
     const displaced = await this.#file.replace(bytes, found.seen)
     // None of these needs another: what is displaced has a name of its own till it is kept, the copy need not be durable.
     await all(
