@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 
 /** The server has the first core to itself, the load the second. */
-const SERVER_CORE = '0'
+export const SERVER_CORE = '0'
 const START_MAX_MS = 120_000
 
 const HERE = import.meta.dirname
@@ -26,9 +26,26 @@ export function has(program: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
 }
 
-/** This server, on a directory. */
-export async function startOurs(directory: string): Promise<Running> {
-  return start('/healthz', (port) => [process.execPath, PROGRAM, '--port', port, '--data-dir', directory])
+/**
+ * This server, on a directory.
+ *
+ * @param nodeArgs options of Node, to look into it
+ */
+export async function startOurs(
+  directory: string,
+  nodeArgs: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Running> {
+  const command = (port: string): string[] => [
+    process.execPath,
+    ...nodeArgs,
+    PROGRAM,
+    '--port',
+    port,
+    '--data-dir',
+    directory,
+  ]
+  return start('/healthz', command, env)
 }
 
 export async function startBareHttp(file: string): Promise<Running> {
@@ -92,11 +109,15 @@ export async function startJsonServer(file: string): Promise<Running> {
   ])
 }
 
-async function start(path: string, command: (port: string) => string[]): Promise<Running> {
+async function start(
+  path: string,
+  command: (port: string) => string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Running> {
   const port = await freePort()
   const args = ['-c', SERVER_CORE, ...command(String(port))]
   const started = performance.now()
-  const child = spawn('taskset', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn('taskset', args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } })
   let said = ''
   child.stderr.on('data', (chunk) => (said += String(chunk)))
   const url = `http://127.0.0.1:${port}`

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { Agent, request } from 'node:http'
-import { readFileSync } from 'node:fs'
+import { Agent, globalAgent, request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 
-const LOAD_CORE = '1'
+export const LOAD_CORE = '1'
 
 /** Answers per second to a connection's one GET after another; throws where any was not 200 or 304. */
 export function readLoad(
@@ -28,43 +28,109 @@ export interface Write {
 export interface WriteResult {
   /** Acknowledged writes a second. */
   readonly rate: number
-  /** From a request to its answer, in ms, sorted. */
+  /** From a request to its acknowledgement, in ms, sorted. */
   readonly latencies: readonly number[]
   /** The number of the last write that was acknowledged for each target. */
   readonly acknowledged: ReadonlyMap<number, number>
+  /** How many were refused because too much was waiting. */
+  readonly refused: number
 }
+
+interface Load {
+  readonly seconds: number
+  readonly targets: number
+}
+
+type Make = (target: number, mark: number) => Write
+
+const OVERLOADED = 503
 
 /** Clients that post one write after another for so long. Each answer is checked. */
 export async function writeLoad(
   url: string,
-  { clients, seconds, targets }: { clients: number; seconds: number; targets: number },
-  make: (target: number, mark: number) => Write,
+  { clients, seconds, targets }: Load & { readonly clients: number },
+  make: Make,
 ): Promise<WriteResult> {
-  const agent = new Agent({ keepAlive: true, maxSockets: clients })
-  const latencies: number[] = []
-  const acknowledged = new Map<number, number>()
-  const started = performance.now()
-  const end = started + seconds * 1000
-  let mark = 0
+  const writer = new Writer(url, make, clients)
+  const end = performance.now() + seconds * 1000
   const client = async (first: number): Promise<void> => {
     // Each client has targets of its own, so that the last mark of each is known.
     for (let target = first; performance.now() < end; target = (target + clients) % Math.max(targets, clients)) {
-      const wanted = target % targets
-      const number = (mark += 1)
-      const before = performance.now()
-      const status = await send(url, agent, make(wanted, number))
-      if (status < 200 || status > 299) throw new Error(`${url} answered ${status}`)
-      latencies.push(performance.now() - before)
-      acknowledged.set(wanted, number)
+      await writer.write(target % targets)
     }
   }
   await Promise.all(Array.from({ length: clients }, async (_, index) => client(index)))
-  const rate = latencies.length / ((performance.now() - started) / 1000)
-  agent.destroy()
-  return { rate, latencies: latencies.toSorted((a, b) => a - b), acknowledged }
+  const result = writer.end()
+  if (result.refused > 0) throw new Error(`${url} refused ${result.refused} writes`)
+  return result
 }
 
-async function send(url: string, agent: Agent, { path, method, type, body }: Write): Promise<number> {
+/** So many writes a second for so long, each at its time, whether those before have their answers or not. */
+export async function pacedWrites(
+  url: string,
+  { perSecond, seconds, targets }: Load & { readonly perSecond: number },
+  make: Make,
+): Promise<WriteResult> {
+  const writer = new Writer(url, make, Infinity)
+  const started = performance.now()
+  const sent: Promise<void>[] = []
+  for (let next = 0; next < perSecond * seconds; next += 1) {
+    const pause = started + (next * 1000) / perSecond - performance.now()
+    if (pause > 0) await sleep(pause)
+    sent.push(writer.write(next % targets))
+  }
+  await Promise.all(sent)
+  return writer.end()
+}
+
+/** Sends writes, and keeps what became of them. */
+class Writer {
+  readonly #url: string
+  readonly #make: Make
+  readonly #agent: Agent
+  readonly #started = performance.now()
+  readonly #latencies: number[] = []
+  readonly #acknowledged = new Map<number, number>()
+  #refused = 0
+  #mark = 0
+
+  constructor(url: string, make: Make, connections: number) {
+    this.#url = url
+    this.#make = make
+    this.#agent = new Agent({ keepAlive: true, maxSockets: connections })
+  }
+
+  /** @throws where the answer is neither an acknowledgement nor the refusal of one too many */
+  async write(target: number): Promise<void> {
+    const mark = (this.#mark += 1)
+    const before = performance.now()
+    const status = await send(this.#url, this.#make(target, mark), this.#agent)
+    if (status === OVERLOADED) {
+      this.#refused += 1
+      return
+    }
+    if (status < 200 || status > 299) throw new Error(`${this.#url} answered ${status}`)
+    this.#latencies.push(performance.now() - before)
+    this.#acknowledged.set(target, mark)
+  }
+
+  end(): WriteResult {
+    this.#agent.destroy()
+    return {
+      rate: this.#latencies.length / ((performance.now() - this.#started) / 1000),
+      latencies: this.#latencies.toSorted((a, b) => a - b),
+      acknowledged: this.#acknowledged,
+      refused: this.#refused,
+    }
+  }
+}
+
+/** Sends one write. Returns the status of the answer. */
+export async function send(
+  url: string,
+  { path, method, type, body }: Write,
+  agent: Agent = globalAgent,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const headers = { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }
     const sent = request(url + path, { method, agent, headers }, (response) => {
@@ -87,9 +153,4 @@ export function median(numbers: readonly number[]): number {
     numbers.toSorted((a, b) => a - b),
     0.5,
   )
-}
-
-/** The resident memory of a process, in MiB. */
-export function residentMiB(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 }

@@ -1,0 +1,153 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { SERVER_CORE, type Running, startOurs } from './contenders.ts'
+import { snapshotOf } from '../test/support/snapshots.ts'
+import { checkAcknowledged, directoryWith, nameOf, postOf } from './documents.ts'
+import { type Write, type WriteResult, median, quantile, writeLoad } from './load.ts'
+import { ms, ratio, say, table } from './report.ts'
+import { WRITE_SECONDS, alternate, takeTurns, work } from './setup.ts'
+
+const TARGETS = 100
+const LONG_AGO = '2001-01-01T00:00:00Z'
+/** One for each kind of call that Node makes in its thread pool (https://nodejs.org/api/tracing.html). */
+const CATEGORY = 'node.fs.async'
+
+/** How long a client waits who is alone, and where that time goes. */
+export async function oneClient(): Promise<void> {
+  say('## One client')
+  say()
+  say(
+    `What one client waits for at ${TARGETS} targets, and what a commit cannot do without, on the same disk and core.`,
+  )
+  say()
+  const directory = await directoryWith(TARGETS)
+  const bare = await takeTurns({ bare: () => bareCommits(directory) })
+  const inOneThread = median((bare['bare'] ?? []).map(([first]) => first))
+  const inThePool = median((bare['bare'] ?? []).map(([, second]) => second))
+  const { posted, ignored } = await alternate({
+    posted: async () => (await alone(await startOurs(directory), directory, postOf)).latency,
+    ignored: async () => (await alone(await startOurs(directory), directory, oldPostOf)).latency,
+  })
+  table(
+    ['', 'median', 'to the first'],
+    [
+      ['write, fsync, rename, fsync of the directory: in one thread', inOneThread],
+      ['the same, each call by way of the thread pool', inThePool],
+      ['a snapshot that is too old to change anything: all but the writing', ignored ?? Number.NaN],
+      ['a snapshot that is committed', posted ?? Number.NaN],
+    ].map(([what, time]) => [String(what), ms(Number(time), 2), ratio(Number(time), inOneThread)]),
+  )
+  await calls(directory)
+}
+
+/** Where a commit spends its time: the calls that it makes in the thread pool, as Node traces them. */
+async function calls(directory: string): Promise<void> {
+  const trace = join(work, 'trace.json')
+  const traced = ['--trace-event-categories', CATEGORY, '--trace-event-file-pattern', trace]
+  const server = await startOurs(directory, traced)
+  const began = now()
+  const { latency, commits } = await alone(server, directory, postOf)
+  const times = callsIn(trace, began)
+  say(
+    `The calls in the thread pool for one snapshot, several at once where none needs another; it took ${ms(latency, 2)}:`,
+  )
+  say()
+  const rows = [...times].map(([name, all]) => ({ name, number: all.length / commits, total: sum(all) / commits }))
+  table(
+    ['call', 'for one snapshot', 'each', 'together'],
+    [...rows.toSorted((a, b) => b.total - a.total), totalOf(rows)].map(({ name, number, total }) => [
+      name,
+      number.toFixed(1),
+      ms(total / number, 3),
+      ms(total, 2),
+    ]),
+  )
+}
+
+interface Row {
+  readonly name: string
+  readonly number: number
+  readonly total: number
+}
+
+function totalOf(rows: readonly Row[]): Row {
+  return { name: 'all', number: sum(rows.map(({ number }) => number)), total: sum(rows.map(({ total }) => total)) }
+}
+
+/** How long each call took from its order to its end, in ms, by its name. */
+function callsIn(trace: string, from: number): Map<string, number[]> {
+  const begun = new Map<string, number>()
+  const times = new Map<string, number[]>()
+  for (const { cat, name, id, ph, ts } of eventsIn(trace)) {
+    if (!cat.includes(CATEGORY) || ts < from) continue
+    const key = `${name} ${id}`
+    if (ph === 'b') begun.set(key, ts)
+    const start = begun.get(key)
+    if (ph !== 'e' || start === undefined) continue
+    times.set(name, [...(times.get(name) ?? []), (ts - start) / 1000])
+    begun.delete(key)
+  }
+  return times
+}
+
+/** One event of a trace; times in µs on the clock of `process.hrtime`. */
+interface TraceEvent {
+  readonly cat: string
+  readonly name: string
+  readonly id: string
+  readonly ph: string
+  readonly ts: number
+}
+
+function eventsIn(trace: string): TraceEvent[] {
+  const parsed: unknown = JSON.parse(readFileSync(trace, 'utf8'))
+  if (!isObject(parsed) || !Array.isArray(parsed['traceEvents'])) throw new Error(`${trace} is no trace`)
+  return parsed['traceEvents'].filter(isCall)
+}
+
+function isCall(event: unknown): event is TraceEvent {
+  return isObject(event) && ['cat', 'name', 'id', 'ph'].every((key) => typeof event[key] === 'string') && 'ts' in event
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
+function now(): number {
+  return Number(process.hrtime.bigint() / 1000n)
+}
+
+async function alone(
+  server: Running,
+  directory: string,
+  make: (target: number, mark: number) => Write,
+): Promise<{ latency: number; commits: number }> {
+  let result: WriteResult
+  try {
+    result = await writeLoad(server.url, { clients: 1, seconds: WRITE_SECONDS, targets: TARGETS }, make)
+  } finally {
+    await server.stop()
+  }
+  if (make === postOf) checkAcknowledged(directory, result)
+  return { latency: quantile(result.latencies, 0.5), commits: result.latencies.length }
+}
+
+function oldPostOf(target: number, mark: number): Write {
+  const post = postOf(target, mark)
+  return { ...post, body: JSON.stringify(snapshotOf({ server: nameOf(target) }, [], LONG_AGO)) }
+}
+
+/** What any durable replacement of a file takes, in ms: in one thread, and by way of the thread pool. */
+function bareCommits(directory: string): readonly [number, number] {
+  const script = join(import.meta.dirname, 'contenders', 'bare-commit.mjs')
+  const args = [script, directory, join(directory, 'status.json'), String(WRITE_SECONDS / 4)]
+  const { stdout, stderr } = spawnSync('taskset', ['-c', SERVER_CORE, process.execPath, ...args], { encoding: 'utf8' })
+  const [first, second] = stdout.split(' ').map(Number)
+  if (first === undefined || second === undefined) throw new Error(`bare-commit.mjs: ${stderr}`)
+  return [first, second]
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, number) => all + number, 0)
+}
