@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { lstatSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { sum } from './numbers.ts'
 import { count, say } from './report.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -33,8 +34,4 @@ function bytesIn(path: string): number {
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((all, number) => all + number, 0)
 }

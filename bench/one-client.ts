@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { SERVER_CORE, type Running, startOurs } from './contenders.ts'
 import { snapshotOf } from '../test/support/snapshots.ts'
+import { SERVER_CORE, type Running, startOurs } from './contenders.ts'
 import { checkAcknowledged, directoryWith, nameOf, postOf } from './documents.ts'
-import { type Write, type WriteResult, median, quantile, writeLoad } from './load.ts'
+import { type Write, type WriteResult, writeLoad } from './load.ts'
+import { median, quantile, sum } from './numbers.ts'
 import { ms, ratio, say, table } from './report.ts'
-import { WRITE_SECONDS, alternate, takeTurns, work } from './setup.ts'
+import { WRITE_SECONDS, takeTurns, work } from './setup.ts'
 
 const TARGETS = 100
 const LONG_AGO = '2001-01-01T00:00:00Z'
@@ -22,21 +23,23 @@ export async function oneClient(): Promise<void> {
   )
   say()
   const directory = await directoryWith(TARGETS)
-  const bare = await takeTurns({ bare: () => bareCommits(directory) })
-  const inOneThread = median((bare['bare'] ?? []).map(([first]) => first))
-  const inThePool = median((bare['bare'] ?? []).map(([, second]) => second))
-  const { posted, ignored } = await alternate({
-    posted: async () => (await alone(await startOurs(directory), directory, postOf)).latency,
-    ignored: async () => (await alone(await startOurs(directory), directory, oldPostOf)).latency,
+  const turns = await takeTurns<readonly number[]>({
+    bare: () => bareCommits(directory),
+    ignored: async () => [(await alone(await startOurs(directory), directory, oldPostOf)).latency],
+    posted: async () => [(await alone(await startOurs(directory), directory, postOf)).latency],
   })
+  const medianOf = (name: string, nth = 0): number =>
+    median((turns[name] ?? []).map((times) => times[nth] ?? Number.NaN))
   table(
     ['', 'median', 'to the first'],
-    [
-      ['write, fsync, rename, fsync of the directory: in one thread', inOneThread],
-      ['the same, each call by way of the thread pool', inThePool],
-      ['a snapshot that is too old to change anything: all but the writing', ignored ?? Number.NaN],
-      ['a snapshot that is committed', posted ?? Number.NaN],
-    ].map(([what, time]) => [String(what), ms(Number(time), 2), ratio(Number(time), inOneThread)]),
+    (
+      [
+        ['write, fsync, rename, fsync of the directory: in one thread', medianOf('bare')],
+        ['the same, each call by way of the thread pool', medianOf('bare', 1)],
+        ['a snapshot that is too old to change anything: all but the writing', medianOf('ignored')],
+        ['a snapshot that is committed', medianOf('posted')],
+      ] as const
+    ).map(([what, time]) => [what, ms(time, 2), ratio(time, medianOf('bare'))]),
   )
   await calls(directory)
 }
@@ -146,8 +149,4 @@ function bareCommits(directory: string): readonly [number, number] {
   const [first, second] = stdout.split(' ').map(Number)
   if (first === undefined || second === undefined) throw new Error(`bare-commit.mjs: ${stderr}`)
   return [first, second]
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((all, number) => all + number, 0)
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { median } from './load.ts'
+import { median } from './numbers.ts'
 
 export const quick = process.argv.includes('--quick')
 /** How often everyone has a turn. */
