@@ -15,7 +15,7 @@ import type { Range } from './history-index.ts'
 import { withLock } from './lock.ts'
 import { Pace } from './pace.ts'
 import { type Found, Reader } from './reader.ts'
-import { BYTES_MAX, type Displaced, COPY_FILE, type Seen, STATUS_FILE, StatusFile, digestOf } from './status-file.ts'
+import { BYTES_MAX, COPY_FILE, STATUS_FILE, StatusFile, digestOf, openDisplaced } from './status-file.ts'
 import { StoreError, storeErrorOf } from './store-error.ts'
 import { type Volume, inspectVolume, refuseMountedFile } from './volume.ts'
 import { Watcher } from './watcher.ts'
@@ -407,7 +407,7 @@ export class CommitLoop {
     await all(
       this.#file.sync(),
       this.#keepCopy(bytes),
-      displaced === undefined ? Promise.resolve() : this.#keep(displaced.file, displaced.held, found),
+      displaced === undefined ? Promise.resolve() : this.#keep(displaced, found),
     )
 
     this.#stand(document, bytes, draft.terms.now)
@@ -424,7 +424,8 @@ export class CommitLoop {
   }
 
   /** Finds a place for what a commit displaced. Nothing that somebody saved is removed. */
-  async #keep(file: Displaced, held: Seen, found: Found): Promise<void> {
+  async #keep(path: string, found: Found): Promise<void> {
+    const { file, held } = await openDisplaced(path)
     if (found.seen === undefined || !found.seen.bytes.equals(held.bytes)) {
       this.#displaced.add(file)
       return

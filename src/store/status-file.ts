@@ -112,25 +112,21 @@ export class StatusFile {
    * only then do they survive a power cut.
    *
    * @param seen what the caller believes to be there
-   * @returns what was there, and what it holds; `undefined` where there was nothing
+   * @returns the private path that what was there has now; `undefined` where there was nothing
    * @throws the system's error; the file is then as it was
    */
-  async replace(
-    bytes: Buffer,
-    seen: Seen | undefined,
-  ): Promise<{ readonly file: Displaced; readonly held: Seen } | undefined> {
+  async replace(bytes: Buffer, seen: Seen | undefined): Promise<string | undefined> {
     const path = join(
       this.directory,
       `${PRIVATE}${seen === undefined ? 'none' : digestOf(seen.bytes)}.${digestOf(bytes)}`,
     )
     try {
       await writeWhole(path, bytes, seen?.mode ?? MODE)
-      if (!(await this.#install(path))) return undefined
+      return (await this.#install(path)) ? path : undefined
     } catch (error) {
       await rm(path, { force: true })
       throw error
     }
-    return openDisplaced(path)
   }
 
   /** Brings a staged file into place. Tells whether its name now holds what was there before. */
@@ -316,7 +312,8 @@ async function readSeen(path: string): Promise<Seen | undefined> {
   }
 }
 
-async function openDisplaced(path: string): Promise<{ readonly file: Displaced; readonly held: Seen }> {
+/** Opens a file that a commit has displaced, and reads it. */
+export async function openDisplaced(path: string): Promise<{ readonly file: Displaced; readonly held: Seen }> {
   const handle = await open(path, 'r')
   const held = await readHandle(handle)
   return { file: { handle, path, written: held.written, size: held.size }, held }
