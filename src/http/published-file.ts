@@ -69,9 +69,11 @@ class Representation {
   #answer(encoding: Encoding, body: Buffer): Answer {
     const plain = encoding === 'identity'
     const etag = plain ? `"${this.file.digest}"` : `"${this.file.digest}-${encoding}"`
-    const validators = ['Last-Modified', this.lastModified, 'ETag', etag, 'Vary', 'Accept-Encoding']
+    const validators = ['ETag', etag, 'Vary', 'Accept-Encoding']
     const coded = plain ? [] : ['Content-Encoding', encoding]
-    const found = [...this.#headers, ...validators, ...coded, 'Content-Length', String(body.length)]
+    const size = ['Content-Length', String(body.length)]
+    const found = [...this.#headers, 'Last-Modified', this.lastModified, ...validators, ...coded, ...size]
+    // RFC 9110, 15.4.5: nothing but what a cache needs; with an ETag it needs no date.
     const notModified = [...this.#headers, ...validators].filter(
       (_, index, all) => all[index - (index % 2)] !== 'Content-Type',
     )
