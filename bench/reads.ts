@@ -9,7 +9,7 @@ import { alternate, quick, work } from './setup.ts'
 
 const CONNECTIONS = 32
 /** Short turns and many of them: the differences are small, and a machine is not equally fast all the time. */
-const TURNS = quick ? 1 : 9
+const TURNS = quick ? 1 : 16
 const TURN_SECONDS = 1
 
 const CONTENDERS = ['gitops-status-server', 'bare node:http', 'express.static', 'nginx'] as const

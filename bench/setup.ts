@@ -14,14 +14,18 @@ export const work = mkdtempSync(join(process.env['BENCH_DIR'] ?? tmpdir(), 'benc
 
 type Measure<T> = () => T | Promise<T>
 
-/** Takes turns: every contender once in each round. What was measured, by name and round. */
+/** Takes turns: every contender once in each round, another one first each time. What was measured, by name and round. */
 export async function takeTurns<T>(
   measures: Record<string, Measure<T>>,
   rounds = ROUNDS,
 ): Promise<Record<string, T[]>> {
   const results: Record<string, T[]> = {}
   for (let round = 0; round < rounds; round += 1) {
-    for (const [name, measure] of Object.entries(measures)) (results[name] ??= []).push(await measure())
+    const order = Object.entries(measures)
+    const first = round % order.length
+    for (const [name, measure] of [...order.slice(first), ...order.slice(0, first)]) {
+      ;(results[name] ??= []).push(await measure())
+    }
   }
   return results
 }

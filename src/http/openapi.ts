@@ -249,15 +249,16 @@ function read(
   operationId: string,
   summary: string,
   content: object,
-  headers: object = { ETag: header('Changes with the content.') },
+  headers: Readonly<Record<string, object>> = { ETag: header('Changes with the content.') },
   problems: ProblemCode[] = [],
 ): object {
+  const { ETag } = headers
   return {
     operationId,
     summary,
     responses: {
       200: { description: summary, headers, content },
-      304: { description: 'As the client knows it already.', headers },
+      304: { description: 'As the client knows it already.', headers: ETag === undefined ? {} : { ETag } },
       ...refusals(...ACCESS, ...problems),
     },
   }
