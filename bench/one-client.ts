@@ -6,7 +6,7 @@ import { SERVER_CORE, type Running, startOurs } from './contenders.ts'
 import { checkAcknowledged, directoryWith, nameOf, postOf } from './documents.ts'
 import { type Write, type WriteResult, writeLoad } from './load.ts'
 import { median, quantile, sum } from './numbers.ts'
-import { ms, ratio, say, table } from './report.ts'
+import { ms, say, table, times } from './report.ts'
 import { WRITE_SECONDS, takeTurns, work } from './setup.ts'
 
 const TARGETS = 100
@@ -28,8 +28,7 @@ export async function oneClient(): Promise<void> {
     ignored: async () => [(await alone(await startOurs(directory), directory, oldPostOf)).latency],
     posted: async () => [(await alone(await startOurs(directory), directory, postOf)).latency],
   })
-  const medianOf = (name: string, nth = 0): number =>
-    median((turns[name] ?? []).map((times) => times[nth] ?? Number.NaN))
+  const medianOf = (name: string, nth = 0): number => median((turns[name] ?? []).map((turn) => turn[nth] ?? Number.NaN))
   table(
     ['', 'median', 'to the first'],
     (
@@ -39,24 +38,24 @@ export async function oneClient(): Promise<void> {
         ['a snapshot that is too old to change anything: all but the writing', medianOf('ignored')],
         ['a snapshot that is committed', medianOf('posted')],
       ] as const
-    ).map(([what, time]) => [what, ms(time, 2), ratio(time, medianOf('bare'))]),
+    ).map(([what, time]) => [what, ms(time, 2), times(time / medianOf('bare'))]),
   )
-  await calls(directory)
+  await traced(directory)
 }
 
 /** Where a commit spends its time: the calls that it makes in the thread pool, as Node traces them. */
-async function calls(directory: string): Promise<void> {
+async function traced(directory: string): Promise<void> {
   const trace = join(work, 'trace.json')
-  const traced = ['--trace-event-categories', CATEGORY, '--trace-event-file-pattern', trace]
-  const server = await startOurs(directory, traced)
+  const options = ['--trace-event-categories', CATEGORY, '--trace-event-file-pattern', trace]
+  const server = await startOurs(directory, options)
   const began = now()
   const { latency, commits } = await alone(server, directory, postOf)
-  const times = callsIn(trace, began)
+  const calls = callsIn(trace, began)
   say(
     `The calls in the thread pool for one snapshot, several at once where none needs another; it took ${ms(latency, 2)}:`,
   )
   say()
-  const rows = [...times].map(([name, all]) => ({ name, number: all.length / commits, total: sum(all) / commits }))
+  const rows = [...calls].map(([name, all]) => ({ name, number: all.length / commits, total: sum(all) / commits }))
   table(
     ['call', 'for one snapshot', 'each', 'together'],
     [...rows.toSorted((a, b) => b.total - a.total), totalOf(rows)].map(({ name, number, total }) => [
@@ -81,17 +80,19 @@ function totalOf(rows: readonly Row[]): Row {
 /** How long each call took from its order to its end, in ms, by its name. */
 function callsIn(trace: string, from: number): Map<string, number[]> {
   const begun = new Map<string, number>()
-  const times = new Map<string, number[]>()
+  const ended = new Map<string, number[]>()
   for (const { cat, name, id, ph, ts } of eventsIn(trace)) {
     if (!cat.includes(CATEGORY) || ts < from) continue
     const key = `${name} ${id}`
     if (ph === 'b') begun.set(key, ts)
     const start = begun.get(key)
     if (ph !== 'e' || start === undefined) continue
-    times.set(name, [...(times.get(name) ?? []), (ts - start) / 1000])
+    const lasted = ended.get(name) ?? []
+    lasted.push((ts - start) / 1000)
+    ended.set(name, lasted)
     begun.delete(key)
   }
-  return times
+  return ended
 }
 
 /** One event of a trace; times in µs on the clock of `process.hrtime`. */

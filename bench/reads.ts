@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { type Running, has, startBareHttp, startExpressStatic, startNginx, startOurs } from './contenders.ts'
 import { directoryWith } from './documents.ts'
 import { readLoad } from './load.ts'
-import { count, ms, ratio, say, table } from './report.ts'
-import { alternate, quick, work } from './setup.ts'
+import { median } from './numbers.ts'
+import { count, ms, say, table, times } from './report.ts'
+import { quick, takeTurns, work } from './setup.ts'
 
 const CONNECTIONS = 32
 /** Short turns and many of them: the differences are small, and a machine is not equally fast all the time. */
@@ -18,7 +19,7 @@ const CONTENDERS = ['gitops-status-server', 'bare node:http', 'express.static', 
 export async function reads(): Promise<void> {
   say('## Reads')
   say()
-  say(`Answers a second to ${CONNECTIONS} connections, from one core.`)
+  say(`Answers a second to ${CONNECTIONS} connections, from one core; the ratios are the medians of ${TURNS} rounds'.`)
   say()
   const rows: string[][] = []
   for (const targets of [1, 1000]) rows.push(...(await readsOf(targets)))
@@ -50,8 +51,8 @@ async function readsOf(targets: number): Promise<string[][]> {
   }
   const kb = `${(bytes.length / 1000).toFixed(bytes.length < 10_000 ? 1 : 0)} kB`
   const rows = [
-    rowOf(`${count(targets)} target${targets === 1 ? '' : 's'}, ${kb}`, await alternate(whole, TURNS)),
-    rowOf('304', await alternate(known, TURNS)),
+    rowOf(`${count(targets)} target${targets === 1 ? '' : 's'}, ${kb}`, await takeTurns(whole, TURNS)),
+    rowOf('304', await takeTurns(known, TURNS)),
   ]
   for (const server of Object.values(servers)) await server.stop()
   return rows
@@ -66,10 +67,13 @@ async function statusOf(url: string, headers: Readonly<Record<string, string>>):
   })
 }
 
-function rowOf(what: string, rates: Record<string, number>): string[] {
-  const [ours, bare, express] = CONTENDERS.map((name) => rates[name] ?? Number.NaN)
-  const shown = CONTENDERS.map((name) => (rates[name] === undefined ? 'not here' : count(rates[name])))
-  return [what, ...shown, ratio(ours ?? 0, bare ?? 0), ratio(ours ?? 0, express ?? 0)]
+function rowOf(what: string, rates: Record<string, readonly number[]>): string[] {
+  const of = (name: (typeof CONTENDERS)[number]): readonly number[] => rates[name] ?? []
+  const shown = CONTENDERS.map((name) => (of(name).length === 0 ? 'not here' : count(median(of(name)))))
+  // Of each round, for what is measured in the same seconds can be compared best.
+  const to = (name: (typeof CONTENDERS)[number]): string =>
+    times(median(of(name).map((rate, round) => (of('gitops-status-server')[round] ?? Number.NaN) / rate)))
+  return [what, ...shown, to('bare node:http'), to('express.static')]
 }
 
 /** A compressed document is made once a generation, and served after. */

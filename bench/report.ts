@@ -28,8 +28,8 @@ export function count(number: number): string {
   return Math.round(number).toLocaleString('en')
 }
 
-export function ratio(one: number, other: number): string {
-  return `${(one / other).toFixed(2)} ×`
+export function times(number: number): string {
+  return `${number.toFixed(2)} ×`
 }
 
 export function ms(number: number, digits = 0): string {

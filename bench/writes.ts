@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Running, has, startJsonServer, startNaive, startOurs, startPushgateway } from './contenders.ts'
 import { checkAcknowledged, directoryWith, nameOf, postOf, statusesIn } from './documents.ts'
 import { type Write, type WriteResult, send, writeLoad } from './load.ts'
-import { count, ratio, say, table } from './report.ts'
+import { count, say, table, times } from './report.ts'
 import { WRITE_SECONDS, alternate, work } from './setup.ts'
 
 const CLIENTS = 64
@@ -55,7 +55,7 @@ async function writesTo(targets: number): Promise<string[]> {
     count(targets),
     count(ours),
     ...others.map((other) => (other === undefined ? 'not here' : count(other))),
-    ...others.map((other) => (other === undefined ? '' : ratio(ours, other))),
+    ...others.map((other) => (other === undefined ? '' : times(ours / other))),
   ]
 }
 
