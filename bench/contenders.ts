@@ -48,8 +48,10 @@ export async function startOurs(
   return start('/healthz', command, env)
 }
 
-export async function startBareHttp(file: string): Promise<Running> {
-  return start('/', (port) => [process.execPath, join(HERE, 'contenders', 'bare-http.mjs'), port, file])
+/** @param like sends the very answers of this URL, headers and all; without one, the file with three headers */
+export async function startBareHttp(file: string, like?: string): Promise<Running> {
+  const args = like === undefined ? [file] : [file, like]
+  return start('/', (port) => [process.execPath, join(HERE, 'contenders', 'bare-http.mjs'), port, ...args])
 }
 
 export async function startExpressStatic(directory: string): Promise<Running> {

@@ -1,18 +1,31 @@
-// The platform's limit: node:http that answers the same bytes, and nothing else. bare-http.mjs PORT FILE
+/*
+ * The platform's limit: node:http, and nothing else. bare-http.mjs PORT FILE [URL]
+ * Sends the very answers of a URL, headers and all; or, without one, the file with three headers.
+ */
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, get } from 'node:http'
 
-const [port, file] = process.argv.slice(2)
+/** Those that node:http adds by itself. */
+const OWN = new Set(['date', 'connection', 'keep-alive', 'transfer-encoding'])
+
+const [port, file, url] = process.argv.slice(2)
 const body = readFileSync(file)
-const headers = [
-  'Content-Type',
-  'application/json; charset=utf-8',
-  'ETag',
-  '"bare"',
-  'Content-Length',
-  String(body.length),
-]
+const type = ['Content-Type', 'application/json; charset=utf-8']
+const size = ['Content-Length', String(body.length)]
+const bare = { etag: '"bare"', sent: ['ETag', '"bare"', ...type, ...size] }
+const { etag, sent: found } = url === undefined ? bare : await answerTo({})
+const notModified = url === undefined ? ['ETag', etag] : (await answerTo({ 'If-None-Match': etag })).sent
+
 createServer((req, res) => {
-  if (req.headers['if-none-match'] === '"bare"') res.writeHead(304, ['ETag', '"bare"']).end()
-  else res.writeHead(200, headers).end(body)
+  if (req.headers['if-none-match'] === etag) res.writeHead(304, notModified).end()
+  else res.writeHead(200, found).end(body)
 }).listen(Number(port), '127.0.0.1')
+
+/** The ETag, and what is sent: names and values in turn. */
+async function answerTo(asked) {
+  const { headers, rawHeaders } = await new Promise((resolve, reject) => {
+    get(url, { headers: asked }, (response) => resolve(response.resume())).on('error', reject)
+  })
+  const sent = rawHeaders.filter((_, index) => !OWN.has(rawHeaders[index - (index % 2)].toLowerCase()))
+  return { etag: headers.etag, sent }
+}
