@@ -17,7 +17,7 @@ export function cost(): void {
   say('## Cost')
   say()
   say(`Installed: ${megabytes(own)} of its own, and ${count(dependencies.length)} packages with ${megabytes(bytes)}.`)
-  say('Memory and start are among what grows.')
+  say('The image adds that to the one of Node. Memory and start are among what grows.')
   say()
 }
 
