@@ -31,10 +31,7 @@ export async function takeTurns<T>(
 }
 
 /** Takes turns. The medians, by name. */
-export async function alternate(
-  measures: Record<string, Measure<number>>,
-  rounds = ROUNDS,
-): Promise<Record<string, number>> {
-  const results = await takeTurns(measures, rounds)
+export async function alternate(measures: Record<string, Measure<number>>): Promise<Record<string, number>> {
+  const results = await takeTurns(measures)
   return Object.fromEntries(Object.entries(results).map(([name, numbers]) => [name, median(numbers)]))
 }

@@ -41,10 +41,10 @@ class Representation {
   /** Whether somebody was sent other bytes with the same Last-Modified, which counts whole seconds. */
   readonly ambiguous: boolean
   sent = false
-  readonly #headers: readonly string[]
+  readonly #headers: Readonly<Record<string, string>>
   readonly #answers = new Map<Encoding, Answer | Promise<Answer>>()
 
-  constructor(file: Bytes, headers: readonly string[], before: Representation | undefined) {
+  constructor(file: Bytes, headers: Readonly<Record<string, string>>, before: Representation | undefined) {
     this.file = file
     this.#headers = headers
     this.lastModified = new Date(file.modifiedAt).toUTCString()
@@ -69,15 +69,18 @@ class Representation {
   #answer(encoding: Encoding, body: Buffer): Answer {
     const plain = encoding === 'identity'
     const etag = plain ? `"${this.file.digest}"` : `"${this.file.digest}-${encoding}"`
-    const validators = ['ETag', etag, 'Vary', 'Accept-Encoding']
-    const coded = plain ? [] : ['Content-Encoding', encoding]
-    const size = ['Content-Length', String(body.length)]
-    const found = [...this.#headers, 'Last-Modified', this.lastModified, ...validators, ...coded, ...size]
+    const { 'Content-Type': _type, ...kept } = this.#headers
+    const validators = { ETag: etag, Vary: 'Accept-Encoding' }
+    const found = {
+      ...this.#headers,
+      'Last-Modified': this.lastModified,
+      ...validators,
+      ...(plain ? {} : { 'Content-Encoding': encoding }),
+      'Content-Length': String(body.length),
+    }
     // RFC 9110, 15.4.5: nothing but what a cache needs; with an ETag it needs no date.
-    const notModified = [...this.#headers, ...validators].filter(
-      (_, index, all) => all[index - (index % 2)] !== 'Content-Type',
-    )
-    return { etag, found, notModified, body }
+    const notModified = { ...kept, ...validators }
+    return { etag, found: Object.entries(found).flat(), notModified: Object.entries(notModified).flat(), body }
   }
 }
 
@@ -94,10 +97,9 @@ export function publishedFile(
   headers: Readonly<Record<string, string>>,
   answered: (status: number) => void = () => undefined,
 ): (req: IncomingMessage, res: ServerResponse) => void {
-  const fixed = Object.entries(headers).flat()
-  let newest = new Representation(current(), fixed, undefined)
+  let newest = new Representation(current(), headers, undefined)
   return (req, res) => {
-    if (newest.file !== current()) newest = new Representation(current(), fixed, newest)
+    if (newest.file !== current()) newest = new Representation(current(), headers, newest)
     const representation = newest
     const answer = representation.answer(encodingFor(req))
     if (!(answer instanceof Promise)) {
