@@ -71,8 +71,9 @@ export function createApp({ store, metrics, access: accessOptions, trustProxy, l
 }
 
 /** Every parameter counts: the usual parser drops those after the thousandth, and DELETE would then take more away. */
-function parseQuery(text: string | undefined): Record<string, string | string[]> {
-  const query = new URLSearchParams(text)
+function parseQuery(text: string | null | undefined): Record<string, string | string[]> {
+  // A request without a query has null here, which URLSearchParams reads as the text "null" from Node 24 on.
+  const query = new URLSearchParams(text ?? '')
   const names = [...new Set(query.keys())]
   return Object.fromEntries(
     names.map((name) => {
