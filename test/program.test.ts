@@ -8,6 +8,7 @@ import { SETTINGS, readCommandLine, settingsTable } from '../src/settings.ts'
 import { directory } from './support/directory.ts'
 import { ask, eventually, post } from './support/http.ts'
 import { Load, lostFrom, marksIn } from './support/load.ts'
+import { type OpenapiDocument } from './support/openapi.ts'
 import { has, missing } from './support/machine.ts'
 import { PROGRAM, fileOf, linesOf, run, runServer } from './support/server.ts'
 import { DRIFTED, snapshotOf } from './support/snapshots.ts'
@@ -136,6 +137,30 @@ t.test('the log has one JSON line for start, commit, edit, refusal and stop', as
     { msg: 'stopped', generation: 3 },
   ])
   t.notMatch(server.stdout(), /rsyslog\.conf/, 'and nothing of a body')
+})
+
+t.test('no route and no form of a request makes Node print a deprecation warning', async (t) => {
+  const dataDir = directory(t)
+  // The option reports more: calls from dependencies, and what a later version will deprecate. Passed by `env`, it replaces the
+  // modules that tap loads into child processes, which make such calls themselves.
+  const server = await runServer(t, dataDir, {}, ['env', 'NODE_OPTIONS=--pending-deprecation'])
+  const { paths } = (await ask(`${server.url}/openapi.json`)).json as OpenapiDocument
+  t.ok(Object.keys(paths).length >= 10, 'the routes are in the OpenAPI document')
+  const [, asset = ''] = /src="\.\/(assets\/[^"]+)"/.exec((await ask(`${server.url}/`)).text) ?? []
+  t.equal((await post(server.url, DRIFTED)).status, 201)
+  for (const path of [...Object.keys(paths), `/${asset}`, '/nowhere']) {
+    for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST', 'DELETE', 'PUT']) {
+      for (const target of [path, `${path}?repo=rsyslog`, `${path}#part`, `${server.url}${path}`]) {
+        const { status } = await ask(server.url, { method, path: target })
+        t.ok(status < 500, `${method} ${target}: ${status}`)
+      }
+    }
+  }
+  t.equal((await ask(server.url, { method: 'OPTIONS', path: '*' })).status, 404)
+  t.equal((await ask(server.url, { path: 'http://proxied.example?repo=rsyslog' })).status, 200)
+  server.child.kill('SIGTERM')
+  t.equal(await server.ended, 0)
+  t.equal(server.stderr(), '')
 })
 
 t.test('600 posts at once: every acknowledged one is in the file', async (t) => {

@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Front } from './front.ts'
 import type { Metrics } from './metrics.ts'
 import { PROBLEMS, PROBLEM_MEDIA_TYPE, Problem, type ProblemCode, problemDetails } from './problems.ts'
+import { originForm } from './request-target.ts'
 
 /** A client has this long for its headers, and for its whole request, in ms. */
 const HEADERS_MAX_MS = 10_000
@@ -32,6 +33,7 @@ export class Listener {
         maxHeaderSize: HEADER_BYTES_MAX,
       },
       (req, res) => {
+        req.url = originForm(req.url ?? '')
         if (this.#stopping) res.setHeader('Connection', 'close')
         if (front(req, res)) return
         this.#answering.add(res)

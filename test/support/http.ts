@@ -10,7 +10,7 @@ export interface Answer {
   readonly json: unknown
 }
 
-export interface Ask extends Pick<RequestOptions, 'method' | 'agent' | 'timeout'> {
+export interface Ask extends Pick<RequestOptions, 'method' | 'agent' | 'timeout' | 'path'> {
   readonly headers?: Record<string, string>
   readonly body?: string | Buffer
 }
