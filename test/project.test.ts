@@ -41,7 +41,7 @@ t.test('README: its tables are what the code says', async (t) => {
 })
 
 t.test('README: every fault in its table has the test that it names', async (t) => {
-  const tests = readdirSync(import.meta.dirname)
+  const tests = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
     .join('\n')

@@ -2,14 +2,14 @@ import { mkdirSync, readFileSync, rmSync, rmdirSync, statSync, truncateSync, wri
 import { join } from 'node:path'
 import { pino } from 'pino'
 import t from 'tap'
-import { EMPTY_DOCUMENT } from '../src/status/document.ts'
-import type { HistoryRow } from '../src/status/history.ts'
-import { formatTime } from '../src/status/time.ts'
-import { History } from '../src/store/history.ts'
-import { directory } from './support/directory.ts'
-import { ask, eventually, matches, post } from './support/http.ts'
-import { type Server, fileOf, serve } from './support/server.ts'
-import { HOSTILE_NAMES, snapshotOf } from './support/snapshots.ts'
+import { EMPTY_DOCUMENT } from '../../../src/status/document.ts'
+import type { HistoryRow } from '../../../src/status/history.ts'
+import { formatTime } from '../../../src/status/time.ts'
+import { History } from '../../../src/store/history.ts'
+import { directory } from '../../support/directory.ts'
+import { ask, eventually, matches, post } from '../../support/http.ts'
+import { type Server, fileOf, serve } from '../../support/server.ts'
+import { HOSTILE_NAMES, snapshotOf } from '../../support/snapshots.ts'
 
 const DAY = 86_400_000
 

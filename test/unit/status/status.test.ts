@@ -1,16 +1,23 @@
 import { deepStrictEqual } from 'node:assert'
 import fc from 'fast-check'
 import t from 'tap'
-import { EMPTY_DOCUMENT, type StatusDocument, findEntry, keyOf, readDocument, toBytes } from '../src/status/document.ts'
-import { Draft } from '../src/status/draft.ts'
-import { mergeSnapshot } from '../src/status/merge.ts'
-import { reconcile } from '../src/status/reconcile.ts'
-import { reread } from '../src/status/reread.ts'
-import type { SavedDocument, SavedStatus, Snapshot, Status } from '../src/status/schema.ts'
-import { readSnapshots } from '../src/status/snapshot.ts'
-import { flipsAt, isStale } from '../src/status/staleness.ts'
-import { formatTime, parseTime } from '../src/status/time.ts'
-import { DRIFTED, SYNCED, anyName, anySnapshot, snapshotOf } from './support/snapshots.ts'
+import {
+  EMPTY_DOCUMENT,
+  type StatusDocument,
+  findEntry,
+  keyOf,
+  readDocument,
+  toBytes,
+} from '../../../src/status/document.ts'
+import { Draft } from '../../../src/status/draft.ts'
+import { mergeSnapshot } from '../../../src/status/merge.ts'
+import { reconcile } from '../../../src/status/reconcile.ts'
+import { reread } from '../../../src/status/reread.ts'
+import type { SavedDocument, SavedStatus, Snapshot, Status } from '../../../src/status/schema.ts'
+import { readSnapshots } from '../../../src/status/snapshot.ts'
+import { flipsAt, isStale } from '../../../src/status/staleness.ts'
+import { formatTime, parseTime } from '../../../src/status/time.ts'
+import { DRIFTED, SYNCED, anyName, anySnapshot, snapshotOf } from '../../support/snapshots.ts'
 
 const NOW = Date.parse('2026-04-21T10:32:16Z')
 const TERMS = { now: NOW, staleAfter: 600 }
