@@ -94,6 +94,22 @@ t.test('imports point downwards, without cycles', async (t) => {
   )
 })
 
+t.test(
+  'the tests, and what they start by name, run on the Node that CI asks for; the image has the newest of them',
+  (t) => {
+    const expected = process.env['EXPECTED_NODE'] ?? process.versions.node.split('.')[0]
+    t.match(process.version, new RegExp(`^v${expected}\\.`))
+    t.equal(execFileSync('node', ['--version'], { encoding: 'utf8' }).trim(), process.version)
+    const [, lts = ''] = /^NODE_LTS=(\d+)$/m.exec(readFileSync(join(ROOT, '.ci/run'), 'utf8')) ?? []
+    const images = readFileSync(join(ROOT, 'Dockerfile'), 'utf8').matchAll(/^FROM node:(\d+)/gm)
+    t.same(
+      [...images].map(([, major]) => major),
+      [lts, lts],
+    )
+    t.end()
+  },
+)
+
 t.test('every source file is loaded by a test', async (t) => {
   // cli.ts runs when it is loaded; program.test.ts runs it. The page runs in the browser of page.test.ts, built.
   for (const file of sources().filter((name) => name !== 'cli.ts' && !name.startsWith('page/')))
