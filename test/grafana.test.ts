@@ -7,7 +7,7 @@ import { parse } from 'yaml'
 import { formatTime } from '../src/status/time.ts'
 import { directory } from './support/directory.ts'
 import { ask, post } from './support/http.ts'
-import { has, missing } from './support/machine.ts'
+import { needs } from './support/machine.ts'
 import { type Server, serve } from './support/server.ts'
 import { HOSTILE_NAMES, snapshotOf } from './support/snapshots.ts'
 
@@ -113,8 +113,7 @@ function faultsOf(rows: readonly Row[], { columns, root_selector: selector }: Qu
 
 const minutesAgo = (minutes: number): string => formatTime(Date.now() - minutes * 60_000)
 
-t.test('Grafana: every selector, on real answers, has what its columns name', async (t) => {
-  if (missing(t, has('gojq'), 'gojq')) return
+t.test('Grafana: every selector, on real answers, has what its columns name', needs('gojq'), async (t) => {
   const states: Record<string, (server: Server) => Promise<unknown>> = {
     'no target': async () => undefined,
     'one in sync': async ({ url }) => post(url, snapshotOf({}, [])),
@@ -150,8 +149,7 @@ t.test('Grafana: every selector, on real answers, has what its columns name', as
   }
 })
 
-t.test('Grafana: what the panels show', async (t) => {
-  if (missing(t, has('gojq'), 'gojq')) return
+t.test('Grafana: what the panels show', needs('gojq'), async (t) => {
   const server = await serve(t)
   const { url } = server
   const nothing = await everything(server)
@@ -201,8 +199,7 @@ t.test('Grafana: what the panels show', async (t) => {
   t.ok(Date.now() - Date.parse(String(states.at(-1)?.['time'])) < 60_000, 'the last state lasts until now')
 })
 
-t.test('Grafana: alerts have one number and labels of their own, fire, and resolve', async (t) => {
-  if (missing(t, has('gojq'), 'gojq')) return
+t.test('Grafana: alerts have one number and labels of their own, fire, and resolve', needs('gojq'), async (t) => {
   const server = await serve(t)
   for (const { uid, condition, data } of rules) {
     const [query, threshold] = data

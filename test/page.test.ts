@@ -3,13 +3,13 @@ import { createRequire } from 'node:module'
 import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { BrowserContextOptions, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { formatTime } from '../src/status/time.ts'
 import { launchBrowser } from './support/browser.ts'
 import { directory } from './support/directory.ts'
 import { ask, eventually, matches, post } from './support/http.ts'
-import { missing } from './support/machine.ts'
+import { needs } from './support/machine.ts'
 import { type Server, serve } from './support/server.ts'
 import { HOSTILE_NAMES, snapshotOf } from './support/snapshots.ts'
 
@@ -19,6 +19,7 @@ const DAY = 24 * 3600 * 1000
 
 const browser = await launchBrowser()
 t.teardown(async () => browser?.close())
+const IN_BROWSER = needs({ there: browser !== undefined, what: 'Chromium (Debian: chromium)' })
 
 t.test('GET /: one page under 40 kB, assets for ever, and nothing else of its directory', async (t) => {
   const server = await serve(t)
@@ -60,9 +61,8 @@ t.test('GET /: one page under 40 kB, assets for ever, and nothing else of its di
   }
 })
 
-t.test('a snapshot appears without a reload, and so do drift, stale, an edit and a removal', async (t) => {
+t.test('a snapshot appears without a reload, and so do drift, stale, an edit and a removal', IN_BROWSER, async (t) => {
   const { server, page } = await open(t)
-  if (page === undefined) return
   await page.getByText('No target yet').waitFor()
   t.match(await page.locator('.empty pre').innerText(), `curl ${server.url}/api/status`)
   t.match(await page.title(), /^no targets/)
@@ -98,40 +98,42 @@ t.test('a snapshot appears without a reload, and so do drift, stale, an edit and
   t.match(await page.title(), /^\(1\) stale/)
 })
 
-t.test('a target opens to its files, each with its own since, and to their differences as text', async (t) => {
-  const { server, page } = await open(t)
-  if (page === undefined) return
-  const lines = Array.from({ length: 1000 }, (_, index) => `+ line ${index} <b>bold</b>`)
-  await post(server.url, {
-    ...snapshotOf({ server: 'lab' }, ['a.conf', 'b.conf']),
-    files: [
-      { name: 'a.conf', diff: `--- before\n+++ after\n@@ -1 +1 @@\n-old\n+new\t<img src=x onerror=alert(1)>\n` },
-      { name: 'b.conf', diff: lines.join('\n') },
-    ],
-    commit: 'f3a9c1d27be0',
-    branch: 'master',
-    pipeline_url: 'https://ci.example.net/318',
-  })
-  await look(page)
-  await row(page, 'lab').getByRole('button').click()
-  const details = row(page, 'lab').locator('.details')
-  t.match(await details.innerText(), /a\.conf[^]*drifted just now[^]*b\.conf[^]*f3a9c1d27be0[^]*master/)
-  t.equal(await details.locator('pre').first().isVisible(), false, 'folded')
-  await details.getByText('Difference').first().click()
-  const first = details.locator('pre').first()
-  t.match(await first.innerText(), '+new    <img src=x onerror=alert(1)>')
-  t.equal(await first.locator('.added').count(), 1)
-  t.equal(await first.locator('.taken').count(), 1)
-  await details.getByText('Difference').nth(1).click()
-  t.equal(await details.locator('pre').nth(1).locator('span').count(), 400)
-  t.match(await details.innerText(), /Cut here: [\d,]+ characters more/)
-  t.equal(await row(page, 'lab').getByRole('link').first().getAttribute('href'), 'https://ci.example.net/318')
-  t.equal(await row(page, 'lab').getByRole('link').first().getAttribute('rel'), 'noopener noreferrer')
-})
+t.test(
+  'a target opens to its files, each with its own since, and to their differences as text',
+  IN_BROWSER,
+  async (t) => {
+    const { server, page } = await open(t)
+    const lines = Array.from({ length: 1000 }, (_, index) => `+ line ${index} <b>bold</b>`)
+    await post(server.url, {
+      ...snapshotOf({ server: 'lab' }, ['a.conf', 'b.conf']),
+      files: [
+        { name: 'a.conf', diff: `--- before\n+++ after\n@@ -1 +1 @@\n-old\n+new\t<img src=x onerror=alert(1)>\n` },
+        { name: 'b.conf', diff: lines.join('\n') },
+      ],
+      commit: 'f3a9c1d27be0',
+      branch: 'master',
+      pipeline_url: 'https://ci.example.net/318',
+    })
+    await look(page)
+    await row(page, 'lab').getByRole('button').click()
+    const details = row(page, 'lab').locator('.details')
+    t.match(await details.innerText(), /a\.conf[^]*drifted just now[^]*b\.conf[^]*f3a9c1d27be0[^]*master/)
+    t.equal(await details.locator('pre').first().isVisible(), false, 'folded')
+    await details.getByText('Difference').first().click()
+    const first = details.locator('pre').first()
+    t.match(await first.innerText(), '+new    <img src=x onerror=alert(1)>')
+    t.equal(await first.locator('.added').count(), 1)
+    t.equal(await first.locator('.taken').count(), 1)
+    await details.getByText('Difference').nth(1).click()
+    t.equal(await details.locator('pre').nth(1).locator('span').count(), 400)
+    t.match(await details.innerText(), /Cut here: [\d,]+ characters more/)
+    t.equal(await row(page, 'lab').getByRole('link').first().getAttribute('href'), 'https://ci.example.net/318')
+    t.equal(await row(page, 'lab').getByRole('link').first().getAttribute('rel'), 'noopener noreferrer')
+  },
+)
 
-t.test('what needs attention comes first; filter, states and groups stand in the address', async (t) => {
+t.test('what needs attention comes first; filter, states and groups stand in the address', IN_BROWSER, async (t) => {
   const { server, page } = await open(t)
-  if (page === undefined) return
   await post(server.url, [
     snapshotOf({ repo: 'a', server: 'fine' }),
     snapshotOf({ repo: 'a', server: 'short' }, ['x.conf'], minutesAgo(2)),
@@ -170,9 +172,8 @@ t.test('what needs attention comes first; filter, states and groups stand in the
   t.equal(await other.locator('.controls, footer, .summary button').count(), 0, 'a wall has no controls')
 })
 
-t.test('everything can be done with the keyboard', async (t) => {
+t.test('everything can be done with the keyboard', IN_BROWSER, async (t) => {
   const { server, page } = await open(t)
-  if (page === undefined) return
   await post(
     server.url,
     [1, 2, 3].map((number) => snapshotOf({ server: `s${number}` }, ['x'], formatTime(1e12 + number))),
@@ -204,7 +205,7 @@ t.test('everything can be done with the keyboard', async (t) => {
   t.equal(new URL(page.url()).search, '', 'Esc clears the filter')
 })
 
-t.test('the strip of seven days tells each stretch, to the pointer and to the keyboard', async (t) => {
+t.test('the strip of seven days tells each stretch, to the pointer and to the keyboard', IN_BROWSER, async (t) => {
   const dataDir = directory(t)
   const now = Date.now()
   const rows = [
@@ -224,7 +225,6 @@ t.test('the strip of seven days tells each stretch, to the pointer and to the ke
   writeFileSync(join(dataDir, 'status.json'), JSON.stringify({ statuses: [snapshotOf({ server: 'lab' })] }))
   writeFileSync(join(dataDir, 'history.jsonl'), rows.map((each) => `${JSON.stringify(each)}\n`).join(''))
   const { server, page } = await open(t, await serve(t, dataDir))
-  if (page === undefined) return
   const strip = row(page, 'lab').getByRole('slider', { name: 'Last 7 days' })
   await strip.waitFor()
   t.match(await strip.getAttribute('aria-valuetext'), /^In sync: .+ – now \(3 d\)$/)
@@ -249,10 +249,10 @@ t.test('the strip of seven days tells each stretch, to the pointer and to the ke
 
 t.test(
   'connection lost: the page says so, keeps the picture without its colours, and comes back by itself',
+  IN_BROWSER,
   async (t) => {
     const dataDir = directory(t)
     const { server, page } = await open(t, await serve(t, dataDir))
-    if (page === undefined) return
     await post(server.url, snapshotOf({ server: 'lab' }))
     await look(page)
     await row(page, 'lab').waitFor()
@@ -276,9 +276,8 @@ t.test(
   },
 )
 
-t.test('a rejected edit stands as a banner with file, line and column, until it is mended', async (t) => {
+t.test('a rejected edit stands as a banner with file, line and column, until it is mended', IN_BROWSER, async (t) => {
   const { server, page } = await open(t)
-  if (page === undefined) return
   await post(server.url, snapshotOf({ server: 'lab' }))
   const good = readFileSync(server.file, 'utf8')
   writeFileSync(server.file, good.replace('"SYNCED"', '"SYNCD"'))
@@ -296,9 +295,8 @@ t.test('a rejected edit stands as a banner with file, line and column, until it 
   await banner.waitFor({ state: 'detached' })
 })
 
-t.test('hostile names and texts are only text', async (t) => {
+t.test('hostile names and texts are only text', IN_BROWSER, async (t) => {
   const { server, page } = await open(t, undefined, { viewport: { width: 1200, height: 20_000 } })
-  if (page === undefined) return
   let dialogs = 0
   const requests: string[] = []
   page.on('dialog', async (dialog) => {
@@ -344,7 +342,7 @@ t.test('hostile names and texts are only text', async (t) => {
   )
 })
 
-t.test('axe-core finds nothing, whatever the page shows', async (t) => {
+t.test('axe-core finds nothing, whatever the page shows', IN_BROWSER, async (t) => {
   const dataDir = directory(t)
   const looks: [name: string, options: BrowserContextOptions & { query?: string }][] = [
     ['light', {}],
@@ -356,7 +354,6 @@ t.test('axe-core finds nothing, whatever the page shows', async (t) => {
   ]
   const server = await serve(t, dataDir)
   const empty = await open(t, server)
-  if (empty.page === undefined) return
   await empty.page.getByText('No target yet').waitFor()
   t.same(await violations(empty.page), [], 'empty')
   await post(server.url, [
@@ -372,7 +369,6 @@ t.test('axe-core finds nothing, whatever the page shows', async (t) => {
   ])
   for (const [name, { query = '', ...options }] of looks) {
     const { page } = await open(t, server, options, query)
-    if (page === undefined) return
     await row(page, 'lab').getByRole('slider').waitFor()
     await row(page, 'lab').getByRole('button').click()
     await row(page, 'lab').getByText('Difference').click()
@@ -392,36 +388,39 @@ t.test('axe-core finds nothing, whatever the page shows', async (t) => {
   }
 })
 
-t.test('10,000 targets: what is seen is rendered, all of it can be reached, and all of it is printed', async (t) => {
-  const dataDir = directory(t)
-  const statuses = Array.from({ length: 10_000 }, (_, index) => snapshotOf({ server: numbered(index) }))
-  writeFileSync(join(dataDir, 'status.json'), JSON.stringify({ statuses }))
-  const { page } = await open(t, await serve(t, dataDir))
-  if (page === undefined) return
-  await row(page, numbered(0)).waitFor()
-  t.ok((await page.locator('.row').count()) < 60)
-  await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight))
-  await row(page, numbered(9999)).waitFor()
-  t.equal(await page.locator('li:last-child').getAttribute('aria-posinset'), '10000')
-  await page.keyboard.press('/')
-  await page.keyboard.type('server-07777')
-  await row(page, numbered(7777)).waitFor()
-  t.same(await servers(page), [numbered(7777)])
-  await page.keyboard.press('Escape')
-  await page.keyboard.type('0777')
-  await row(page, numbered(7770)).waitFor()
-  await page.evaluate(() => window.dispatchEvent(new Event('beforeprint')))
-  t.equal(await page.locator('.row').count(), (await servers(page)).length)
-  await page.keyboard.press('Escape')
-  await eventually(async () => matches(await page.locator('.row').count(), 10_000))
-  await page.evaluate(() => window.dispatchEvent(new Event('afterprint')))
-  t.ok((await page.locator('.row').count()) < 60)
-})
+t.test(
+  '10,000 targets: what is seen is rendered, all of it can be reached, and all of it is printed',
+  IN_BROWSER,
+  async (t) => {
+    const dataDir = directory(t)
+    const statuses = Array.from({ length: 10_000 }, (_, index) => snapshotOf({ server: numbered(index) }))
+    writeFileSync(join(dataDir, 'status.json'), JSON.stringify({ statuses }))
+    const { page } = await open(t, await serve(t, dataDir))
+    await row(page, numbered(0)).waitFor()
+    t.ok((await page.locator('.row').count()) < 60)
+    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight))
+    await row(page, numbered(9999)).waitFor()
+    t.equal(await page.locator('li:last-child').getAttribute('aria-posinset'), '10000')
+    await page.keyboard.press('/')
+    await page.keyboard.type('server-07777')
+    await row(page, numbered(7777)).waitFor()
+    t.same(await servers(page), [numbered(7777)])
+    await page.keyboard.press('Escape')
+    await page.keyboard.type('0777')
+    await row(page, numbered(7770)).waitFor()
+    await page.evaluate(() => window.dispatchEvent(new Event('beforeprint')))
+    t.equal(await page.locator('.row').count(), (await servers(page)).length)
+    await page.keyboard.press('Escape')
+    await eventually(async () => matches(await page.locator('.row').count(), 10_000))
+    await page.evaluate(() => window.dispatchEvent(new Event('afterprint')))
+    t.ok((await page.locator('.row').count()) < 60)
+  },
+)
 
 t.test(
   'any web server can serve the page beside the file, below any path; an old copy never looks fresh',
+  IN_BROWSER,
   async (t) => {
-    if (missing(t, browser !== undefined, 'Chromium (Debian: chromium)')) return
     const root = directory(t)
     cpSync(BUILT, root, { recursive: true })
     const served = createServer((request, response) => {
@@ -442,9 +441,8 @@ t.test(
       writeFileSync(join(root, 'status.json'), JSON.stringify({ generation: 7, statuses: [status] }))
     }
     copy(Date.now())
-    const page = await newPage(t, browser)
-    await page?.goto(`http://127.0.0.1:${port}/some/prefix/`)
-    if (page === undefined) return
+    const page = await newPage(t)
+    await page.goto(`http://127.0.0.1:${port}/some/prefix/`)
     await row(page, 'lab').waitFor()
     t.equal(await page.getByRole('alert').count(), 0)
     t.equal(await page.locator('.with-strips').count(), 0, 'there is no history, and none is drawn')
@@ -490,32 +488,28 @@ t.test('GET /badge: one look for a README', async (t) => {
   t.equal(again.status, 304)
 })
 
-async function newPage(
-  t: Test,
-  from: Browser | undefined,
-  options: BrowserContextOptions = {},
-): Promise<Page | undefined> {
-  if (missing(t, from !== undefined, 'Chromium (Debian: chromium)')) return undefined
-  const context = await from?.newContext({ viewport: { width: 1200, height: 900 }, ...options })
-  t.teardown(async () => context?.close())
-  const page = await context?.newPage()
-  page?.on('pageerror', (error) => t.fail(`the page threw: ${error.message}`))
-  page?.on('console', (message) => {
+async function newPage(t: Test, options: BrowserContextOptions = {}): Promise<Page> {
+  if (browser === undefined) throw new Error('there is no browser')
+  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options })
+  t.teardown(async () => context.close())
+  const page = await context.newPage()
+  page.on('pageerror', (error) => t.fail(`the page threw: ${error.message}`))
+  page.on('console', (message) => {
     if (/Content Security Policy|Trusted/.test(message.text())) t.fail(message.text())
   })
   return page
 }
 
-/** The page of a server; no page where there is no browser. */
+/** The page of a server. */
 async function open(
   t: Test,
   server?: Server,
   options: BrowserContextOptions = {},
   query = '',
-): Promise<{ server: Server; page: Page | undefined }> {
+): Promise<{ server: Server; page: Page }> {
   const from = server ?? (await serve(t))
-  const page = await newPage(t, browser, options)
-  await page?.goto(`${from.url}/${query}`)
+  const page = await newPage(t, options)
+  await page.goto(`${from.url}/${query}`)
   return { server: from, page }
 }
 

@@ -9,7 +9,7 @@ import { directory } from './support/directory.ts'
 import { ask, eventually, post } from './support/http.ts'
 import { Load, lostFrom, marksIn } from './support/load.ts'
 import { type OpenapiDocument } from './support/openapi.ts'
-import { has, missing } from './support/machine.ts'
+import { needs } from './support/machine.ts'
 import { PROGRAM, fileOf, linesOf, run, runServer } from './support/server.ts'
 import { DRIFTED, snapshotOf } from './support/snapshots.ts'
 
@@ -237,12 +237,14 @@ t.test('SIGTERM under load: what was accepted is answered, exit code 0 within 10
   t.same(unacknowledged, [], 'and whatever is in the file was acknowledged')
 })
 
-t.test('SIGINT stops it as well, and on a terminal the log is for people', async (t) => {
+t.test('SIGINT stops it as well', async (t) => {
   const server = await runServer(t, directory(t))
   server.child.kill('SIGINT')
   t.equal(await server.ended, 0)
+})
 
-  if (missing(t, has('script'), '`script` (Debian: bsdutils) to make a terminal')) return
+// `script` makes a terminal.
+t.test('on a terminal the log is for people', needs('script'), async (t) => {
   const command = `timeout -s INT 2 ${process.execPath} ${PROGRAM} --port 0 --data-dir ${directory(t)}`
   const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8' })
   t.match(stdout, /INFO.*started/)

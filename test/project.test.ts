@@ -7,13 +7,14 @@ import { PROBLEMS } from '../src/http/problems.ts'
 import { settingsTable } from '../src/settings.ts'
 import { directory } from './support/directory.ts'
 import { ask, eventually, post } from './support/http.ts'
+import { needs } from './support/machine.ts'
 import { fileOf, serve } from './support/server.ts'
 import { DRIFTED } from './support/snapshots.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
 
-t.test('README: the commands of the first screen do what it shows', async (t) => {
+t.test('README: the commands of the first screen do what it shows', needs('curl'), async (t) => {
   const server = await serve(t)
   const [start = '', curl = '', edit = ''] = blocks('sh')
   const [answer = '', file = ''] = blocks('json')

@@ -22,14 +22,12 @@ import { parse } from 'yaml'
 import type { Snapshot, Status } from '../src/status/schema.ts'
 import { directory } from './support/directory.ts'
 import { ask, eventually, matches } from './support/http.ts'
-import { has, isRoot, missing } from './support/machine.ts'
+import { AS_ROOT, needs } from './support/machine.ts'
 import { type Ran, REPORTER, documentOf, report, sh, standIn, write } from './support/reporter.ts'
 import { fileOf, serve } from './support/server.ts'
 
 const RECORDINGS = join(import.meta.dirname, 'recordings')
-const SLOW = { timeout: 240_000 }
-const lacksAnsible = (t: Test): boolean =>
-  missing(t, ['ansible-playbook', 'curl', 'ssh'].every(has) && isRoot, 'ansible-playbook, curl, ssh or root')
+const WITH_ANSIBLE = { timeout: 240_000, ...needs('ansible-playbook', 'curl', 'ssh', AS_ROOT) }
 
 const LOCAL = { ansible_connection: 'local', ansible_python_interpreter: '{{ ansible_playbook_python }}' }
 
@@ -106,8 +104,7 @@ const TASKS = [
 const edited = (etc: string, name: string, content: string | Buffer = 'edited: ü\n'): void =>
   writeFileSync(join(etc, name), content)
 
-t.test('each kind of drift, on servers of one run, and what is no drift', SLOW, async (t) => {
-  if (lacksAnsible(t)) return
+t.test('each kind of drift, on servers of one run, and what is no drift', WITH_ANSIBLE, async (t) => {
   const drifts: Record<string, [drift: (etc: string) => void, expected: string[]]> = {
     synced: [() => undefined, []],
     content: [
@@ -233,8 +230,7 @@ const mayFail = (name: string, more: object = {}): object => ({
   ...more,
 })
 
-t.test('a server that was not checked to its end is not reported, the others are', SLOW, async (t) => {
-  if (lacksAnsible(t)) return
+t.test('a server that was not checked to its end is not reported, the others are', WITH_ANSIBLE, async (t) => {
   const away = { ansible_connection: 'ssh', ansible_host: '127.0.0.1', ansible_port: 1 }
   const servers = {
     synced: { value: 'x' },
@@ -278,8 +274,7 @@ t.test('a server that was not checked to its end is not reported, the others are
 
 const deploy = (hosts: string, more: object = {}): object => ({ hosts, tasks: [mayFail('Deploy')], ...more })
 
-t.test('a run that is cut short reports nobody whom it stopped', SLOW, async (t) => {
-  if (lacksAnsible(t)) return
+t.test('a run that is cut short reports nobody whom it stopped', WITH_ANSIBLE, async (t) => {
   const hosts = { a: { value: 'x' }, bad: {}, z: { value: 'x' } }
   const cases: Record<string, [plays: object[], reported: string[]]> = {
     // One failed server stops no other.
@@ -310,8 +305,7 @@ t.test('a run that is cut short reports nobody whom it stopped', SLOW, async (t)
   }
 })
 
-t.test('nothing was checked: nothing is posted, and the step fails', SLOW, async (t) => {
-  if (lacksAnsible(t)) return
+t.test('nothing was checked: nothing is posted, and the step fails', WITH_ANSIBLE, async (t) => {
   const server = await serve(t)
   const cwd = repository(t, { synced: { value: '' } }, [{ hosts: 'all', tasks: [mayFail('Deploy')] }])
   write(cwd, {
@@ -338,8 +332,7 @@ t.test('nothing was checked: nothing is posted, and the step fails', SLOW, async
   t.equal(fileOf(server).generation, 1, 'nothing was posted')
 })
 
-t.test('recorded runs of other versions of Ansible', async (t) => {
-  if (missing(t, has('curl'), 'curl')) return
+t.test('recorded runs of other versions of Ansible', needs('curl'), async (t) => {
   // RECORDINGS may name more of them, in directories of the same form.
   const places = [RECORDINGS, ...(process.env['RECORDINGS'] ?? '').split(':').filter(Boolean)]
   for (const recording of places.flatMap((place) => directoriesIn(place))) {
@@ -377,78 +370,80 @@ const PRINTS_DRIFT = `cat <<'EOF'
 ${documentOf('rsyslog-lab', { changed: true, dest: '/etc/rsyslog.conf' })}
 EOF`
 
-t.test('a report that is not acknowledged: the step fails, the log says why and what was found', async (t) => {
-  if (missing(t, has('curl'), 'curl')) return
-  const PATH = standIn(t, PRINTS_DRIFT)
-  const { url } = await serve(t)
-  const answers: Record<string, (response: ServerResponse) => void> = {
-    '/401': (response) => {
-      response.writeHead(401, { 'Content-Type': 'application/problem+json' })
-      response.end(JSON.stringify({ title: 'No token', detail: 'say who you are', status: 401 }))
-    },
-    '/301': (response) => response.writeHead(301, { Location: '/200' }).end(),
-    '/slow': () => undefined,
-    '/html': (response) => response.writeHead(502).end('<h1>Bad\u001B[31m Gateway</h1>'),
-    '/200': (response) => response.end('[]'),
-    '/empty': (response) => response.writeHead(204).end(),
-  }
-  const seen: { method?: string | undefined; url?: string | undefined; headers: IncomingHttpHeaders }[] = []
-  const other = createServer((request, response) => {
-    seen.push(request)
-    request.resume().on('end', () => answers[request.url ?? '']?.(response))
-  })
-  await once(other.listen(0, '127.0.0.1'), 'listening')
-  t.teardown(() => other.close().closeAllConnections())
-  const there = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+t.test(
+  'a report that is not acknowledged: the step fails, the log says why and what was found',
+  needs('curl'),
+  async (t) => {
+    const PATH = standIn(t, PRINTS_DRIFT)
+    const { url } = await serve(t)
+    const answers: Record<string, (response: ServerResponse) => void> = {
+      '/401': (response) => {
+        response.writeHead(401, { 'Content-Type': 'application/problem+json' })
+        response.end(JSON.stringify({ title: 'No token', detail: 'say who you are', status: 401 }))
+      },
+      '/301': (response) => response.writeHead(301, { Location: '/200' }).end(),
+      '/slow': () => undefined,
+      '/html': (response) => response.writeHead(502).end('<h1>Bad\u001B[31m Gateway</h1>'),
+      '/200': (response) => response.end('[]'),
+      '/empty': (response) => response.writeHead(204).end(),
+    }
+    const seen: { method?: string | undefined; url?: string | undefined; headers: IncomingHttpHeaders }[] = []
+    const other = createServer((request, response) => {
+      seen.push(request)
+      request.resume().on('end', () => answers[request.url ?? '']?.(response))
+    })
+    await once(other.listen(0, '127.0.0.1'), 'listening')
+    t.teardown(() => other.close().closeAllConnections())
+    const there = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
 
-  const refused: [url: string, log: RegExp, args?: string[]][] = [
-    ['http://127.0.0.1:1/api/status', /Failed to connect[^]*NOT ACKNOWLEDGED .*exit code 7/],
-    ['http://no-such-host.invalid/', /Could not resolve[^]*NOT ACKNOWLEDGED .*exit code 6/],
-    [`${url}/api/status`, /answered 422[^]*not a valid snapshot[^]*\/repo must/, ['--repo', 'r'.repeat(254)]],
-    [`${url}/elsewhere`, /answered 404[^]*no such resource/],
-    [`${there}/401`, /answered 401[^]*No token\n {2}say who you are/],
-    [`${there}/301`, /answered 301/],
-    [`${there}/slow`, /timed out[^]*exit code 28/, ['--timeout', '1']],
-    [`${there}/html`, /answered 502[^]*Bad\\x1b\[31m Gateway/],
-  ]
-  for (const [address, expected, args = []] of refused) {
-    const { code, log } = await report(t, args, { env: { PATH, GITOPS_STATUS_URL: address } })
-    t.equal(code, 3, `${address}: ${log}`)
-    t.match(log, expected)
-    t.match(log, 'rsyslog-lab: OUT_OF_SYNC, drifted: 1\n  rsyslog.conf\n', 'the result stands in the log')
-  }
-  t.equal(seen.filter((request) => request.url === '/200').length, 0, 'a redirection is not followed')
-  t.equal(seen.filter((request) => request.url === '/401').length, 1, 'once, without another try')
+    const refused: [url: string, log: RegExp, args?: string[]][] = [
+      ['http://127.0.0.1:1/api/status', /Failed to connect[^]*NOT ACKNOWLEDGED .*exit code 7/],
+      ['http://no-such-host.invalid/', /Could not resolve[^]*NOT ACKNOWLEDGED .*exit code 6/],
+      [`${url}/api/status`, /answered 422[^]*not a valid snapshot[^]*\/repo must/, ['--repo', 'r'.repeat(254)]],
+      [`${url}/elsewhere`, /answered 404[^]*no such resource/],
+      [`${there}/401`, /answered 401[^]*No token\n {2}say who you are/],
+      [`${there}/301`, /answered 301/],
+      [`${there}/slow`, /timed out[^]*exit code 28/, ['--timeout', '1']],
+      [`${there}/html`, /answered 502[^]*Bad\\x1b\[31m Gateway/],
+    ]
+    for (const [address, expected, args = []] of refused) {
+      const { code, log } = await report(t, args, { env: { PATH, GITOPS_STATUS_URL: address } })
+      t.equal(code, 3, `${address}: ${log}`)
+      t.match(log, expected)
+      t.match(log, 'rsyslog-lab: OUT_OF_SYNC, drifted: 1\n  rsyslog.conf\n', 'the result stands in the log')
+    }
+    t.equal(seen.filter((request) => request.url === '/200').length, 0, 'a redirection is not followed')
+    t.equal(seen.filter((request) => request.url === '/401').length, 1, 'once, without another try')
 
-  for (const path of ['/200', '/empty']) {
-    const { code, log } = await report(t, [], { env: { PATH, GITOPS_STATUS_URL: there + path } })
-    t.equal(code, 0)
-    t.match(log, 'without receipts; is this the status server?')
-  }
-  t.match(seen.at(-1), { method: 'POST', headers: { 'content-type': 'application/json' } })
-  t.equal(seen.at(-1)?.headers.authorization, undefined)
+    for (const path of ['/200', '/empty']) {
+      const { code, log } = await report(t, [], { env: { PATH, GITOPS_STATUS_URL: there + path } })
+      t.equal(code, 0)
+      t.match(log, 'without receipts; is this the status server?')
+    }
+    t.match(seen.at(-1), { method: 'POST', headers: { 'content-type': 'application/json' } })
+    t.equal(seen.at(-1)?.headers.authorization, undefined)
 
-  const env = { PATH, GITOPS_STATUS_URL: `${url}/api/status` }
-  t.equal((await report(t, [], { env })).code, 0)
-  const place = directory(t)
-  const BEGAN = join(place, 'began')
-  const GO = join(place, 'go')
-  const late = standIn(t, `touch "$BEGAN"; until [ -e "$GO" ]; do sleep 0.05; done\n${PRINTS_DRIFT}`)
-  const slow = report(t, [], { env: { ...env, PATH: late, BEGAN, GO } })
-  const began = await eventually(() => statSync(BEGAN).mtimeMs)
-  // Times in snapshots have whole seconds.
-  await eventually(() => {
-    if (Math.floor(Date.now() / 1000) === Math.floor(began / 1000)) throw new Error('the same second')
-  })
-  t.equal((await report(t, [], { env })).code, 0)
-  writeFileSync(GO, '')
-  const { code, log } = await slow
-  t.equal(code, 0, 'an older check that ends later is no error')
-  t.match(log, /rsyslog-lab: ignored, .*\n[^]*1 ignored/)
-})
+    const env = { PATH, GITOPS_STATUS_URL: `${url}/api/status` }
+    t.equal((await report(t, [], { env })).code, 0)
+    const place = directory(t)
+    const BEGAN = join(place, 'began')
+    const GO = join(place, 'go')
+    const late = standIn(t, `touch "$BEGAN"; until [ -e "$GO" ]; do sleep 0.05; done\n${PRINTS_DRIFT}`)
+    const slow = report(t, [], { env: { ...env, PATH: late, BEGAN, GO } })
+    const began = await eventually(() => statSync(BEGAN).mtimeMs)
+    // Times in snapshots have whole seconds.
+    await eventually(() => {
+      if (Math.floor(Date.now() / 1000) === Math.floor(began / 1000)) throw new Error('the same second')
+    })
+    t.equal((await report(t, [], { env })).code, 0)
+    writeFileSync(GO, '')
+    const { code, log } = await slow
+    t.equal(code, 0, 'an older check that ends later is no error')
+    t.match(log, /rsyslog-lab: ignored, .*\n[^]*1 ignored/)
+  },
+)
 
-t.test('a secret reaches neither the log nor the process list nor Ansible', async (t) => {
-  if (missing(t, has('curl'), 'curl')) return
+t.test('a secret reaches neither the log nor the process list nor Ansible', needs('curl'), async (t) => {
   const token = 'S3cr3t-t0ken.~+/=='
   const bearers: (string | undefined)[] = []
   const asked = createServer((request, response) => {
@@ -476,8 +471,7 @@ t.test('a secret reaches neither the log nor the process list nor Ansible', asyn
   }
 })
 
-t.test('settings: what is wrong is told before anything runs', async (t) => {
-  if (missing(t, has('curl'), 'curl')) return
+t.test('settings: what is wrong is told before anything runs', needs('curl'), async (t) => {
   const PATH = standIn(t, 'echo ran >&2; exit 9')
   const cases: [args: string[], env: Record<string, string>, log: RegExp][] = [
     [['--nonsense'], {}, /--nonsense is unknown/],
@@ -513,8 +507,7 @@ t.test('settings: what is wrong is told before anything runs', async (t) => {
   }
 })
 
-t.test('the name of the repository: GITOPS_REPO, CI_REPO_NAME, Git', async (t) => {
-  if (missing(t, has('git'), 'git')) return
+t.test('the name of the repository: GITOPS_REPO, CI_REPO_NAME, Git', needs('git'), async (t) => {
   const PATH = standIn(t, PRINTS_DRIFT)
   const cwd = join(directory(t), 'checked-out')
   spawnSync('git', ['init', '-q', cwd])
@@ -529,100 +522,105 @@ t.test('the name of the repository: GITOPS_REPO, CI_REPO_NAME, Git', async (t) =
   t.equal(await repoWith({ CI_REPO_NAME: 'by-ci', GITOPS_REPO: 'given' }), 'given')
 })
 
-t.test('any POSIX shell, any directory, behind a proxy, two at once', async (t) => {
-  const shells = [['dash'], ['bash', '--posix'], ['busybox', 'sh']]
-  if (missing(t, ['dash', 'bash', 'busybox', 'shellcheck', 'curl'].every(has), 'a shell, shellcheck or curl')) return
-  const checked = spawnSync('shellcheck', [join(REPORTER, 'update-gitops-status.sh')], { encoding: 'utf8' })
-  t.equal(checked.status, 0, checked.stdout)
+t.test(
+  'any POSIX shell, any directory, behind a proxy, two at once',
+  needs('dash', 'bash', 'busybox', 'shellcheck', 'curl'),
+  async (t) => {
+    const shells = [['dash'], ['bash', '--posix'], ['busybox', 'sh']]
+    const checked = spawnSync('shellcheck', [join(REPORTER, 'update-gitops-status.sh')], { encoding: 'utf8' })
+    t.equal(checked.status, 0, checked.stdout)
 
-  const server = await serve(t)
-  const proxied: (string | undefined)[] = []
-  const proxy = createServer((request, response) => {
-    proxied.push(request.url)
-    response.end('[]')
-  })
-  await once(proxy.listen(0, '127.0.0.1'), 'listening')
-  t.teardown(() => proxy.close())
-  const environment = {
-    PATH: standIn(t, `printf '%s\\n' "$*" >>"$CALLS"\n${PRINTS_DRIFT}`),
-    http_proxy: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
-  }
-  const CALLS = join(directory(t), 'calls')
-  const runs = await Promise.all(
-    shells.map(async (shell) => {
-      const env = { ...environment, CALLS, GITOPS_STATUS_URL: `${server.url}/api/status`, TMPDIR: directory(t) }
-      const args = ['--playbook', 'a book.yml', '--inventory=an inventory', '--', '-e', 'x=1 2']
-      const ran = await report(t, args, { env, shell, cwd: '/' })
-      t.same(readdirSync(env.TMPDIR), [], 'nothing is left behind')
-      return ran
-    }),
-  )
-  for (const { code, log } of runs) t.equal(code, 0, log)
-  t.match(fileOf(server).statuses, [{ files: [{ name: 'rsyslog.conf' }] }])
-  t.same(proxied, [], 'this machine is asked directly')
-  t.equal(readFileSync(CALLS, 'utf8'), '--inventory an inventory --check --diff -e x=1 2 a book.yml\n'.repeat(3))
+    const server = await serve(t)
+    const proxied: (string | undefined)[] = []
+    const proxy = createServer((request, response) => {
+      proxied.push(request.url)
+      response.end('[]')
+    })
+    await once(proxy.listen(0, '127.0.0.1'), 'listening')
+    t.teardown(() => proxy.close())
+    const environment = {
+      PATH: standIn(t, `printf '%s\\n' "$*" >>"$CALLS"\n${PRINTS_DRIFT}`),
+      http_proxy: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    }
+    const CALLS = join(directory(t), 'calls')
+    const runs = await Promise.all(
+      shells.map(async (shell) => {
+        const env = { ...environment, CALLS, GITOPS_STATUS_URL: `${server.url}/api/status`, TMPDIR: directory(t) }
+        const args = ['--playbook', 'a book.yml', '--inventory=an inventory', '--', '-e', 'x=1 2']
+        const ran = await report(t, args, { env, shell, cwd: '/' })
+        t.same(readdirSync(env.TMPDIR), [], 'nothing is left behind')
+        return ran
+      }),
+    )
+    for (const { code, log } of runs) t.equal(code, 0, log)
+    t.match(fileOf(server).statuses, [{ files: [{ name: 'rsyslog.conf' }] }])
+    t.same(proxied, [], 'this machine is asked directly')
+    t.equal(readFileSync(CALLS, 'utf8'), '--inventory an inventory --check --diff -e x=1 2 a book.yml\n'.repeat(3))
 
-  const cluster = { ...environment, CALLS, GITOPS_STATUS_URL: 'http://status.example.invalid/api/status' }
-  t.equal((await report(t, [], { env: cluster })).code, 0)
-  t.same(proxied, ['http://status.example.invalid/api/status'])
-  const inside = { ...cluster, GITOPS_STATUS_URL: '' }
-  t.match(await report(t, [], { env: inside }), { code: 3, log: /Could not resolve host: gitops-status-server/ })
-  t.equal(proxied.length, 1, 'and so are addresses in the cluster')
-})
+    const cluster = { ...environment, CALLS, GITOPS_STATUS_URL: 'http://status.example.invalid/api/status' }
+    t.equal((await report(t, [], { env: cluster })).code, 0)
+    t.same(proxied, ['http://status.example.invalid/api/status'])
+    const inside = { ...cluster, GITOPS_STATUS_URL: '' }
+    t.match(await report(t, [], { env: inside }), { code: 3, log: /Could not resolve host: gitops-status-server/ })
+    t.equal(proxied.length, 1, 'and so are addresses in the cluster')
+  },
+)
 
 const item = (path: string, diff: object): object => ({ changed: true, path, diff })
 
-t.test('hostile results: names that are not UTF-8, that a terminal would obey, diffs without end', async (t) => {
-  if (missing(t, has('curl'), 'curl')) return
-  const server = await serve(t)
-  const items = [
-    item('/etc/\u001B[2Jgone', { before: 'a'.repeat(50_000), after: '' }),
-    item('/etc/line\nbreak', { before: { mode: 1 }, after: { mode: 2 } }),
-    item('/etc/bytes-\uDCFF', { before: '\uDCFF', after: '\u0000' }),
-    item('/etc//a///b/', { prepared: '.f..t......' }),
-    item('/etcetera/c', [null, 'x', { before_header: 7 }] as object),
-    { changed: true, item: { password: 'hunter2' } },
-    ...Array.from({ length: 60 }, (_, index) => item(`/etc/${index}`, { before: 'ü'.repeat(20_000), after: '' })),
-  ]
-  const text = documentOf('s', { changed: true, results: items })
-  const out = join(directory(t, { out: `noise\n{"a":1}\n${text}\n\nPlaybook run took 1 s\n` }), 'out')
-  const PATH = standIn(t, `cat ${out}`)
-  const env = {
-    PATH,
-    GITOPS_STATUS_URL: `${server.url}/api/status`,
-    GITOPS_SEND_DIFF: 'yes',
-    PYTHONUTF8: '0',
-    LANG: 'C',
-  }
-  const { code, log } = await report(t, [], { env })
-  t.equal(code, 0, log)
-  const files = fileOf(server).statuses[0]?.files ?? []
-  const names = files.map(({ name }) => name)
-  t.same(
-    [
-      '\u001B[2Jgone',
-      'line\nbreak',
-      'bytes-\\udcff',
-      'a/b',
-      '/etcetera/c',
-      '(path unknown) Deploy rsyslog.conf: item 6',
-    ].filter((name) => !names.includes(name)),
-    [],
-    names.join(),
-  )
-  t.notMatch(log, /[^\P{Cc}\n\t]/u, 'nothing that a terminal obeys')
-  t.match(log, /^noise\n\{"a":1\}\nPlaybook run took 1 s$/m)
-  t.notMatch(log + readFileSync(server.file, 'utf8'), /hunter2/)
-  const sent = files.flatMap(({ diff = '' }) => (diff === '' ? [] : Buffer.byteLength(diff)))
-  t.ok(Math.max(...sent) < 17 * 1024 && sent.reduce((sum, size) => sum + size) < 520 * 1024)
-  t.match(log, /The diffs of \d+ files are not sent/)
-})
+t.test(
+  'hostile results: names that are not UTF-8, that a terminal would obey, diffs without end',
+  needs('curl'),
+  async (t) => {
+    const server = await serve(t)
+    const items = [
+      item('/etc/\u001B[2Jgone', { before: 'a'.repeat(50_000), after: '' }),
+      item('/etc/line\nbreak', { before: { mode: 1 }, after: { mode: 2 } }),
+      item('/etc/bytes-\uDCFF', { before: '\uDCFF', after: '\u0000' }),
+      item('/etc//a///b/', { prepared: '.f..t......' }),
+      item('/etcetera/c', [null, 'x', { before_header: 7 }] as object),
+      { changed: true, item: { password: 'hunter2' } },
+      ...Array.from({ length: 60 }, (_, index) => item(`/etc/${index}`, { before: 'ü'.repeat(20_000), after: '' })),
+    ]
+    const text = documentOf('s', { changed: true, results: items })
+    const out = join(directory(t, { out: `noise\n{"a":1}\n${text}\n\nPlaybook run took 1 s\n` }), 'out')
+    const PATH = standIn(t, `cat ${out}`)
+    const env = {
+      PATH,
+      GITOPS_STATUS_URL: `${server.url}/api/status`,
+      GITOPS_SEND_DIFF: 'yes',
+      PYTHONUTF8: '0',
+      LANG: 'C',
+    }
+    const { code, log } = await report(t, [], { env })
+    t.equal(code, 0, log)
+    const files = fileOf(server).statuses[0]?.files ?? []
+    const names = files.map(({ name }) => name)
+    t.same(
+      [
+        '\u001B[2Jgone',
+        'line\nbreak',
+        'bytes-\\udcff',
+        'a/b',
+        '/etcetera/c',
+        '(path unknown) Deploy rsyslog.conf: item 6',
+      ].filter((name) => !names.includes(name)),
+      [],
+      names.join(),
+    )
+    t.notMatch(log, /[^\P{Cc}\n\t]/u, 'nothing that a terminal obeys')
+    t.match(log, /^noise\n\{"a":1\}\nPlaybook run took 1 s$/m)
+    t.notMatch(log + readFileSync(server.file, 'utf8'), /hunter2/)
+    const sent = files.flatMap(({ diff = '' }) => (diff === '' ? [] : Buffer.byteLength(diff)))
+    t.ok(Math.max(...sent) < 17 * 1024 && sent.reduce((sum, size) => sum + size) < 520 * 1024)
+    t.match(log, /The diffs of \d+ files are not sent/)
+  },
+)
 
 t.test(
   'the example: the commands of its pipelines, in order, from an empty server to drift on the page',
-  SLOW,
+  WITH_ANSIBLE,
   async (t) => {
-    if (lacksAnsible(t)) return
     const server = await serve(t)
     const cwd = join(directory(t), 'rsyslog')
     cpSync(join(REPORTER, 'example'), cwd, { recursive: true })

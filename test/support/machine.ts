@@ -1,21 +1,52 @@
 import { spawnSync } from 'node:child_process'
-import type { Test } from 'tap'
+import { accessSync, constants } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
 
-/**
- * Says that a test needs what this machine lacks, and that it was skipped; where `CI` is set, a lack is a failure.
- *
- * @returns whether it is missing
- */
-export function missing(t: Test, there: boolean, what: string): boolean {
-  if (there) return false
-  if (process.env['CI'] === undefined) t.comment(`skipped: this machine lacks ${what}`)
-  else t.fail(`this machine lacks ${what}`)
-  return true
-}
-
-/** Whether a program can be run. */
-export function has(program: string): boolean {
-  return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
+/** Something that a machine may lack. */
+export interface Requirement {
+  readonly there: boolean
+  /** What it is, and how to get it. */
+  readonly what: string
 }
 
 export const isRoot = process.getuid?.() === 0
+
+/** The right to mount file systems. */
+export const MOUNTS = requirement('mount', 'the right to mount (root)')
+/** The right to start a process in a PID namespace of its own. */
+export const PID_NAMESPACES = requirement('pid', 'the right to make PID namespaces (root)')
+export const AS_ROOT: Requirement = { there: isRoot, what: 'root' }
+
+/**
+ * Returns the options of a test that needs these programs and rights: it is skipped, and counted as skipped, if one is
+ * missing. If `CI` is set, that also fails the test file.
+ *
+ * @param required names of programs, or other requirements
+ */
+export function needs(...required: readonly (string | Requirement)[]): { skip?: string } {
+  const missing = required
+    .map((each) => (typeof each === 'string' ? { there: has(each), what: each } : each))
+    .filter(({ there }) => !there)
+    .map(({ what }) => what)
+  if (missing.length === 0) return {}
+  const reason = `this machine lacks ${missing.join(', ')}`
+  if (process.env['CI'] !== undefined) t.fail(`${reason}, and CI is set`)
+  return { skip: reason }
+}
+
+/** Reports whether a program is in PATH. */
+export function has(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(':').some((place) => {
+    try {
+      accessSync(join(place, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+function requirement(namespace: 'mount' | 'pid', what: string): Requirement {
+  return { there: spawnSync('unshare', [`--${namespace}`, '--fork', 'true']).status === 0, what }
+}

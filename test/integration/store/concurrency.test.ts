@@ -8,7 +8,7 @@ import { directory } from '../../support/directory.ts'
 import { WITHOUT_DISKS } from '../../support/disk.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { Load, lostFrom } from '../../support/load.ts'
-import { missing } from '../../support/machine.ts'
+import { PID_NAMESPACES, needs } from '../../support/machine.ts'
 import { type Program, fileOf, linesOf, runServer } from '../../support/server.ts'
 import { snapshotOf } from '../../support/snapshots.ts'
 
@@ -56,21 +56,12 @@ async function raceEdits(t: Test, save: (file: string, text: string) => void): P
 }
 
 for (const namespaces of ['one PID namespace', 'two PID namespaces']) {
+  const apart = namespaces.startsWith('two')
   t.test(
     `two servers on one directory in ${namespaces}, one killed again and again: nothing acknowledged is lost`,
+    apart ? needs(PID_NAMESPACES) : {},
     async (t) => {
-      const wrap = namespaces.startsWith('two')
-        ? ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', ...WITHOUT_DISKS]
-        : []
-      if (
-        wrap.length > 0 &&
-        missing(
-          t,
-          spawnSync('unshare', ['--pid', '--fork', 'true']).status === 0,
-          'the right to make PID namespaces (root)',
-        )
-      )
-        return
+      const wrap = apart ? ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', ...WITHOUT_DISKS] : []
       const dataDir = directory(t)
       const file = join(dataDir, 'status.json')
       const steady = await runServer(t, dataDir, {}, wrap)
@@ -78,7 +69,7 @@ for (const namespaces of ['one PID namespace', 'two PID namespaces']) {
       const load = new Load([steady, victim], 32)
       for (let kills = 0; load.acknowledged.size < 10_000; kills += 1) {
         await load.acknowledge(500)
-        kill(victim, wrap.length > 0)
+        kill(victim, apart)
         await victim.ended
         victim = await runServer(t, dataDir, {}, wrap)
         load.replace(1, victim)
