@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import t, { type Test } from 'tap'
-import { PROBLEMS } from '../src/http/problems.ts'
-import { formatTime } from '../src/status/time.ts'
-import { type Answer, type Ask, ask, eventually, matches, post } from './support/http.ts'
-import { type OpenapiDocument, conformance } from './support/openapi.ts'
-import { type Server, fileOf, serve } from './support/server.ts'
-import { DRIFTED, HOSTILE_NAMES, SYNCED, snapshotOf } from './support/snapshots.ts'
+import { PROBLEMS } from '../../../src/http/problems.ts'
+import { formatTime } from '../../../src/status/time.ts'
+import { type Answer, type Ask, ask, eventually, matches, post } from '../../support/http.ts'
+import { type OpenapiDocument, conformance } from '../../support/openapi.ts'
+import { type Server, fileOf, serve } from '../../support/server.ts'
+import { DRIFTED, HOSTILE_NAMES, SYNCED, snapshotOf } from '../../support/snapshots.ts'
 
 /** Asks, and holds the answer against the OpenAPI document. */
 type Checked = (path: string, options?: Ask) => Promise<Answer>

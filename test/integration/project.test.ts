@@ -3,15 +3,15 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { PROBLEMS } from '../src/http/problems.ts'
-import { settingsTable } from '../src/settings.ts'
-import { directory } from './support/directory.ts'
-import { ask, eventually, post } from './support/http.ts'
-import { needs } from './support/machine.ts'
-import { fileOf, serve } from './support/server.ts'
-import { DRIFTED } from './support/snapshots.ts'
+import { PROBLEMS } from '../../src/http/problems.ts'
+import { settingsTable } from '../../src/settings.ts'
+import { directory } from '../support/directory.ts'
+import { ask, eventually, post } from '../support/http.ts'
+import { needs } from '../support/machine.ts'
+import { fileOf, serve } from '../support/server.ts'
+import { DRIFTED } from '../support/snapshots.ts'
 
-const ROOT = resolve(import.meta.dirname, '..')
+const ROOT = resolve(import.meta.dirname, '../..')
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
 
 t.test('README: the commands of the first screen do what it shows', needs('curl'), async (t) => {
@@ -42,9 +42,9 @@ t.test('README: its tables are what the code says', async (t) => {
 })
 
 t.test('README: every fault in its table has the test that it names', async (t) => {
-  const tests = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
+  const tests = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts'))
-    .map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
+    .map((name) => readFileSync(join(ROOT, 'test', name), 'utf8'))
     .join('\n')
     // The names of some tests are made of parts.
     .replaceAll('${kind}', 'xfs')

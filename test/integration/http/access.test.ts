@@ -5,17 +5,17 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { matchesGlob } from '../src/access/glob.ts'
-import type * as tokensModule from '../src/access/tokens.ts'
-import { type Token, makeToken } from '../src/access/tokens.ts'
-import { createApp } from '../src/http/app.ts'
-import { Metrics } from '../src/http/metrics.ts'
-import { CommitLoop } from '../src/store/commit-loop.ts'
-import { formatTime } from '../src/status/time.ts'
-import { directory } from './support/directory.ts'
-import { type Answer, ask, eventually, matches, post } from './support/http.ts'
-import { PROGRAM, type Server, fileOf, run, runServer, serve } from './support/server.ts'
-import { snapshotOf } from './support/snapshots.ts'
+import { matchesGlob } from '../../../src/access/glob.ts'
+import type * as tokensModule from '../../../src/access/tokens.ts'
+import { type Token, makeToken } from '../../../src/access/tokens.ts'
+import { createApp } from '../../../src/http/app.ts'
+import { Metrics } from '../../../src/http/metrics.ts'
+import { CommitLoop } from '../../../src/store/commit-loop.ts'
+import { formatTime } from '../../../src/status/time.ts'
+import { directory } from '../../support/directory.ts'
+import { type Answer, ask, eventually, matches, post } from '../../support/http.ts'
+import { PROGRAM, type Server, fileOf, run, runServer, serve } from '../../support/server.ts'
+import { snapshotOf } from '../../support/snapshots.ts'
 
 /** Tokens for the tests: their secrets, and what goes into the file. */
 const CI = made('ci', { write: [{ repo: 'rsyslog' }, { repo: 'infra/*', server: 'web-?' }] })
@@ -184,7 +184,7 @@ t.test('every route that there is stands in the OpenAPI document', async (t) => 
 
 t.test('tokens are compared in constant time: all of them, whichever it is, also where it is none', async (t) => {
   let compared = 0
-  const { Tokens } = await t.mockImport<typeof tokensModule>('../src/access/tokens.ts', {
+  const { Tokens } = await t.mockImport<typeof tokensModule>('../../../src/access/tokens.ts', {
     'node:crypto': {
       ...crypto,
       timingSafeEqual: (a: Buffer, b: Buffer) => {

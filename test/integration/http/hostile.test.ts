@@ -4,10 +4,10 @@ import { type Socket, connect } from 'node:net'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { directory } from './support/directory.ts'
-import { type Answer, ask, eventually, post } from './support/http.ts'
-import { type Program, fileOf, runServer, serve } from './support/server.ts'
-import { DRIFTED, anySnapshot, snapshotOf } from './support/snapshots.ts'
+import { directory } from '../../support/directory.ts'
+import { type Answer, ask, eventually, post } from '../../support/http.ts'
+import { type Program, fileOf, runServer, serve } from '../../support/server.ts'
+import { DRIFTED, anySnapshot, snapshotOf } from '../../support/snapshots.ts'
 
 const MIB = 1024 * 1024
 

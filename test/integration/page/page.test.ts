@@ -5,15 +5,15 @@ import { join, resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
-import { formatTime } from '../src/status/time.ts'
-import { launchBrowser } from './support/browser.ts'
-import { directory } from './support/directory.ts'
-import { ask, eventually, matches, post } from './support/http.ts'
-import { needs } from './support/machine.ts'
-import { type Server, serve } from './support/server.ts'
-import { HOSTILE_NAMES, snapshotOf } from './support/snapshots.ts'
+import { formatTime } from '../../../src/status/time.ts'
+import { launchBrowser } from '../../support/browser.ts'
+import { directory } from '../../support/directory.ts'
+import { ask, eventually, matches, post } from '../../support/http.ts'
+import { needs } from '../../support/machine.ts'
+import { type Server, serve } from '../../support/server.ts'
+import { HOSTILE_NAMES, snapshotOf } from '../../support/snapshots.ts'
 
-const BUILT = resolve(import.meta.dirname, '..', 'dist', 'page')
+const BUILT = resolve(import.meta.dirname, '../../..', 'dist', 'page')
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const DAY = 24 * 3600 * 1000
 

@@ -3,13 +3,13 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
 import { parse, stringify } from 'yaml'
-import { directory } from './support/directory.ts'
-import { ask, eventually, matches, post } from './support/http.ts'
-import { needs } from './support/machine.ts'
-import { serve } from './support/server.ts'
-import { DRIFTED, HOSTILE_NAMES, SYNCED, snapshotOf } from './support/snapshots.ts'
+import { directory } from '../../support/directory.ts'
+import { ask, eventually, matches, post } from '../../support/http.ts'
+import { needs } from '../../support/machine.ts'
+import { serve } from '../../support/server.ts'
+import { DRIFTED, HOSTILE_NAMES, SYNCED, snapshotOf } from '../../support/snapshots.ts'
 
-const DEPLOY = resolve(import.meta.dirname, '../deploy')
+const DEPLOY = resolve(import.meta.dirname, '../../../deploy')
 const NOW = '2026-04-21T10:32:15Z'
 
 /** The values of the metrics, by name and labels as they are written. */

@@ -19,12 +19,12 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
-import type { Snapshot, Status } from '../src/status/schema.ts'
-import { directory } from './support/directory.ts'
-import { ask, eventually, matches } from './support/http.ts'
-import { AS_ROOT, needs } from './support/machine.ts'
-import { type Ran, REPORTER, documentOf, report, sh, standIn, write } from './support/reporter.ts'
-import { fileOf, serve } from './support/server.ts'
+import type { Snapshot, Status } from '../../../src/status/schema.ts'
+import { directory } from '../../support/directory.ts'
+import { ask, eventually, matches } from '../../support/http.ts'
+import { AS_ROOT, needs } from '../../support/machine.ts'
+import { type Ran, REPORTER, documentOf, report, sh, standIn, write } from '../../support/reporter.ts'
+import { fileOf, serve } from '../../support/server.ts'
 
 const RECORDINGS = join(import.meta.dirname, 'recordings')
 const WITH_ANSIBLE = { timeout: 240_000, ...needs('ansible-playbook', 'curl', 'ssh', AS_ROOT) }
