@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import type { HistoryRow } from '../../src/status/history.ts'
-import { SETTINGS, readCommandLine, settingsTable } from '../../src/settings.ts'
+import { SETTINGS, settingsTable } from '../../src/settings.ts'
 import { directory } from '../support/directory.ts'
 import { ask, eventually, post } from '../support/http.ts'
 import { Load, lostFrom, marksIn } from '../support/load.ts'
@@ -15,47 +15,6 @@ import { DRIFTED, snapshotOf } from '../support/snapshots.ts'
 
 /** The names that a data directory may have while nothing is being written. */
 const AT_REST = /^(status(\.copy|\.schema|\.rejected-.*)?\.json|history\.jsonl|\.status\.(lock|turn))$/
-
-t.test('settings: a flag goes before its variable, an empty variable is not set', async (t) => {
-  t.match(readCommandLine([], {}), {
-    command: 'run',
-    settings: { port: 8080, host: '127.0.0.1', dataDir: './data', staleAfter: 600, logLevel: 'info' },
-  })
-  const env = { PORT: '1', HOST: '::1', DATA_DIR: '/data', STALE_AFTER: '60', LOG_LEVEL: 'debug' }
-  t.match(readCommandLine([], env), {
-    settings: { port: 1, host: '::1', dataDir: '/data', staleAfter: 60, logLevel: 'debug' },
-  })
-  t.match(readCommandLine(['--port', '2', '--stale-after=30'], env), {
-    settings: { port: 2, staleAfter: 30, host: '::1' },
-  })
-  t.match(readCommandLine([], { PORT: '' }), { settings: { port: 8080 } })
-  t.match(readCommandLine([], { GITOPS_STATUS_SERVER_PORT: 'tcp://10.0.0.1:80' }), { settings: { port: 8080 } })
-})
-
-t.test('settings: all faults are told together', async (t) => {
-  const env = { PORT: '80a', HOST: ' ', STALE_AFTER: '0', LOG_LEVEL: 'loud' }
-  const asked = readCommandLine(['--prot', '80', 'start', '--data-dir'], env)
-  t.match(asked, { command: 'refuse' })
-  const faults = asked.command === 'refuse' ? asked.faults : []
-  for (const expected of [
-    '--prot: no such option',
-    'start: no such command',
-    'PORT: must be a whole number from 0 to 65535, not "80a"',
-    'HOST: must be an IP address or a host name, not " "',
-    'STALE_AFTER: must be a whole number of seconds',
-    'LOG_LEVEL: must be one of fatal, error',
-    '--data-dir: must be a path, not nothing',
-  ]) {
-    t.ok(
-      faults.some((fault) => fault.startsWith(expected)),
-      expected,
-    )
-  }
-  t.match(readCommandLine(['--data-dir', '--port', '80'], {}), { command: 'refuse' }, 'a forgotten value')
-  for (const port of ['-1', '65536', '1e3', '0x50', '8080.0', ' 80']) {
-    t.match(readCommandLine([`--port=${port}`], {}), { command: 'refuse' }, port)
-  }
-})
 
 t.test('--help, --version and exit codes', async (t) => {
   const help = run(t, ['--help'])

@@ -1,5 +1,6 @@
 import { match } from 'tcompare'
 import { type IncomingHttpHeaders, type RequestOptions, request as send } from 'node:http'
+import { connect } from 'node:net'
 
 export interface Answer {
   readonly status: number
@@ -44,6 +45,18 @@ export async function ask(url: string, { body, ...options }: Ask = {}): Promise<
 export async function post(url: string, value: unknown, options: Ask = {}): Promise<Answer> {
   const headers = { 'Content-Type': 'application/json', ...options.headers }
   return ask(`${url}/api/status`, { ...options, method: 'POST', headers, body: JSON.stringify(value) })
+}
+
+/** Sends bytes as they are and returns all that comes back until the server closes. */
+export async function raw({ url }: { readonly url: string }, bytes: string | Buffer): Promise<string> {
+  const { hostname, port } = new URL(url)
+  return new Promise((resolve, reject) => {
+    let received = ''
+    const socket = connect(Number(port), hostname, () => socket.write(bytes))
+    socket.on('data', (chunk) => (received += String(chunk)))
+    socket.on('close', () => resolve(received))
+    socket.on('error', (error) => (received === '' ? reject(error) : resolve(received)))
+  })
 }
 
 /** Throws where a value does not match a pattern, as `t.match` would fail; made for `eventually`. */
