@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readDocument } from '../src/status/document.ts'
+import { readDocument } from '../src/status/saved-document.ts'
 import type { SavedStatus } from '../src/status/schema.ts'
 import { snapshotOf } from '../test/support/snapshots.ts'
 import { startOurs } from './contenders.ts'

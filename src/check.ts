@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
-import { readDocument } from './status/document.ts'
+import { readDocument } from './status/saved-document.ts'
 import { lineOf } from './status/json.ts'
 
 /** Standard input, where a file is named. */

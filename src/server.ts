@@ -5,7 +5,7 @@ import { frontOf } from './http/front.ts'
 import { Listener } from './http/listener.ts'
 import { Metrics } from './http/metrics.ts'
 import type { Settings } from './settings.ts'
-import { CommitLoop } from './store/commit-loop.ts'
+import { Store } from './store/store.ts'
 import { version } from './version.ts'
 
 /** How long connections may take to end when the server stops, in ms. */
@@ -30,7 +30,7 @@ export async function start(
   const { dataDir: directory, staleAfter, historyRetention, tokensFile, protectReads, trustProxy } = settings
   const tokens = tokensFile === undefined ? undefined : await TokensFile.open(tokensFile, log)
   const metrics = new Metrics(version)
-  const store = await CommitLoop.start({ directory, staleAfter, historyRetention, events: metrics, log })
+  const store = await Store.start({ directory, staleAfter, historyRetention, events: metrics, log })
   const app = createApp({ store, metrics, access: { tokens, protectReads }, trustProxy, log, version })
   // Where reads are protected, the app says to whom the document is shown.
   const listener = new Listener(app, metrics, protectReads ? undefined : frontOf(store, metrics))

@@ -3,7 +3,7 @@ import type { FromSchema } from 'json-schema-to-ts'
 import type { Target } from '../status/document.ts'
 import { type Fault, type LocatedFault, type Outcome, duplicateFaults, locate, parseJson } from '../status/json.ts'
 import { time } from '../status/schema.ts'
-import { timeOf } from '../status/snapshot.ts'
+import { timeOf } from '../status/time.ts'
 import { validator } from '../status/validation.ts'
 import { matchesGlob } from './glob.ts'
 

@@ -1,7 +1,7 @@
 import express, { type Express, type RequestHandler } from 'express'
 import type { Logger } from 'pino'
 import { savedDocumentSchema } from '../status/schema.ts'
-import type { CommitLoop } from '../store/commit-loop.ts'
+import type { Store } from '../store/store.ts'
 import { Access, type AccessOptions } from './access.ts'
 import { badge } from './badge.ts'
 import { ANY_ORIGIN_HEADERS, JSON_HEADERS, SECURITY_HEADERS } from './headers.ts'
@@ -16,7 +16,7 @@ import { statusPage } from './status-page.ts'
 import { listTargets, removeTargets } from './targets.ts'
 
 export interface AppOptions {
-  readonly store: Pick<CommitLoop, 'submit' | 'published' | 'health' | 'history'>
+  readonly store: Pick<Store, 'submit' | 'published' | 'health' | 'history'>
   readonly metrics: Metrics
   readonly access: AccessOptions
   /** Which proxies' word on the address of a client counts: so many before this server, or these. */

@@ -1,11 +1,11 @@
 import { makeBadge } from 'badge-maker'
 import type { RequestHandler } from 'express'
 import type { Status } from '../status/schema.ts'
-import type { CommitLoop } from '../store/commit-loop.ts'
+import type { Store } from '../store/store.ts'
 import { matcher, readSelector } from './selector.ts'
 
 /** Answers a picture that says how the worst of the matching targets stands; also where there is none, so that it shows. */
-export function badge(store: Pick<CommitLoop, 'published'>): RequestHandler {
+export function badge(store: Pick<Store, 'published'>): RequestHandler {
   return (req, res) => {
     const matches = matcher(readSelector(req.query))
     const statuses = store.published.document.entries.flatMap(({ status }) => (matches(status) ? status : []))

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { CommitLoop } from '../store/commit-loop.ts'
+import type { Store } from '../store/store.ts'
 import { ANY_ORIGIN_HEADERS, JSON_HEADERS, SECURITY_HEADERS } from './headers.ts'
 import type { Metrics } from './metrics.ts'
 import { publishedFile } from './published-file.ts'
@@ -10,7 +10,7 @@ const PATH = '/status.json'
 export type Front = (req: IncomingMessage, res: ServerResponse) => boolean
 
 /** Answers what is asked for most, the document, ahead of Express, which would take most of the time. */
-export function frontOf(store: Pick<CommitLoop, 'published'>, metrics: Pick<Metrics, 'countAnswer'>): Front {
+export function frontOf(store: Pick<Store, 'published'>, metrics: Pick<Metrics, 'countAnswer'>): Front {
   const headers = { ...SECURITY_HEADERS, ...ANY_ORIGIN_HEADERS, ...JSON_HEADERS }
   const document = publishedFile(
     () => store.published,

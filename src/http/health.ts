@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express'
 import type { LocatedFault } from '../status/json.ts'
-import type { CommitLoop, Health } from '../store/commit-loop.ts'
+import type { Store, Health } from '../store/store.ts'
 import type { Access } from './access.ts'
 
 /** What is wrong, as `/readyz` tells it. */
@@ -19,28 +19,23 @@ export const alive: RequestHandler = (_req, res) => {
 }
 
 /** Says whether a snapshot could be committed now, and everything that is wrong; 503 where it could not. */
-export function ready(store: Pick<CommitLoop, 'health' | 'published'>, access: Access): RequestHandler {
+export function ready(store: Pick<Store, 'health' | 'published'>, access: Access): RequestHandler {
   return (req, res) => {
     const { health, published } = store
-    res.set('Cache-Control', 'no-store').status(health.trouble === undefined ? 200 : 503)
+    res.set('Cache-Control', 'no-store').status(health.canCommit ? 200 : 503)
     res.json({
-      ready: health.trouble === undefined,
+      ready: health.canCommit,
       generation: published.document.generation,
       problems: problemsOf(health, access).map((problem) => (access.mayRead(req) ? problem : withoutContent(problem))),
     })
   }
 }
 
-function problemsOf({ trouble, rejectedEdit }: Health, access: Access): HealthProblem[] {
-  const problems: HealthProblem[] = []
-  if (trouble !== undefined) {
-    problems.push({ kind: trouble.kind, since: trouble.since, detail: trouble.message })
-  }
-  if (rejectedEdit !== undefined) {
-    const { since, file, faults } = rejectedEdit
-    const detail = 'an edit is not valid: readers get the last good document'
-    problems.push({ kind: 'rejected-edit', since, detail, file, errors: faults })
-  }
+function problemsOf({ troubles }: Health, access: Access): HealthProblem[] {
+  const problems: HealthProblem[] = troubles.map(({ faults, ...trouble }) => ({
+    ...trouble,
+    ...(faults === undefined ? {} : { errors: faults }),
+  }))
   if (access.trouble !== undefined) problems.push({ kind: 'tokens-file', ...access.trouble })
   return problems
 }

@@ -3,7 +3,7 @@ import type { FromSchema } from 'json-schema-to-ts'
 import type { Fault } from '../status/json.ts'
 import { parseTime } from '../status/time.ts'
 import { validator } from '../status/validation.ts'
-import type { CommitLoop } from '../store/commit-loop.ts'
+import type { Store } from '../store/store.ts'
 import { JSON_HEADERS } from './headers.ts'
 import { Problem } from './problems.ts'
 import { matcher, selectorSchema } from './selector.ts'
@@ -38,7 +38,7 @@ type HistoryQuery = FromSchema<typeof historyQuerySchema>
 const isHistoryQuery = validator<HistoryQuery>(historyQuerySchema)
 
 /** Answers what has happened, oldest first, and before it, with the time `from`, what was in force then. */
-export function listHistory(store: Pick<CommitLoop, 'history'>): RequestHandler {
+export function listHistory(store: Pick<Store, 'history'>): RequestHandler {
   return async (req, res) => {
     const { query } = req
     if (!isHistoryQuery(query)) throw refusal(isHistoryQuery.faults(''))

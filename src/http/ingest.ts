@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { parseJson } from '../status/json.ts'
 import { type Receipt, mergeSnapshot } from '../status/merge.ts'
 import { readSnapshots } from '../status/snapshot.ts'
-import type { CommitLoop } from '../store/commit-loop.ts'
+import type { Store } from '../store/store.ts'
 import { type Access, summaryOf } from './access.ts'
 import { JSON_HEADERS } from './headers.ts'
 import type { Metrics } from './metrics.ts'
@@ -19,7 +19,7 @@ const BODIES_BYTES_MAX = 256 * 1024 * 1024
 
 /** Takes posted snapshots: answers once they are safely on disk, 201 when one of them made a new target. */
 export function ingest(
-  store: Pick<CommitLoop, 'submit'>,
+  store: Pick<Store, 'submit'>,
   metrics: Pick<Metrics, 'received'>,
   access: Access,
   log: Logger,

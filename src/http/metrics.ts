@@ -1,8 +1,8 @@
 import type { Request, RequestHandler } from 'express'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Receipt } from '../status/merge.ts'
-import { timeOf } from '../status/snapshot.ts'
-import type { CommitEvents, CommitLoop, Published } from '../store/commit-loop.ts'
+import { timeOf } from '../status/time.ts'
+import type { CommitEvents, PublishedDocument, Store } from '../store/store.ts'
 import { PROBLEMS, type ProblemCode } from './problems.ts'
 
 const TARGET = ['repo', 'server'] as const
@@ -86,11 +86,11 @@ export class Metrics implements CommitEvents {
   }
 
   /** Answers a scrape. */
-  expose(store: Pick<CommitLoop, 'published' | 'health'>): RequestHandler {
+  expose(store: Pick<Store, 'published' | 'health'>): RequestHandler {
     return async (_req, res) => {
       const { published, health } = store
-      this.#rejectedEdit.set(health.rejectedEdit === undefined ? 0 : 1)
-      this.#ready.set(health.trouble === undefined ? 1 : 0)
+      this.#rejectedEdit.set(health.troubles.some(({ kind }) => kind === 'rejected-edit') ? 1 : 0)
+      this.#ready.set(health.canCommit ? 1 : 0)
       this.#generation.set(published.document.generation)
       this.#bytes.set(published.bytes.length)
       this.#entries.set(published.document.entries.length)
@@ -131,10 +131,10 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** What every target says of itself; made once for each published document, whoever scrapes it how often. */
 class TargetMetrics {
-  #of: Published | undefined
+  #of: PublishedDocument | undefined
   #text: Promise<string> = Promise.resolve('')
 
-  async text(published: Published): Promise<string> {
+  async text(published: PublishedDocument): Promise<string> {
     if (this.#of !== published) {
       this.#of = published
       this.#text = textOf(published)
@@ -143,7 +143,7 @@ class TargetMetrics {
   }
 }
 
-async function textOf({ document }: Published): Promise<string> {
+async function textOf({ document }: PublishedDocument): Promise<string> {
   const registry = new Registry()
   const gauge = (name: string, help: string): Gauge<'repo' | 'server'> =>
     new Gauge({ name: `gitops_${name}`, help, labelNames: TARGET, registers: [registry] })

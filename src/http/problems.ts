@@ -1,7 +1,8 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
 import type { Logger } from 'pino'
 import type { Fault } from '../status/json.ts'
-import { StoreError, type StoreErrorKind } from '../store/store-error.ts'
+import { Refusal } from '../status/refusal.ts'
+import { StoreError, type StoreErrorKind } from '../store/store.ts'
 
 /** Every refusal there is: its HTTP status and what it means. The README shows the same table. */
 export const PROBLEMS = {
@@ -36,7 +37,7 @@ export interface ProblemFault extends Fault {
 }
 
 /** A refusal: it reaches the client as RFC 9457 problem details. */
-export class Problem extends Error {
+export class Problem extends Refusal {
   override readonly name = 'Problem'
   readonly code: ProblemCode
   readonly faults: readonly ProblemFault[]
@@ -122,6 +123,7 @@ const STORE_PROBLEMS: Record<StoreErrorKind, ProblemCode> = {
   'volume-full': 'volume-full',
   'document-full': 'document-full',
   unavailable: 'cannot-commit',
+  internal: 'internal',
 }
 
 function problemOf(error: unknown): Problem {

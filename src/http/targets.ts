@@ -1,14 +1,14 @@
 import type { RequestHandler } from 'express'
 import type { Logger } from 'pino'
-import { toBytes } from '../status/document.ts'
-import type { CommitLoop } from '../store/commit-loop.ts'
+import { toBytes } from '../store/render.ts'
+import type { Store } from '../store/store.ts'
 import { type Access, summaryOf } from './access.ts'
 import { JSON_HEADERS } from './headers.ts'
 import { Problem } from './problems.ts'
 import { matcher, readSelector } from './selector.ts'
 
 /** Answers the document with only the matching entries. An empty parameter counts as not given. */
-export function listTargets(store: Pick<CommitLoop, 'published'>): RequestHandler {
+export function listTargets(store: Pick<Store, 'published'>): RequestHandler {
   return (req, res) => {
     const matches = matcher(readSelector(req.query))
     const { document } = store.published
@@ -19,7 +19,7 @@ export function listTargets(store: Pick<CommitLoop, 'published'>): RequestHandle
 }
 
 /** Removes the matching targets and answers what it removed. A repo alone removes all its servers. */
-export function removeTargets(store: Pick<CommitLoop, 'submit'>, access: Access, log: Logger): RequestHandler {
+export function removeTargets(store: Pick<Store, 'submit'>, access: Access, log: Logger): RequestHandler {
   return async (req, res) => {
     const selector = readSelector(req.query)
     const values = Object.values(selector).flat()
@@ -32,7 +32,7 @@ export function removeTargets(store: Pick<CommitLoop, 'submit'>, access: Access,
     const removed = await store.submit((draft) => {
       const matching = [...draft.statuses()].filter(matches)
       access.permit(req, 'delete', matching)
-      for (const status of matching) draft.remove(status, { by })
+      for (const status of matching) draft.remove(status, { origin: 'delete', by })
       return matching
     })
     if (removed.length === 0) throw new Problem('target-not-found', 'nothing was removed')

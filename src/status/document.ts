@@ -1,114 +1,75 @@
-import { type Fault, type LocatedFault, type Outcome } from './json.ts'
-import { duplicateFaults, limitFaults, locate, parseJson, pointTo } from './json.ts'
-import {
-  type SavedDocument,
-  type SavedStatus,
-  type Status,
-  TARGETS_MAX,
-  savedDocumentSchema,
-  snapshotSchema,
-} from './schema.ts'
-import { contradictions, timeOf } from './snapshot.ts'
-import { formatTime } from './time.ts'
-import { validator } from './validation.ts'
+import { type SavedDocument, type Status, documentSchema } from './schema.ts'
+import { isOutdated, nextChangeOf } from './stamps.ts'
+import { type Clock, formatTime } from './time.ts'
 
-/** What a snapshot speaks of; the key of the merge. */
+/** What a snapshot is about, and the merge key. */
 export interface Target {
   readonly repo: string
   readonly server: string
 }
 
-/** The document as it stands at one generation. It is never changed; a `Draft` makes the next one. */
+/** The document at one generation. It is never changed; a `Draft` makes the next one. */
 export interface StatusDocument {
   readonly generation: number
   /** UTC, whole seconds. */
   readonly updatedAt: string
   readonly head: Head
-  readonly headEdited?: Edits | undefined
   /** Sorted by repo, then server. */
   readonly entries: readonly Entry[]
-  /** Targets that were lately removed, by key: an old copy of the file does not bring them back. */
-  readonly removals: ReadonlyMap<string, Change>
 }
 
-/** What stands at the top of the document beside the server's own stamps: `$schema` and what people added. */
+/** The properties at the top of the document that people own, and `$schema`. */
 export type Head = Readonly<Record<string, unknown>> & { readonly $schema: string }
 
-/** A status as the document keeps it, with what would be costly to find out again. */
+/** A status in the document, with what would be expensive to compute again. */
 export interface Entry {
   readonly status: Status
-  /** The status as it stands in the file, indented. */
+  /** The status as it is written in the file, indented. */
   readonly text: string
   /** Length of `text` in UTF-8. */
   readonly bytes: number
-  /** When `stale` will next flip by itself, in ms since the epoch. */
-  readonly flipsAt: number
-  readonly provenance: Provenance
+  /** When one of its stamps will next change by itself, in ms since the epoch. */
+  readonly changesAt: number
 }
 
-/** Who last changed an entry: it decides what an edit made from an older copy may change in it. */
-export interface Provenance {
-  /** Generation at which a snapshot last changed the entry. */
-  readonly postedAt: number
-  readonly postedBy?: Actor | undefined
-  /** Properties beyond `CHECK_PROPERTIES` that snapshots have brought. */
-  readonly carried?: ReadonlySet<string>
-  readonly edited?: Edits | undefined
-}
-
-/** Who posted or removed something, as far as it is known. */
+/** Who asked for a change, as far as it is known. */
 export interface Actor {
   /** The name of the token. */
   readonly token?: string
-  /** Where the request came from. */
+  /** The client's address. */
   readonly address?: string
 }
 
-/** The properties that were changed by hand, each with its last such change. */
-export type Edits = ReadonlyMap<string, Change>
-
-/** A change, by the generation that it made and, for an edit, the generation of the copy that was edited. */
-export interface Change {
-  readonly at: number
-  readonly from?: number
-  readonly by?: Actor
-}
-
-/** What every snapshot speaks of: the outcome of a check. It belongs together, since half of one is half a lie. */
-export const CHECK_PROPERTIES: ReadonlySet<string> = new Set(
-  ['since', ...Object.keys(snapshotSchema.properties)].filter((name) => name !== 'stale_after'),
-)
-
-/** The document before anything was ever posted. */
+/** The document before the first snapshot. */
 export const EMPTY_DOCUMENT: StatusDocument = {
   generation: 0,
   updatedAt: formatTime(0),
   head: { $schema: './status.schema.json' },
   entries: [],
-  removals: new Map(),
 }
 
-const isSavedDocument = validator<SavedDocument>(savedDocumentSchema)
+/** The properties at the top that the server owns, and the entries; every other property is part of the head. */
+const SERVER_PROPERTIES: ReadonlySet<string> = new Set(documentSchema.required.filter((name) => name !== '$schema'))
 
-/** One string for a target. No name holds a control character, so no two targets share it. */
+/** One string for a target. Names have no control characters, so two targets never share a key. */
 export function keyOf({ repo, server }: Target): string {
   return `${repo}\n${server}`
 }
 
-/** The order of the entries: by repo, then server, by UTF-16 code units so that no locale changes it. */
+/** Orders by repo, then server, by UTF-16 code units, so that no locale changes the order. */
 export function compareTargets(a: Target, b: Target): number {
   if (a.repo !== b.repo) return a.repo < b.repo ? -1 : 1
   if (a.server !== b.server) return a.server < b.server ? -1 : 1
   return 0
 }
 
-/** Finds the entry of a target. */
+/** The entry of a target; `undefined` if there is none. */
 export function findEntry(document: StatusDocument, target: Target): Entry | undefined {
   const [at, found] = position(document.entries, target)
   return found ? document.entries[at] : undefined
 }
 
-/** Where a target's entry stands, or would stand, and whether it is there. */
+/** The index of a target's entry, or the index at which to insert it, and whether it is there. */
 export function position(entries: readonly Entry[], target: Target): [at: number, found: boolean] {
   let low = 0
   let high = entries.length
@@ -122,72 +83,77 @@ export function position(entries: readonly Entry[], target: Target): [at: number
   return [low, entry !== undefined && compareTargets(entry.status, target) === 0]
 }
 
-/** The text of one entry as it stands in the file: indented to its depth there. */
-export function textOf(status: SavedStatus): string {
+/** Makes the entry of a status that a server has just committed: its stamps are right. */
+export function entryOf(status: Status, clock: Clock): Entry {
+  const text = textOf(status)
+  return { status, text, bytes: Buffer.byteLength(text), changesAt: nextChangeOf(status, clock) }
+}
+
+/** Makes the entry of a status that was committed before this server started: an outdated stamp is due at once. */
+export function committedEntryOf(status: Status, clock: Clock): Entry {
+  const entry = entryOf(status, clock)
+  return isOutdated(status, clock) ? { ...entry, changesAt: clock.now } : entry
+}
+
+/** Makes the document of a `status.json` that a server has written, exactly as it was written. */
+export function committedDocument(saved: SavedDocument, clock: Clock): StatusDocument {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a server has stamped every status
+  const statuses = saved.statuses.toSorted(compareTargets) as Status[]
+  return {
+    generation: saved.generation ?? 0,
+    updatedAt: saved.updated_at ?? EMPTY_DOCUMENT.updatedAt,
+    head: headOf(saved),
+    entries: statuses.map((status) => committedEntryOf(status, clock)),
+  }
+}
+
+/** The text of an entry in the file, indented to its depth there. */
+export function textOf(status: object): string {
   return `    ${JSON.stringify(status, null, 2).replaceAll('\n', '\n    ')}`
 }
 
-const SEPARATOR = ',\n'
-
-/** A document's entries and the bytes of `status.json` that hold them. */
-export interface Rendered {
-  readonly entries: readonly Entry[]
-  readonly bytes: Buffer
+/** The head of a document as it was parsed. */
+export function headOf(document: Readonly<Record<string, unknown>>): Head {
+  const { $schema, ...others } = Object.fromEntries(
+    Object.entries(document).filter(([name]) => !SERVER_PROPERTIES.has(name)),
+  )
+  return { $schema: typeof $schema === 'string' ? $schema : EMPTY_DOCUMENT.head.$schema, ...others }
 }
 
-/**
- * The bytes of `status.json`. An entry is not serialised again: its kept text is encoded, and where it stands in `before`
- * already, it is copied from there, together with all its neighbours of which that is true.
- */
-export function toBytes(document: StatusDocument, before?: Rendered): Buffer {
-  const { entries } = document
-  const { $schema, ...others } = document.head
-  const top = { $schema, generation: document.generation, updated_at: document.updatedAt, ...others }
-  const opening = `${JSON.stringify(top, null, 2).slice(0, -2)},\n  "statuses": [${entries.length === 0 ? '' : '\n'}`
-  const closing = `${entries.length === 0 ? '' : '\n  '}]\n}\n`
+/** What replaces the entry of a target; `undefined` removes it. */
+export interface Replacement {
+  readonly target: Target
+  readonly entry: Entry | undefined
+}
 
-  const buffer = Buffer.allocUnsafe(Buffer.byteLength(opening) + lengthOf(entries) + closing.length)
-  let end = buffer.write(opening)
-  let index = 0
-  const encodeUpTo = (to: number): void => {
-    for (; index < to; index += 1) {
-      if (index > 0) end += buffer.write(SEPARATOR, end)
-      end += buffer.write(entries[index]?.text ?? '', end)
+/** The entries with some of them replaced. At most one replacement for a target. */
+export function replaceEntries(entries: readonly Entry[], replacements: Iterable<Replacement>): Entry[] {
+  const result: Entry[] = []
+  let next = 0
+  const keepUpTo = (to: number): void => {
+    for (; next < to; next += 1) {
+      const entry = entries[next]
+      if (entry !== undefined) result.push(entry)
     }
   }
-  if (before !== undefined) {
-    let [old, at] = [0, before.bytes.length - closing.length - lengthOf(before.entries)]
-    for (const { from, to, length } of sharedRuns(before.entries, entries)) {
-      encodeUpTo(to)
-      if (index > 0) end += buffer.write(SEPARATOR, end)
-      at += lengthOf(before.entries, old, from) + (from > old ? SEPARATOR.length : 0)
-      const run = lengthOf(entries, to, to + length)
-      end += before.bytes.copy(buffer, end, at, at + run)
-      at += run + SEPARATOR.length
-      index += length
-      old = from + length
-    }
+  for (const { target, entry } of [...replacements].toSorted((a, b) => compareTargets(a.target, b.target))) {
+    const [at, found] = position(entries, target)
+    keepUpTo(at)
+    if (entry !== undefined) result.push(entry)
+    if (found) next = at + 1
   }
-  encodeUpTo(entries.length)
-  buffer.write(closing, end)
-  return buffer
+  keepUpTo(entries.length)
+  return result
 }
 
-/** How many bytes a stretch of entries has, with the separators in it. */
-function lengthOf(entries: readonly Entry[], from = 0, to = entries.length): number {
-  let length = Math.max(to - from - 1, 0) * SEPARATOR.length
-  for (let index = from; index < to; index += 1) length += entries[index]?.bytes ?? 0
-  return length
-}
-
-/** A stretch of entries that two documents share: where it begins in the one and in the other, and how long it is. */
+/** A run of entries that two documents share: its index in each, and its length. */
 interface Run {
   readonly from: number
   readonly to: number
   readonly length: number
 }
 
-/** What two documents share, the very same entries, in order. Costs hardly more than a look at each. */
+/** The entries that two documents share, as the same objects, in order. Costs little more than one look at each entry. */
 export function* sharedRuns(before: readonly Entry[], after: readonly Entry[]): Generator<Run> {
   let from = 0
   let to = 0
@@ -208,47 +174,21 @@ export function* sharedRuns(before: readonly Entry[], after: readonly Entry[]): 
   }
 }
 
-/** Reads `status.json` as it was found, by whomever written. Times come back as UTC whole seconds. */
-export function readDocument(bytes: Uint8Array): Outcome<SavedDocument, LocatedFault> {
-  const json = parseJson(bytes)
-  if (!json.ok) return json
-  const { value, text } = json.value
-  const limits = limitFaults(value, TARGETS_MAX)
-  if (limits.length > 0) return { ok: false, faults: locate(text, limits) }
-  if (!isSavedDocument(value)) return { ok: false, faults: locate(text, isSavedDocument.faults('')) }
-  const faults = documentFaults(value)
-  if (faults.length > 0) return { ok: false, faults: locate(text, faults) }
-  // What reads back to the letter has no member twice; looking for them takes five times as long.
-  const duplicates = text === `${JSON.stringify(value, null, 2)}\n` ? [] : duplicateFaults(text)
-  if (duplicates.length > 0) return { ok: false, faults: duplicates }
-  const { updated_at: updatedAt } = value
-  const times = updatedAt === undefined ? {} : { updated_at: utc(updatedAt) }
-  return { ok: true, value: { ...value, ...times, statuses: value.statuses.map(withUtcTimes) } }
-}
-
-/** What no schema can say: whether the entries contradict themselves or each other. */
-function documentFaults(value: SavedDocument): Fault[] {
-  const faults: Fault[] = []
-  const seen = new Map<string, string>()
-  for (const [index, status] of value.statuses.entries()) {
-    const pointer = pointTo('/statuses', index)
-    faults.push(...contradictions(status, pointer))
-    const other = seen.get(keyOf(status))
-    if (other !== undefined) faults.push({ pointer, detail: `must not have the same repo and server as ${other}` })
-    seen.set(keyOf(status), other ?? pointer)
+/** The entries that differ between two documents: what each changed target has become, sorted. */
+export function changedEntries(before: readonly Entry[], after: readonly Entry[]): Replacement[] {
+  const changed = new Map<string, Replacement>()
+  const add = (from: number, to: number, nextFrom: number, nextTo: number): void => {
+    for (const { status } of before.slice(from, to)) changed.set(keyOf(status), { target: status, entry: undefined })
+    for (const entry of after.slice(nextFrom, nextTo)) {
+      changed.set(keyOf(entry.status), { target: entry.status, entry })
+    }
   }
-  return faults
-}
-
-function withUtcTimes(status: SavedStatus): SavedStatus {
-  return {
-    ...status,
-    last_check: utc(status.last_check),
-    files: status.files.map((file) => (file.since === undefined ? file : { ...file, since: utc(file.since) })),
-    ...(status.since === undefined ? {} : { since: utc(status.since) }),
+  let [old, next] = [0, 0]
+  for (const { from, to, length } of sharedRuns(before, after)) {
+    add(old, from, next, to)
+    old = from + length
+    next = to + length
   }
-}
-
-function utc(time: string): string {
-  return formatTime(timeOf(time))
+  add(old, before.length, next, after.length)
+  return [...changed.values()].toSorted((a, b) => compareTargets(a.target, b.target))
 }

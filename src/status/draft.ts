@@ -1,136 +1,121 @@
 import { isDeepStrictEqual } from 'node:util'
 import {
-  type Change,
-  type Edits,
+  type Actor,
   type Entry,
   type Head,
-  type Provenance,
+  type Replacement,
   type StatusDocument,
   type Target,
-  compareTargets,
+  entryOf,
   findEntry,
   keyOf,
-  position,
+  replaceEntries,
   textOf,
 } from './document.ts'
-import { type DriftedFile, GENERATION_MAX, type SavedStatus, type Status } from './schema.ts'
-import { flipsAt, isStale } from './staleness.ts'
-import { formatTime } from './time.ts'
+import { GENERATION_MAX, type Status } from './schema.ts'
+import { type Origin, type Unstamped, stamped } from './stamps.ts'
+import { type Clock, formatTime } from './time.ts'
 
-/** How many removals are remembered against old copies of the file. */
-const REMOVALS_MAX = 10_000
-
-/** The moment and the terms under which a document changes. */
-export interface Terms {
-  /** Milliseconds since the epoch. */
-  readonly now: number
-  /** Seconds, for statuses without their own `stale_after`. */
-  readonly staleAfter: number
+/** What made a change of a target, and who asked for it; the history records it. */
+export interface Cause {
+  readonly origin: Origin
+  readonly by?: Actor | undefined
 }
 
-/** What the server alone says of a status at each commit. */
-export type Stamps = Pick<Status, 'stale' | 'generation'>
-
-/** A status before the server has stamped it; stamps in it do not count. */
-export type Unstamped = SavedStatus & Pick<Status, 'since' | 'files'>
-
-/** The next document in the making: changes laid over a document that stays as it is. */
+/** The next document while it is being made: changes on top of a document that itself stays as it is. */
 export class Draft {
-  readonly terms: Terms
-  /** The generation that this draft will be. */
+  readonly base: StatusDocument
+  readonly clock: Clock
+  /** The generation that the next document gets. */
   readonly generation: number
-  readonly #base: StatusDocument
-  readonly #changes = new Map<string, Replacement>()
-  readonly #removals = new Map<string, Change>()
+  readonly #changes = new Map<string, Replacement & { readonly cause: Cause }>()
   #head: Head
-  #headEdited: Edits | undefined
   #size: number
   #bytes: number
   #undo: (() => void)[] = []
 
-  constructor(base: StatusDocument, terms: Terms, generation = base.generation + 1) {
-    this.terms = terms
-    // A number typed by hand may be the largest there is; a document beyond it could not be read back.
+  constructor(base: StatusDocument, clock: Clock, generation = base.generation + 1) {
+    this.base = base
+    this.clock = clock
+    // Somebody may have typed the largest number that can be read back.
     this.generation = Math.min(generation, GENERATION_MAX)
-    this.#base = base
     this.#head = base.head
-    this.#headEdited = base.headEdited
     this.#size = base.entries.length
     this.#bytes = base.entries.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
-  /** Whether there is anything to commit. */
   get changed(): boolean {
-    return this.#changes.size > 0 || this.#head !== this.#base.head
+    return this.#changes.size > 0 || this.#head !== this.base.head
   }
 
-  /** How many targets there are. */
+  /** Number of targets. */
   get size(): number {
     return this.#size
   }
 
-  /** How many bytes the entries' texts have. */
+  /** Bytes of all entries' texts. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** The statuses as they stand in the draft, in no order. */
+  get head(): Head {
+    return this.#head
+  }
+
+  /** What made the changes so far, by the target's key. */
+  get causes(): ReadonlyMap<string, Cause> {
+    return new Map([...this.#changes].map(([key, { cause }]) => [key, cause]))
+  }
+
+  /** The statuses as they are in the draft, in no particular order. */
   *statuses(): Iterable<Status> {
-    for (const { status } of this.#base.entries) if (!this.#changes.has(keyOf(status))) yield status
+    for (const { status } of this.base.entries) if (!this.#changes.has(keyOf(status))) yield status
     for (const { entry } of this.#changes.values()) if (entry !== undefined) yield entry.status
   }
 
   get(target: Target): Entry | undefined {
     const change = this.#changes.get(keyOf(target))
-    return change === undefined ? findEntry(this.#base, target) : change.entry
+    return change === undefined ? findEntry(this.base, target) : change.entry
   }
 
   /**
-   * Sets the status of a target. A status that says what the entry says already changes nothing.
+   * Sets the status of a target. A status that says the same as the entry changes nothing.
    *
-   * @param stamps stamps that another server has made; without them this draft makes its own
-   * @returns the status as it will stand
+   * @returns the status as it will be in the document
    */
-  put(status: Unstamped, provenance: Provenance, stamps: Partial<Stamps> = {}): Status {
-    const { now, staleAfter } = this.terms
+  put(status: Unstamped, cause: Cause): Status {
+    const { clock } = this
     const old = this.get(status)
-    const stale = stamps.stale ?? isStale(status, now, staleAfter)
-    const same = arrange(status, { stale, generation: stamps.generation ?? old?.status.generation ?? this.generation })
-    if (old !== undefined && textOf(same) === old.text) return old.status
-
-    const stamped = { ...same, generation: stamps.generation ?? this.generation }
-    const text = textOf(stamped)
-    const bytes = Buffer.byteLength(text)
-    // What has become stale while nobody looked is due at once.
-    const due = old === undefined && stale !== isStale(status, now, staleAfter)
-    const flips = due ? now : flipsAt(status, now, staleAfter)
-    this.#replace(stamped, { status: stamped, text, bytes, flipsAt: flips, provenance })
-    return stamped
+    const input = { status, before: old?.status, origin: cause.origin, clock }
+    if (old !== undefined && textOf(stamped({ ...input, generation: old.status.generation })) === old.text) {
+      return old.status
+    }
+    const next = stamped({ ...input, generation: this.generation })
+    this.#replace(next, entryOf(next, clock), cause)
+    return next
   }
 
-  /** Removes a target; `from` is the generation of the copy where an edit removed it, `by` who did otherwise. */
-  remove(target: Target, origin: Pick<Change, 'from' | 'by'> = {}): void {
-    const key = keyOf(target)
-    this.#replace(target, undefined)
-    this.#removals.set(key, { at: this.generation, ...origin })
-    this.#undo.push(() => this.#removals.delete(key))
+  remove(target: Target, cause: Cause): void {
+    if (this.get(target) !== undefined) this.#replace(target, undefined, cause)
   }
 
-  /** Sets what stands at the top of the document. */
-  putHead(head: Head, edited: Edits | undefined): void {
+  putHead(head: Head): void {
     if (isDeepStrictEqual(head, this.#head)) return
+    const before = this.#head
     this.#head = head
-    this.#headEdited = edited
+    this.#undo.push(() => {
+      this.#head = before
+    })
   }
 
-  /** Flips `stale` wherever its time has come. */
-  flipStale(): void {
-    for (const { status, flipsAt: due, provenance } of this.#base.entries) {
-      if (due <= this.terms.now && !this.#changes.has(keyOf(status))) this.put(status, provenance)
+  /** Stamps anew every entry of which a stamp has changed by itself. */
+  passTime(): void {
+    for (const { status, changesAt } of this.base.entries) {
+      if (changesAt <= this.clock.now && !this.#changes.has(keyOf(status))) this.put(status, { origin: 'time' })
     }
   }
 
-  /** Runs some changes; where they throw, none of them is made and the error goes on. */
+  /** Makes some changes; if they throw, none of them is made and the error is rethrown. */
   attempt<T>(changes: () => T): T {
     const [size, bytes] = [this.#size, this.#bytes]
     this.#undo = []
@@ -146,82 +131,26 @@ export class Draft {
     }
   }
 
-  /** The document that the draft has become. */
-  finish(generation = this.generation, updatedAt = formatTime(this.terms.now)): StatusDocument {
-    const removals =
-      this.#removals.size === 0
-        ? this.#base.removals
-        : new Map([...this.#base.removals, ...this.#removals].slice(-REMOVALS_MAX))
-    const head = { head: this.#head, headEdited: this.#headEdited }
-    return { generation, updatedAt, ...head, entries: this.#merged(), removals }
+  /** The next document. */
+  finish(): StatusDocument {
+    return {
+      generation: this.generation,
+      updatedAt: formatTime(this.clock.now),
+      head: this.#head,
+      entries: replaceEntries(this.base.entries, this.#changes.values()),
+    }
   }
 
-  #merged(): Entry[] {
-    const { entries } = this.#base
-    const merged: Entry[] = []
-    let next = 0
-    const keepUpTo = (to: number): void => {
-      for (const entry of entries.slice(next, to)) merged.push(entry)
-    }
-    const changes = [...this.#changes.values()].toSorted((a, b) => compareTargets(a.target, b.target))
-    for (const { target, entry } of changes) {
-      const [at, found] = position(entries, target)
-      keepUpTo(at)
-      if (entry !== undefined) merged.push(entry)
-      next = found ? at + 1 : at
-    }
-    keepUpTo(entries.length)
-    return merged
-  }
-
-  #replace(target: Target, entry: Entry | undefined): void {
+  #replace(target: Target, entry: Entry | undefined, cause: Cause): void {
     const key = keyOf(target)
     const before = this.#changes.get(key)
     const old = this.get(target)
     this.#size += (entry === undefined ? 0 : 1) - (old === undefined ? 0 : 1)
     this.#bytes += (entry?.bytes ?? 0) - (old?.bytes ?? 0)
-    this.#changes.set(key, { target, entry })
+    this.#changes.set(key, { target, entry, cause })
     this.#undo.push(() => {
       if (before === undefined) this.#changes.delete(key)
       else this.#changes.set(key, before)
     })
   }
-}
-
-/** What stands in place of a target's entry; nothing, where it is removed. */
-interface Replacement {
-  readonly target: Target
-  readonly entry: Entry | undefined
-}
-
-/** The order in which properties stand in the file: the contract's, the stamps, then the rest as it came. */
-function arrange(status: Unstamped, stamps: Stamps): Status {
-  const {
-    repo,
-    server,
-    sync_status,
-    drift_count,
-    files,
-    last_check,
-    since,
-    stale: _stale,
-    generation: _generation,
-    ...rest
-  } = status
-  return {
-    repo,
-    server,
-    sync_status,
-    drift_count,
-    files: files.map(arrangeFile),
-    last_check,
-    since,
-    ...stamps,
-    ...rest,
-  }
-}
-
-function arrangeFile(file: DriftedFile): DriftedFile {
-  const { name, since, ...rest } = file
-  return { name, since, ...rest }
 }

@@ -1,57 +1,37 @@
-import { type Actor, CHECK_PROPERTIES, type Entry, type Provenance } from './document.ts'
-import type { Draft, Unstamped } from './draft.ts'
+import type { Actor } from './document.ts'
+import type { Draft } from './draft.ts'
 import type { Snapshot, Status } from './schema.ts'
-import { AHEAD_MAX_MS, timeOf } from './snapshot.ts'
+import { AHEAD_MAX_MS, timeOf } from './time.ts'
 
-/** What became of one posted snapshot. */
+/** The result of one posted snapshot. */
 export interface Receipt {
   readonly result: 'created' | 'updated' | 'ignored'
   /** Why it was ignored. */
   readonly reason?: string
-  /** The target's entry as it now stands. */
+  /** The target's entry after the commit. */
   readonly status: Status
 }
 
 /**
- * Merges a snapshot into its target's entry. The fields that it carries replace the entry's, the others stay.
- * A snapshot with an older `last_check` than the entry's is not applied: CI runs overlap and arrive late.
+ * Merges a snapshot into the entry of its target. Its properties replace the entry's; properties that it does not have
+ * stay. A snapshot whose `last_check` is older than the entry's is ignored: CI runs overlap and arrive late.
  */
 export function mergeSnapshot(draft: Draft, snapshot: Snapshot, by?: Actor): Receipt {
-  const entry = draft.get(snapshot)
-  if (entry === undefined) {
-    return {
-      result: 'created',
-      status: draft.put(merged(undefined, snapshot), provenance(undefined, snapshot, draft, by)),
-    }
+  const before = draft.get(snapshot)?.status
+  if (before !== undefined && isNewerCheck(before, snapshot, draft.clock.now)) {
+    return { result: 'ignored', reason: `last_check is older than the entry's, ${before.last_check}`, status: before }
   }
-  const { status } = entry
-  const lastCheck = timeOf(status.last_check)
-  // An edit can have set a time that no check will reach for years; it must not shut out every check till then.
-  if (lastCheck > timeOf(snapshot.last_check) && lastCheck <= draft.terms.now + AHEAD_MAX_MS) {
-    return { result: 'ignored', reason: `last_check is older than the entry's, ${status.last_check}`, status }
-  }
-  return { result: 'updated', status: draft.put(merged(status, snapshot), provenance(entry, snapshot, draft, by)) }
+  const status = draft.put({ ...before, ...snapshot }, { origin: 'snapshot', by })
+  return { result: before === undefined ? 'created' : 'updated', status }
 }
 
-function merged(status: Status | undefined, snapshot: Snapshot): Unstamped {
-  const { last_check: lastCheck } = snapshot
-  const since = new Map(status?.files.map((file) => [file.name, file.since]))
-  return {
-    ...status,
-    ...snapshot,
-    since: status?.sync_status === snapshot.sync_status ? status.since : lastCheck,
-    files: snapshot.files.map((file) => ({ ...file, since: since.get(file.name) ?? lastCheck })),
-  }
+/**
+ * True if a check is newer than another. A check in an impossible future, which only a person can have written, is newer
+ * than none: it must not shut out real checks until then.
+ */
+export function isNewerCheck(check: Checked, than: Checked, now: number): boolean {
+  const lastCheck = timeOf(check.last_check)
+  return lastCheck > timeOf(than.last_check) && lastCheck <= now + AHEAD_MAX_MS
 }
 
-function provenance(entry: Entry | undefined, snapshot: Snapshot, draft: Draft, by: Actor | undefined): Provenance {
-  const extra = Object.keys(snapshot).filter((name) => !CHECK_PROPERTIES.has(name))
-  const known = entry?.provenance.carried
-  const carried = extra.every((name) => known?.has(name)) ? known : new Set([...(known ?? []), ...extra])
-  return {
-    ...entry?.provenance,
-    postedAt: draft.generation,
-    postedBy: by,
-    ...(carried === undefined ? {} : { carried }),
-  }
-}
+type Checked = Pick<Snapshot, 'last_check'>

@@ -4,12 +4,12 @@ import type { FromSchema, JSONSchema } from 'json-schema-to-ts'
 export const NAME_LENGTH_MAX = 253
 /** The longest name of a file, in characters: Linux's PATH_MAX. */
 export const FILE_NAME_LENGTH_MAX = 4096
-/** The most targets that one document keeps. */
+/** The largest number of targets in a document. */
 export const TARGETS_MAX = 100_000
 
 const DRAFT_07 = 'http://json-schema.org/draft-07/schema#'
 
-// Surrogates: JSON can spell half a character ("\ud800"), UTF-8 cannot, so it would not survive the file.
+// JSON can spell half a surrogate pair ("\ud800") and UTF-8 cannot, so such a name would not survive the file.
 const targetName = {
   type: 'string',
   minLength: 1,
@@ -23,7 +23,7 @@ export const time = {
   format: 'date-time',
 } as const
 
-/** Room for more commits than a server will ever make, below the largest integer that JSON readers agree on. */
+/** More commits than a server will ever make, and below the largest integer on which JSON readers agree. */
 export const GENERATION_MAX = 2 ** 52
 
 const generation = {
@@ -39,24 +39,29 @@ export const fileProperties = {
     maxLength: FILE_NAME_LENGTH_MAX,
     pattern: '^[^\\p{Cs}]*$',
     patternErrorMessage: 'must not contain halves of a surrogate pair',
-    description: 'The path of the drifted file, relative to the base that the drift check looks at.',
+    description: 'The path of the drifted file, relative to the base of the drift check.',
   },
   diff: { type: 'string', description: 'What differs, as text.' },
 } as const
 
 export const targetProperties = {
-  repo: { ...targetName, description: 'The Git repository that says how the server should be.' },
+  repo: { ...targetName, description: 'The Git repository that the server was checked against.' },
   server: { ...targetName, description: 'The server that was checked.' },
 } as const
 
-const snapshotProperties = {
-  ...targetProperties,
+/** The outcome of a check. It is kept or replaced as a whole: half of one check and half of another would be a lie. */
+const verdictProperties = {
   sync_status: {
     type: 'string',
     enum: ['SYNCED', 'OUT_OF_SYNC'],
     description: 'SYNCED: every managed file is as in Git. OUT_OF_SYNC: at least one is not.',
   },
-  drift_count: { type: 'integer', minimum: 0, description: 'How many files drifted: the length of files.' },
+  drift_count: { type: 'integer', minimum: 0, description: 'Number of drifted files: the length of files.' },
+  files: {
+    type: 'array',
+    description: 'The drifted files.',
+    items: { type: 'object', required: ['name'], properties: fileProperties },
+  },
   last_check: { ...time, description: 'When the drift check ran: ISO 8601 with a zone. Kept as UTC, whole seconds.' },
   commit: { type: 'string', maxLength: 1024, description: 'The Git commit that was checked against.' },
   branch: { type: 'string', maxLength: 1024, description: 'The Git branch that was checked against.' },
@@ -68,6 +73,14 @@ const snapshotProperties = {
     patternErrorMessage: 'must be an http or https address',
     description: 'The page of the CI run that made the check.',
   },
+} as const
+
+/** The names of the properties that are the outcome of a check. */
+export const VERDICT_PROPERTIES: readonly string[] = Object.keys(verdictProperties)
+
+const snapshotProperties = {
+  ...targetProperties,
+  ...verdictProperties,
   stale_after: {
     type: 'number',
     exclusiveMinimum: 0,
@@ -82,30 +95,11 @@ export const snapshotSchema = {
   title: 'Snapshot',
   type: 'object',
   required: REQUIRED,
-  properties: {
-    ...snapshotProperties,
-    files: {
-      type: 'array',
-      description: 'The files that drifted.',
-      items: { type: 'object', required: ['name'], properties: fileProperties },
-    },
-  },
+  properties: snapshotProperties,
 } as const satisfies JSONSchema
 
-const statusProperties = {
-  ...snapshotProperties,
-  files: {
-    type: 'array',
-    description: 'The files that drifted.',
-    items: {
-      type: 'object',
-      required: ['name'],
-      properties: {
-        ...fileProperties,
-        since: { ...time, description: 'Stamped by the server: when the file first stood in this unbroken drift.' },
-      },
-    },
-  },
+/** What the server derives for a status. `stamps.ts` says how; a name that it lacks does not compile. */
+export const stampProperties = {
   since: { ...time, description: 'Stamped by the server: when the present sync_status began.' },
   stale: { type: 'boolean', description: 'Stamped by the server: the last check is older than it should be.' },
   generation: {
@@ -114,7 +108,21 @@ const statusProperties = {
   },
 } as const
 
-/** An entry as a person may save it: what the server stamps may be missing. */
+/** What the server derives for a drifted file. */
+export const fileStampProperties = {
+  since: { ...time, description: 'Stamped by the server: when the file first drifted in this unbroken drift.' },
+} as const
+
+const statusProperties = {
+  ...snapshotProperties,
+  files: {
+    ...verdictProperties.files,
+    items: { ...verdictProperties.files.items, properties: { ...fileProperties, ...fileStampProperties } },
+  },
+  ...stampProperties,
+} as const
+
+/** An entry as a person may save it: the server's stamps may be missing. */
 export const savedStatusSchema = {
   title: 'Status',
   type: 'object',
@@ -122,7 +130,7 @@ export const savedStatusSchema = {
   properties: statusProperties,
 } as const satisfies JSONSchema
 
-/** An entry as the server keeps and serves it. */
+/** An entry as the server keeps and serves it. The order of `required` is the order of the properties in the file. */
 export const statusSchema = {
   title: 'Status',
   type: 'object',
@@ -170,5 +178,7 @@ export type Snapshot = FromSchema<typeof snapshotSchema>
 export type SavedStatus = FromSchema<typeof savedStatusSchema>
 export type Status = FromSchema<typeof statusSchema>
 export type SavedDocument = FromSchema<typeof savedDocumentSchema>
-/** A drifted file in an entry, with the time since when it drifted. */
+/** A drifted file in an entry, with its stamps. */
 export type DriftedFile = Status['files'][number]
+export type StampName = keyof typeof stampProperties
+export type FileStampName = keyof typeof fileStampProperties

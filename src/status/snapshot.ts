@@ -1,22 +1,17 @@
 import { type Fault, type Outcome, limitFaults, pointTo } from './json.ts'
 import { type Snapshot, snapshotSchema } from './schema.ts'
-import { formatTime, parseTime } from './time.ts'
+import { withoutFileStamps, withoutStamps } from './stamps.ts'
+import { AHEAD_MAX_MS, formatTime, timeOf } from './time.ts'
 import { validator } from './validation.ts'
 
-/**
- * How far a `last_check` may be ahead of the server's clock, in ms. Clocks differ; but a time far ahead would
- * make every later snapshot look older than it is.
- */
-export const AHEAD_MAX_MS = 5 * 60_000
-
-/** How many items an array in a post may have; a body of 1 MiB of `[0,0,…]` would otherwise earn 500,000 faults. */
+/** The largest number of items in a posted array; a body of 1 MiB of `[0,0,…]` would otherwise give 500,000 faults. */
 const ITEMS_MAX = 10_000
 
 const isSnapshot = validator<Snapshot>(snapshotSchema)
 
 /**
- * Checks what was posted: one snapshot or an array of them. All are good, or none is taken.
- * Times come back as UTC whole seconds, and what only the server stamps is dropped.
+ * Checks a posted body: one snapshot or an array of them. If one is invalid, none is accepted.
+ * Times come back as UTC, whole seconds, and the server's stamps are dropped.
  *
  * @param body the parsed body
  * @param now milliseconds since the epoch
@@ -44,12 +39,11 @@ function readSnapshot(value: unknown, pointer: string, now: number): Outcome<Sna
   }
   if (faults.length > 0) return { ok: false, faults }
 
-  const { since: _since, stale: _stale, generation: _generation, ...carried } = value
-  const files = value.files.map(({ since: _first, ...file }) => file)
-  return { ok: true, value: [{ ...carried, files, last_check: formatTime(lastCheck) }] }
+  const files = value.files.map(withoutFileStamps)
+  return { ok: true, value: [{ ...withoutStamps(value), files, last_check: formatTime(lastCheck) }] }
 }
 
-/** `sync_status`, `drift_count` and `files` say one thing; these are the places where they do not. */
+/** The places in which `sync_status`, `drift_count` and `files` contradict each other. */
 export function contradictions(
   snapshot: Pick<Snapshot, 'sync_status' | 'drift_count' | 'files'>,
   pointer: string,
@@ -62,13 +56,8 @@ export function contradictions(
   }
   const expected = files.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC'
   if (syncStatus !== expected) {
-    const detail = `must be ${expected} where files has ${files.length === 0 ? 'none' : 'any'}`
+    const detail = `must be ${expected} because files is ${files.length === 0 ? 'empty' : 'not empty'}`
     faults.push({ pointer: pointTo(pointer, 'sync_status'), detail })
   }
   return faults
-}
-
-/** The milliseconds of a time that the schema has let through. */
-export function timeOf(text: string): number {
-  return parseTime(text) ?? Number.NaN
 }

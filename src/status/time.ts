@@ -4,8 +4,22 @@ const FIRST_MS = Date.parse('0000-01-01T00:00:00Z')
 const LAST_MS = Date.parse('9999-12-31T23:59:59Z')
 
 /**
- * Reads an ISO 8601 date-time that names its zone: `Z`, `+02:00`, `+0200` or `+02`.
- * Fractions of a second are cut off, so that a time is never read as later than it was; a leap second counts as the next one.
+ * How far a time may be ahead of the server's clock, in ms. Clocks differ, but a check far in the future would make every
+ * later snapshot look old.
+ */
+export const AHEAD_MAX_MS = 5 * 60_000
+
+/** The clock of one round: everything that depends on time uses this one reading. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** Seconds after which a status without its own `stale_after` is stale. */
+  readonly staleAfter: number
+}
+
+/**
+ * Parses an ISO 8601 date-time with a zone: `Z`, `+02:00`, `+0200` or `+02`.
+ * Fractions of a second are cut off, so that a time is never read as later than it was. A leap second is read as the next second.
  *
  * @returns milliseconds since the epoch, a whole second; `undefined` for anything else, such as 30 February
  */
@@ -28,7 +42,7 @@ export function parseTime(text: string): number | undefined {
     return undefined
 
   const midnight = new Date(`${year}-${month}-${day}T00:00:00Z`)
-  // Date.parse takes 30 February for 2 March.
+  // Date parses 30 February as 2 March.
   if (midnight.getUTCDate() !== Number(day)) return undefined
 
   const offsetMinutes =
@@ -38,9 +52,19 @@ export function parseTime(text: string): number | undefined {
   return ms >= FIRST_MS && ms <= LAST_MS ? ms : undefined
 }
 
+/** Milliseconds since the epoch of a time that the schema has already checked; `NaN` for any other text. */
+export function timeOf(text: string): number {
+  return parseTime(text) ?? Number.NaN
+}
+
+/** The time in the document's form. */
+export function toUtc(text: string): string {
+  return formatTime(timeOf(text))
+}
+
 /**
- * The one form in which times are kept: UTC, whole seconds, `Z`, as in `2026-04-21T10:32:15Z`.
- * jq's `fromdate` reads no other.
+ * Formats a time as the document keeps it: UTC, whole seconds, `Z`, as in `2026-04-21T10:32:15Z`.
+ * It is the only form that jq's `fromdate` reads.
  *
  * @param ms milliseconds since the epoch
  */

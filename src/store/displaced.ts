@@ -1,94 +1,61 @@
-import { EMPTY_DOCUMENT } from '../status/document.ts'
-import { Patience, isWhole, outcomeOf } from './reader.ts'
-import { type Displaced, type Seen, isWrittenSince, readHandle } from './status-file.ts'
+import { type FileHandle, open } from 'node:fs/promises'
+import { type FileState, isWrittenSince, readHandle } from './durable-file.ts'
 
-/** How long an editor may take to write into a file that a commit displaced while the editor had it open, in ms. */
+/** How long an editor that had the file open may go on writing into it after a commit has displaced it, in ms. */
 const WATCHED_MS = 1000
-/** How much is held open for that: files, and bytes of the volume that they keep occupied. */
+/** The most files that are held open for that, and the most bytes of the volume that they occupy. */
 const WATCHED_FILES_MAX = 256
 const WATCHED_BYTES_MAX = 16 * 1024 * 1024
 
-/** What has been found in a displaced file that nobody had read. */
-export interface Unread {
-  readonly file: Displaced
-  readonly seen: Seen
-  readonly outcome: ReturnType<typeof outcomeOf>
+/** A file that a commit has displaced. It is held open: it can be read whatever becomes of its name. */
+export interface DisplacedFile {
+  readonly handle: FileHandle
+  /** Its private name. */
+  readonly path: string
+  /** As it was last read. */
+  readonly state: FileState
 }
 
-/** The files that commits have displaced, while something in them may still have to be merged. */
-export class DisplacedFiles {
-  readonly #unread: { readonly file: Displaced; readonly patience: Patience }[] = []
-  readonly #watched: { readonly file: Displaced; readonly until: number }[] = []
+/** Opens a displaced file and reads it. */
+export async function openDisplaced(path: string): Promise<DisplacedFile> {
+  const handle = await open(path, 'r')
+  try {
+    return { handle, path, state: await readHandle(handle) }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
 
-  /** Whether there is something that nobody has read. */
-  get waiting(): boolean {
-    return this.#unread.length > 0
+/** Displaced files that are done with, and are watched for a while because an editor may still write into them. */
+export class WatchedFiles {
+  readonly #watched: { readonly file: DisplacedFile; readonly until: number }[] = []
+
+  add(file: DisplacedFile): void {
+    this.#watched.push({ file, until: Date.now() + WATCHED_MS })
   }
 
-  /** Adds a file that holds what nobody has read yet. */
-  add(file: Displaced): void {
-    this.#unread.push({ file, patience: new Patience() })
-  }
-
-  /** The next file with something to merge or to reject; one that is still being written waits. */
-  async next(): Promise<Unread | undefined> {
-    for (const unread of this.#unread.slice()) {
-      const { file, patience } = unread
-      const seen = await readHandle(file.handle).catch(() => undefined)
-      if (seen === undefined) {
-        // Its volume is gone, and the text with it; what is left of it on disk, the next start finds.
-        await this.#forget(unread.file)
-      } else if (isWhole(seen) || !patience.lastsFor(seen)) {
-        return { file, seen, outcome: outcomeOf(seen, EMPTY_DOCUMENT) }
-      }
-    }
-    return undefined
-  }
-
-  /** Lets go of the watched files whose time is over. Tells whether one was written into, and is to be read again. */
-  async review(): Promise<boolean> {
-    let found = false
+  /** Closes the files whose time is over. Returns those that were written into: what they hold is unread. */
+  async review(): Promise<DisplacedFile[]> {
+    const written: DisplacedFile[] = []
     while (this.#isDue()) {
       const file = this.#watched.shift()?.file
       if (file === undefined) break
-      if (await isWrittenSince(file).catch(() => false)) {
-        this.add(file)
-        found = true
-      } else {
-        await file.handle.close().catch(() => undefined)
-      }
+      if (await isWrittenSince(file.handle, file.state).catch(() => false)) written.push(file)
+      else await file.handle.close().catch(() => undefined)
     }
-    return found
-  }
-
-  /**
-   * Watches a file whose content is taken care of: an editor that opened it before it was displaced may write into it
-   * after.
-   */
-  watch(file: Displaced, { written, size }: Seen): void {
-    this.#remove(file)
-    this.#watched.push({ file: { ...file, written, size }, until: Date.now() + WATCHED_MS })
+    return written
   }
 
   async close(): Promise<void> {
-    for (const { file } of [...this.#unread, ...this.#watched]) await file.handle.close()
+    for (const { file } of this.#watched.splice(0)) await file.handle.close().catch(() => undefined)
   }
 
   #isDue(): boolean {
     const [oldest] = this.#watched
     if (oldest === undefined) return false
-    const bytes = this.#watched.reduce((sum, { file }) => sum + file.size, 0)
+    const bytes = this.#watched.reduce((sum, { file }) => sum + file.state.size, 0)
     const many = this.#watched.length > 1 && (this.#watched.length > WATCHED_FILES_MAX || bytes > WATCHED_BYTES_MAX)
     return many || oldest.until <= Date.now()
-  }
-
-  async #forget(file: Displaced): Promise<void> {
-    this.#remove(file)
-    await file.handle.close().catch(() => undefined)
-  }
-
-  #remove(file: Displaced): void {
-    const index = this.#unread.findIndex((unread) => unread.file === file)
-    if (index !== -1) this.#unread.splice(index, 1)
   }
 }

@@ -1,39 +1,39 @@
 import { keyOf, type Target } from '../status/document.ts'
 import type { HistoryRow } from '../status/history.ts'
 
-/** A stretch of a file, in bytes. */
+/** A part of a file, in bytes. */
 export interface Span {
   readonly from: number
   readonly to: number
 }
 
-/** Which rows are asked for. */
+/** A query for rows. */
 export interface Range {
   /** Milliseconds since the epoch, both included. */
   readonly from: number
   readonly to: number
-  /** The most rows, and the most bytes of them; of more the newest. */
+  /** The largest number of rows, and of their bytes; the newest are kept. */
   readonly limit: number
   readonly bytes: number
-  /** Which targets; without it all. */
+  /** Which targets; all of them without it. */
   readonly matches?: (target: Target) => boolean
 }
 
-/** The rows that answer a question, by their number in the file, oldest first. */
+/** The rows that answer a query, by their number in the file, oldest first. */
 export interface Selection {
-  /** When they begin: later than what was asked for, where there are more than the limit. */
+  /** When they begin, in ms since the epoch: later than asked for if there are more rows than the limit. */
   readonly from: number
-  /** What was in force then. */
+  /** The last row of each target before that time. */
   readonly inForce: readonly number[]
   readonly rows: readonly number[]
 }
 
-/** Where in the file the rows stand, by time and by target. Some 30 bytes a row. */
+/** Where the rows are in the file, by time and by target. Takes some 30 bytes a row. */
 export class HistoryIndex {
-  /** The newest row of each target, by key; also one that says that it was removed. */
+  /** The newest row of each target, by key, including one that says that it was removed. */
   readonly last = new Map<string, HistoryRow>()
   readonly #times: number[] = []
-  /** Where each row ends, with its line break. */
+  /** Where each row ends, including its line break. */
   readonly #ends: number[] = []
   readonly #starts: number[] = []
   readonly #byTarget = new Map<string, { readonly target: Target; readonly numbers: number[] }>()
@@ -53,7 +53,7 @@ export class HistoryIndex {
     this.#ends.push(to)
   }
 
-  /** Where a row stands in the file. */
+  /** Where a row is in the file. */
   span(number: number): Span {
     return { from: this.#starts[number] ?? 0, to: this.#ends[number] ?? 0 }
   }
@@ -63,8 +63,8 @@ export class HistoryIndex {
   }
 
   /**
-   * Finds rows. Looks at the times of the targets that are asked for, not at the file. A clock that was set back does no
-   * harm: nothing is taken to be in order of time.
+   * Finds rows by the times of the targets that are asked for, without reading the file. Rows need not be in order of
+   * time: a clock may have been set back.
    */
   select({ from, to, limit, bytes, matches }: Range): Selection {
     const targets = [...this.#byTarget.values()].flatMap(({ target, numbers }) =>
@@ -83,7 +83,7 @@ export class HistoryIndex {
     return { from: begin, inForce, rows }
   }
 
-  /** The rows to keep of a history that begins at a time: those since then, and before them each target's last. */
+  /** The rows to keep of a history that begins at a time: those since then, and the last one of each target before. */
   since(time: number): number[] {
     const before = [...this.#byTarget].flatMap(([key, { numbers }]) => {
       const number = numbers.findLast((each) => this.timeOf(each) < time)
@@ -94,7 +94,7 @@ export class HistoryIndex {
     return [...new Set([...before, ...after])].toSorted((a, b) => a - b)
   }
 
-  /** From which of these rows on there are not more than so many, with so many bytes. */
+  /** The index from which on there are at most `limit` rows with at most `bytes` bytes. */
   #newest(numbers: readonly number[], limit: number, bytes: number): number {
     let first = numbers.length
     let left = bytes

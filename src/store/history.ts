@@ -1,19 +1,19 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { type Entry, type StatusDocument, type Target, findEntry, keyOf } from '../status/document.ts'
-import { type HistoryRow, changedTargets, nextRow, readHead, readRow } from '../status/history.ts'
-import { timeOf } from '../status/snapshot.ts'
-import { formatTime } from '../status/time.ts'
+import { type Entry, type StatusDocument, type Target, changedEntries, findEntry, keyOf } from '../status/document.ts'
+import type { Cause } from '../status/draft.ts'
+import { type HistoryRow, nextRow, readHead, readRow } from '../status/history.ts'
+import { formatTime, timeOf } from '../status/time.ts'
+import { PRIVATE } from './directory.ts'
+import { openIfPresent, syncDirectory } from './durable-file.ts'
 import { HistoryIndex, type Range, type Span } from './history-index.ts'
-import { PRIVATE, syncDirectory } from './status-file.ts'
-import { codeOf } from './store-error.ts'
 
 export const HISTORY_FILE = 'history.jsonl'
 
-/** How large the file may be: some million lines. */
+/** The largest size of the file, in bytes: some million rows. */
 export const HISTORY_BYTES_MAX = 256 * 1024 * 1024
-/** Rows are kept so much longer than they must be, in parts of the retention: compacting rewrites the file. */
+/** Rows are kept longer than they must be, by this share of the retention: compacting rewrites the file. */
 const SLACK = 0.1
 const CHUNK_BYTES = 1024 * 1024
 const NEWLINE = 10
@@ -22,14 +22,16 @@ export interface HistoryOptions {
   readonly directory: string
   /** How long rows are kept, in ms. */
   readonly retention: number
-  /** How large the file may be; when it is larger, the newer half stays. */
+  /** The largest size of the file, in bytes; if it grows larger, its newer half stays. */
   readonly bytesMax: number
   readonly log: Logger
 }
 
-/** What is known of the file. */
+type Causes = ReadonlyMap<string, Cause>
+
+/** What this server knows of the file. */
 interface Known {
-  /** Tells the file from another one that has come in its place. */
+  /** Tells the file from another one in its place. */
   readonly identity: string
   readonly index: HistoryIndex
   /** How far it has been read. */
@@ -37,17 +39,17 @@ interface Known {
 }
 
 /**
- * `history.jsonl`: one line for each change of a target, appended after the commit that made it. It is written from a
- * comparison with what it says already, so that a line that a crash has kept from being written comes with the next start.
+ * `history.jsonl`: one row for each change of a target, appended after the commit that made it. What to write is found by
+ * comparing the document with the rows that are there, so a row that a crash has prevented is written later.
  *
  * Reading needs no lock; `record` is called under the lock of the directory.
  */
 export class History {
   readonly #options: HistoryOptions
   #known: Known | undefined
-  /** The entries of the document that was last recorded; none, where the whole document is to be compared. */
+  /** The entries of the document that was last recorded; `undefined` if the whole document has to be compared. */
   #recorded: readonly Entry[] | undefined
-  /** One after another: a query and a commit may both find that the file has grown. */
+  /** One operation at a time: a query and a commit may both find that the file has grown. */
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: HistoryOptions) {
@@ -59,31 +61,25 @@ export class History {
   }
 
   /**
-   * Writes down what a document changes. A failure is logged and made good with the next document: what is committed is
-   * not in question.
+   * Writes the rows that a document adds. A failure is logged, and the rows are written with a later document: the commit
+   * itself is done.
    *
-   * @param own whether this server has just made this document of the one before
+   * @param causes what made the changes, by the target's key
+   * @param isAlone true if no other server has committed since the last call
    */
-  async record(document: StatusDocument, own: boolean): Promise<void> {
-    if (document.entries === this.#recorded) return
-    // Under the lock nobody else has written since: what is known is all there is.
-    if (
-      own &&
-      this.#recorded !== undefined &&
-      this.#known !== undefined &&
-      this.#news(this.#known, document, own).length === 0
-    ) {
+  async record(document: StatusDocument, causes: Causes, isAlone: boolean): Promise<void> {
+    if (document.entries === this.#recorded || this.#addsNothing(document, causes, isAlone)) {
       this.#recorded = document.entries
       return
     }
     try {
       await this.#inTurn(async () => {
-        // Opened anew each time: a file that is held open keeps its volume from being unmounted.
+        // Opened each time: a file that is held open keeps its volume from being unmounted.
         const file = await open(this.#path, 'a+')
         try {
           const known = await this.#catchUp(file, true)
-          await append(file, known, this.#news(known, document, own))
-          await this.#compactWhereDue(file, known)
+          await append(file, known, this.#newRows(known, document, causes))
+          await this.#compactIfDue(file, known)
         } finally {
           await file.close()
         }
@@ -91,14 +87,20 @@ export class History {
       })
     } catch (error) {
       this.#recorded = undefined
-      this.#options.log.warn({ err: error }, `${HISTORY_FILE} could not be written; it is tried again`)
+      this.#options.log.warn({ err: error, file: HISTORY_FILE }, 'history not written; it will be retried')
     }
   }
 
-  /** The rows that answer a question, oldest first; before them what was in force when they begin. */
+  /** True if it is certain, without a look at the file, that a document adds no row. */
+  #addsNothing(document: StatusDocument, causes: Causes, isAlone: boolean): boolean {
+    if (!isAlone || this.#recorded === undefined || this.#known === undefined) return false
+    return this.#newRows(this.#known, document, causes).length === 0
+  }
+
+  /** The rows of a range, oldest first; before them the state of each target at its beginning. */
   async rows(range: Range): Promise<HistoryRow[]> {
     return this.#inTurn(async () => {
-      const file = await openWhereThere(this.#path)
+      const file = await openIfPresent(this.#path)
       if (file === undefined) return []
       try {
         const { index } = await this.#catchUp(file, false)
@@ -118,19 +120,21 @@ export class History {
     return result
   }
 
-  #news({ index }: Known, document: StatusDocument, own: boolean): HistoryRow[] {
-    const whole = this.#recorded === undefined
-    const targets = whole ? allTargets(index, document) : changedTargets(this.#recorded ?? [], document.entries)
-    return [...targets].flatMap(
-      (target) =>
-        nextRow(document, target, index.last.get(keyOf(target)), findEntry(document, target), own && !whole) ?? [],
-    )
+  #newRows({ index }: Known, document: StatusDocument, causes: Causes): HistoryRow[] {
+    const targets =
+      this.#recorded === undefined
+        ? allTargets(index, document)
+        : changedEntries(this.#recorded, document.entries).map(({ target }) => target)
+    return [...targets].flatMap((target) => {
+      const key = keyOf(target)
+      return nextRow(document, target, index.last.get(key), findEntry(document, target)?.status, causes.get(key)) ?? []
+    })
   }
 
   /**
-   * Reads what has been added to the file; all of it, where it is another file.
+   * Reads what has been appended to the file; all of it if it is another file.
    *
-   * @param locked whether the lock is held: only then may a torn last line be cut off, since nobody is writing it
+   * @param locked true if the lock is held: only then may a torn last row be removed, since nobody is writing it
    */
   async #catchUp(file: FileHandle, locked: boolean): Promise<Known> {
     const { ino, birthtimeMs, size } = await file.stat()
@@ -143,7 +147,7 @@ export class History {
     if (size > known.size) await this.#load(file, known, size)
     if (size > known.size && locked) {
       await file.truncate(known.size)
-      this.#options.log.warn({ bytes: size - known.size }, `the torn last line of ${HISTORY_FILE} was cut off`)
+      this.#options.log.warn({ bytes: size - known.size, file: HISTORY_FILE }, 'torn last row removed')
     }
     return known
   }
@@ -162,13 +166,10 @@ export class History {
       if (row !== undefined) known.index.last.set(key, row)
     }
     known.size = end
-    if (unread > 0) {
-      const message = `${HISTORY_FILE} has lines that are none of its own; they are passed over`
-      this.#options.log.warn({ lines: unread }, message)
-    }
+    if (unread > 0) this.#options.log.warn({ lines: unread, file: HISTORY_FILE }, 'unreadable rows skipped')
   }
 
-  async #compactWhereDue(file: FileHandle, known: Known): Promise<void> {
+  async #compactIfDue(file: FileHandle, known: Known): Promise<void> {
     const { retention, bytesMax, log } = this.#options
     const { index, size } = known
     const now = Date.now()
@@ -179,10 +180,10 @@ export class History {
     const started = performance.now()
     await this.#compact(file, index, numbers)
     const ms = Math.round(performance.now() - started)
-    log.info({ before: index.size, after: numbers.length, ms }, `${HISTORY_FILE} was compacted`)
+    log.info({ file: HISTORY_FILE, before: index.size, after: numbers.length, ms }, 'history compacted')
   }
 
-  /** Puts a file with only these rows in the place of the file. */
+  /** Replaces the file by one that has only these rows. */
   async #compact(file: FileHandle, index: HistoryIndex, numbers: readonly number[]): Promise<void> {
     const staged = join(this.#options.directory, `${PRIVATE}history`)
     const handle = await open(staged, 'w')
@@ -227,14 +228,14 @@ async function append(file: FileHandle, known: Known, rows: readonly HistoryRow[
   }
 }
 
-/** When the newer half of what the file may have begins. */
+/** The time at which the newer half of the largest file begins. */
 function newerHalf({ index, size }: Known, bytesMax: number): number {
   let number = index.size
   while (number > 0 && size - index.span(number - 1).from < bytesMax / 2) number -= 1
   return index.timeOf(number)
 }
 
-/** Reads rows by their numbers, in that order; those that follow one another at once. */
+/** Reads rows by their numbers, in that order. Rows that follow one another are read together. */
 async function read(file: FileHandle, index: HistoryIndex, numbers: readonly number[]): Promise<HistoryRow[]> {
   const rows: HistoryRow[] = []
   for (const span of joined(numbers.map((number) => index.span(number)))) {
@@ -247,7 +248,7 @@ async function read(file: FileHandle, index: HistoryIndex, numbers: readonly num
   return rows
 }
 
-/** Spans that follow one another, as one. */
+/** Joins spans that follow one another. */
 function joined(spans: readonly Span[]): Span[] {
   const result: Span[] = []
   for (const span of spans) {
@@ -259,10 +260,10 @@ function joined(spans: readonly Span[]): Span[] {
 }
 
 /**
- * Reads the lines of a stretch of a file.
+ * Reads the lines of a part of a file.
  *
- * @param take takes a line; tells whether it could be read
- * @returns where the last whole line ends, and how many lines could not be read
+ * @param take takes a line; returns false if it could not be parsed
+ * @returns where the last whole line ends, and the number of lines that could not be parsed
  */
 async function eachLine(
   handle: FileHandle,
@@ -286,18 +287,9 @@ async function eachLine(
   return { end, unread }
 }
 
-async function openWhereThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'r')
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
-
 async function bytesOf(handle: FileHandle, { from, to }: Span): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(to - from)
   const { bytesRead } = await handle.read(buffer, 0, buffer.length, from)
-  if (bytesRead < buffer.length) throw new Error(`${HISTORY_FILE} became shorter while it was read`)
+  if (bytesRead < buffer.length) throw new Error(`${HISTORY_FILE} was truncated while it was read`)
   return buffer
 }

@@ -11,12 +11,12 @@ const POLL_FIRST_MS = 1
 const POLL_MAX_MS = 20
 
 /**
- * Runs `work` while no other server on this directory runs its own. The lock is the kernel's: it dies with its process.
- * A server takes the turn before it takes the lock, and gives it up once it has the lock, so that one which commits
- * without a pause cannot keep another out.
+ * Runs `work` while no other server on this directory runs its own. The kernel holds the lock and releases it when its
+ * process ends. A server takes the turn before the lock and gives it up once it has the lock, so that a server that
+ * commits without a pause cannot keep another one out.
  *
- * @param waitMs how long to wait for the others, in ms
- * @throws {StoreError} `unavailable`, when the lock was not to be had in time
+ * @param waitMs how long to wait for other servers, in ms
+ * @throws {StoreError} `unavailable` if the lock was not free in time
  */
 export async function withLock<T>(directory: string, waitMs: number, work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + waitMs
@@ -28,11 +28,11 @@ export async function withLock<T>(directory: string, waitMs: number, work: () =>
     await turn.close()
     throw error
   }
-  const givenUp = turn.close()
+  const turnGivenUp = turn.close()
   try {
     return await work()
   } finally {
-    await givenUp
+    await turnGivenUp
     await lock.close()
   }
 }
@@ -53,7 +53,7 @@ async function take(path: string, deadline: number): Promise<FileHandle> {
   }
 }
 
-/** Whether a file is still at its path; in a replaced directory the lock of the old one would keep nobody out. */
+/** True if a file is still at its path. The lock of a directory that was replaced excludes nobody. */
 async function isAt(path: string, handle: FileHandle): Promise<boolean> {
   try {
     const [there, here] = await Promise.all([stat(path, { bigint: true }), handle.stat({ bigint: true })])

@@ -1,55 +1,55 @@
 /**
- * How much of a document is written in a second while few requests share a commit, in bytes. With its copy that is half
- * of what an ordinary cloud volume takes (AWS EBS gp3: 125 MiB/s without paying for more).
+ * Bytes of documents written in a second while few requests share a commit. That is half of what an ordinary cloud volume
+ * takes (AWS EBS gp3: 125 MiB/s at no extra cost).
  */
-const BYTES_PER_SECOND = 32 * 1024 * 1024
-/** What a commit may write for each request that it serves without being put off, in bytes. */
+const BYTES_PER_SECOND = 64 * 1024 * 1024
+/** Bytes that a commit may write for each request that it serves without being delayed. */
 const BYTES_PER_REQUEST = 64 * 1024
-/** Nobody waits longer than this for others to share a commit with, in ms. */
+/** The longest delay, in ms. */
 const PAUSE_MAX_MS = 1000
 
 /**
- * When the next commit may begin. A commit writes the whole document: those of a large one do not follow upon each other
- * at once while few requests share each. A commit after a quiet time, or of a small document, never waits.
+ * When the next commit may start. A commit writes the whole document, so commits of a large document do not follow one
+ * another at once while few requests share each. A commit after a quiet time, or of a small document, is never delayed.
  */
 export class Pace {
   #bytes = 0
   /** On the clock of `performance.now()`. */
   #notBefore = 0
-  #begin: (() => void) | undefined
+  #start: (() => void) | undefined
 
-  /** A commit that writes so many bytes begins. */
-  began(bytes: number): void {
+  /** Notes that a commit that writes so many bytes starts. */
+  commitStarted(bytes: number): void {
     this.#bytes = bytes
     this.#notBefore = performance.now() + Math.min((bytes / BYTES_PER_SECOND) * 1000, PAUSE_MAX_MS)
   }
 
-  /** Resolves when the next commit may begin, with so many requests that wait already. */
-  async turn(waiting: number): Promise<void> {
+  /** Resolves when the next commit may start. `waiting` is the number of requests that wait for it. */
+  async waitTurn(waiting: number): Promise<void> {
     const pause = this.#notBefore - performance.now()
-    if (pause <= 0 || this.#isWorthIt(waiting)) return
-    await new Promise<void>((begin) => {
-      const timer = setTimeout(begin, pause)
-      this.#begin = () => {
+    if (pause <= 0 || this.#isWorthwhile(waiting)) return
+    await new Promise<void>((start) => {
+      const timer = setTimeout(start, pause)
+      this.#start = () => {
         clearTimeout(timer)
-        begin()
+        start()
       }
     })
-    this.#begin = undefined
+    this.#start = undefined
   }
 
-  /** One more request waits: with it there are so many. */
-  arrived(waiting: number): void {
-    if (this.#isWorthIt(waiting)) this.#begin?.()
+  /** Notes that one more request waits; `waiting` is their number now. */
+  requestAdded(waiting: number): void {
+    if (this.#isWorthwhile(waiting)) this.#start?.()
   }
 
-  /** Puts nothing off any longer. */
-  end(): void {
-    this.began(0)
-    this.#begin?.()
+  /** Ends the present delay. */
+  release(): void {
+    this.commitStarted(0)
+    this.#start?.()
   }
 
-  #isWorthIt(waiting: number): boolean {
+  #isWorthwhile(waiting: number): boolean {
     return waiting * BYTES_PER_REQUEST >= this.#bytes
   }
 }

@@ -1,13 +1,16 @@
+import { Refusal } from '../status/refusal.ts'
+
 /**
- * Why a change could not be committed. Nothing of it is in the document, in memory or on disk.
+ * Why a change was not committed. Nothing of it is in the document, in memory or on disk.
  *
  * - `volume-full`: no space, or no quota, for the new file
- * - `document-full`: the document may not grow any more
- * - `unavailable`: cannot commit now: directory gone, read-only, input/output error, lock held by another, stopping
+ * - `document-full`: the document has reached its largest size
+ * - `unavailable`: the directory is gone or read-only, an input/output error, another server holds the lock, stopping
+ * - `internal`: a defect of the program; the log has its stack
  */
-export type StoreErrorKind = 'volume-full' | 'document-full' | 'unavailable'
+export type StoreErrorKind = 'volume-full' | 'document-full' | 'unavailable' | 'internal'
 
-export class StoreError extends Error {
+export class StoreError extends Refusal {
   override readonly name = 'StoreError'
   readonly kind: StoreErrorKind
 
@@ -17,19 +20,21 @@ export class StoreError extends Error {
   }
 }
 
-/** The system's code of an error, such as `ENOENT`; `undefined` where it has none. */
+/** The system's code of an error, such as `ENOENT`; `undefined` if a system call did not cause the error. */
 export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  // ERR_… are Node's own errors, such as a wrong argument: defects of the program.
+  return typeof code === 'string' && !code.startsWith('ERR_') ? code : undefined
 }
 
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
-/** What a failed system call means for whoever wanted to commit. */
+/** What an error means for a change that was to be committed. */
 export function storeErrorOf(error: unknown): StoreError {
   if (error instanceof StoreError) return error
   const code = codeOf(error)
   const reason = error instanceof Error ? error.message : String(error)
-  if (code !== undefined && FULL.has(code))
-    return new StoreError('volume-full', `the volume is full (${reason})`, error)
+  if (code === undefined) return new StoreError('internal', 'internal error; the log has its stack', error)
+  if (FULL.has(code)) return new StoreError('volume-full', `the volume is full (${reason})`, error)
   return new StoreError('unavailable', `the volume cannot be written (${reason})`, error)
 }

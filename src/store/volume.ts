@@ -1,7 +1,8 @@
 import { link, lstat, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { swap } from 'fs-native-extensions'
-import { PRIVATE, STATUS_FILE, syncDirectory } from './status-file.ts'
+import { PRIVATE, STATUS_FILE } from './directory.ts'
+import { syncDirectory } from './durable-file.ts'
 import { StoreError, codeOf } from './store-error.ts'
 
 /** Magic numbers of file systems: statfs(2) and linux/magic.h. */
@@ -20,24 +21,24 @@ const NAMES: Readonly<Record<number, string>> = {
   0x01021997: '9p',
 }
 
-/** File systems on which others can change files without this kernel hearing of it. */
+/** File systems on which other machines can change files without an event on this one. */
 const NETWORK: ReadonlySet<string> = new Set(['nfs', 'cifs', 'smb2', 'ceph', 'fuse', '9p'])
 
-/** What the data directory is on, and what holds there. */
+/** The file system of the data directory, and what it can do. */
 export interface Volume {
-  /** The name of the file system, or its number where the name is not known. */
+  /** Its name, or its number if the name is not known. */
   readonly fileSystem: string
   readonly freeBytes: number
-  /** Whether two files can exchange their names in one step: an edit saved at the moment of a commit is then never lost. */
+  /** True if two files can exchange their names in one step: then an edit saved at the moment of a commit is never lost. */
   readonly exchange: boolean
-  /** How edits are found: told by the kernel, or by looking every 2 seconds. */
+  /** How edits are found: by events of the kernel, or by a check every 2 seconds. */
   readonly edits: 'events' | 'polling'
 }
 
 /**
- * Tries out what every commit will need: write, fsync, rename. The caller holds the lock.
+ * Tries what every commit needs: write, fsync, rename. The caller holds the lock.
  *
- * @throws the system's error where a step of it failed
+ * @throws the system's error if a step fails
  */
 export async function inspectVolume(directory: string): Promise<Volume> {
   const [one, two] = [join(directory, `${PRIVATE}probe-1`), join(directory, `${PRIVATE}probe-2`)]
@@ -54,9 +55,9 @@ export async function inspectVolume(directory: string): Promise<Volume> {
 }
 
 /**
- * A commit replaces the file. Where the file is a mount of its own, or a link to elsewhere, that cannot be.
+ * Refuses a `status.json` that is a mount of its own or a symbolic link: a commit could not replace it.
  *
- * @throws {StoreError} which says what to do instead
+ * @throws {StoreError} that says what to do instead
  */
 export async function refuseMountedFile(directory: string): Promise<void> {
   const path = join(directory, STATUS_FILE)

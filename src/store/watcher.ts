@@ -1,26 +1,26 @@
 import { join, resolve } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
-import { STATUS_FILE } from './status-file.ts'
+import { STATUS_FILE } from './directory.ts'
 
-/** How often the file is looked at without being told, in ms: network file systems tell nothing. */
+/** How often the file is checked without an event, in ms: network file systems report none. */
 const LOOK_EVERY_MS = 2000
 
-/** A file counts as saved when its size has not changed for this long, in ms; less than 50 and chokidar 5 drops edits. */
+/** A file counts as saved when its size has not changed for this long, in ms. With less than 50 chokidar 5 drops edits. */
 const SAVED_AFTER_MS = 100
 const SAVED_POLL_MS = 20
 
-/** Commits that follow one another sooner than this are a load, and this long without one it is over, in ms. */
+/** Commits closer together than this are a load; after this long without a commit it is over, in ms. */
 const LOAD_MS = 200
 
 export interface WatcherOptions {
   readonly directory: string
   /** Called after every event, and every 2 seconds without any. */
   readonly wake: () => void
-  /** Called when the system cannot tell of events; the look every 2 seconds goes on. */
+  /** Called if the system cannot report events; the check every 2 seconds goes on. */
   readonly onError: (error: unknown) => void
 }
 
-/** Wakes somebody up when `status.json` may have changed. What has really happened, the content alone tells. */
+/** Calls `wake` when `status.json` may have changed. Only its content says whether it has. */
 export class Watcher {
   readonly #options: WatcherOptions
   readonly #timer: NodeJS.Timeout
@@ -36,11 +36,10 @@ export class Watcher {
   }
 
   /**
-   * Tells that there is a commit. Under load nobody has to be woken up, since every commit looks at the file itself, and
-   * chokidar would read the directory again for each of the dozen events that a commit makes: it rests till the load is
-   * over.
+   * Notes a commit. Under load no events are needed, since every commit reads the file, and chokidar would read the
+   * directory for each of the dozen events that a commit makes: it is closed until the load is over.
    */
-  committing(): void {
+  commitStarting(): void {
     const now = performance.now()
     const load = now - this.#committedAt < LOAD_MS
     this.#committedAt = now
@@ -69,17 +68,17 @@ export class Watcher {
 
   #listen(): void {
     const { directory, wake, onError } = this.#options
-    // chokidar shows its paths normalised: `./data` would never be met again.
+    // chokidar reports normalised paths: `./data/status.json` would never be equal to one.
     const root = resolve(directory)
     const file = join(root, STATUS_FILE)
-    // The directory, not the file: a watch on the file goes dead when chokidar 5 sees it replaced twice in a row.
+    // The directory, not the file: chokidar 5 stops watching a file that is replaced twice in quick succession.
     this.#events = watch(root, {
       depth: 0,
       ignoreInitial: true,
       ignored: (path) => path !== root && path !== file,
       awaitWriteFinish: { stabilityThreshold: SAVED_AFTER_MS, pollInterval: SAVED_POLL_MS },
     })
-    // What was saved before it was ready, it does not tell of.
+    // There is no event for what was saved before it was ready.
     this.#events.on('ready', wake).on('all', wake).on('error', onError)
   }
 }

@@ -10,7 +10,7 @@ import { DRIFTED } from '../../support/snapshots.ts'
 import { pino } from 'pino'
 import { createApp } from '../../../src/http/app.ts'
 import { Metrics } from '../../../src/http/metrics.ts'
-import { CommitLoop } from '../../../src/store/commit-loop.ts'
+import { Store } from '../../../src/store/store.ts'
 import { directory } from '../../support/directory.ts'
 
 t.test('schemas: what is served is what the server does', async (t) => {
@@ -35,7 +35,7 @@ t.test('every route that there is stands in the OpenAPI document', async (t) => 
   const log = pino({ level: 'silent' })
   const metrics = new Metrics('0')
   const options = { directory: directory(t), staleAfter: 600, historyRetention: 90, events: metrics, log }
-  const store = await CommitLoop.start(options)
+  const store = await Store.start(options)
   t.teardown(async () => store.stop())
   const app = createApp({ store, metrics, access: { protectReads: false }, log, version: '0' })
   const routes = (app.router as unknown as { stack: { route?: { path: string } }[] }).stack.flatMap(

@@ -1,3 +1,4 @@
+import { ok } from 'node:assert'
 import { mkdirSync, readFileSync, rmSync, rmdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -118,7 +119,7 @@ t.test('a change that was committed and not written down is found at the next st
       ['removed', updated],
     ],
   )
-  t.equal(third.lines.find(({ msg }) => msg.startsWith('the torn last line'))?.['bytes'], 20)
+  t.equal(third.lines.find(({ msg }) => msg === 'torn last row removed')?.['bytes'], 20)
   t.same(rows, linesIn(first.dataDir))
 })
 
@@ -151,7 +152,7 @@ t.test('a range: what was in force at its beginning, then what happened in it', 
   ]
   writeFileSync(join(dataDir, 'history.jsonl'), lines.join(''))
   const server = await serve(t, dataDir, { historyRetention: 3650 })
-  t.equal(server.lines.find(({ msg }) => msg.includes('none of its own'))?.['lines'], 1)
+  t.equal(server.lines.find(({ msg }) => msg === 'unreadable rows skipped')?.['lines'], 1)
   // The document has none of these targets: that they are gone is found at the start.
   const now = formatTime(at(8))
   const short = async (query: string): Promise<unknown> =>
@@ -245,7 +246,7 @@ t.test('retention: old lines go, the last known state of each target stays', asy
     ['busy', 29],
   ])
   t.same(await historyOf(server), linesIn(dataDir), 'and is read on as it now is')
-  t.ok(server.lines.some(({ msg }) => msg === 'history.jsonl was compacted'))
+  t.ok(server.lines.some(({ msg }) => msg === 'history compacted'))
   await post(server.url, snapshotOf({ repo: 'r', server: 'busy' }, []))
   t.match((await historyOf(server)).at(-1), { server: 'busy', changes: ['first_seen'] })
 })
@@ -257,7 +258,7 @@ t.test('a history that cannot be written: the snapshot is what counts, and the l
   rmSync(file)
   mkdirSync(file)
   t.equal((await post(server.url, snapshotOf({ server: 'b' }, []))).status, 201)
-  await eventually(() => matches(server.lines.at(-1)?.msg, /history\.jsonl could not be written/))
+  await eventually(() => ok(server.lines.some(({ msg }) => /history not written/.test(msg))))
   t.equal((await ask(`${server.url}/api/history`)).status, 500)
   rmdirSync(file)
   t.same(await historyOf(server), [])
@@ -282,7 +283,7 @@ t.test('a file that grows too large: the newer half stays, and the last known st
   const log = pino({ level: 'silent' })
   const history = new History({ directory: place, retention: 90 * DAY, bytesMax, log })
   const known = { ...EMPTY_DOCUMENT, entries: [], updatedAt: formatTime(Date.now()) }
-  await history.record(known, false)
+  await history.record(known, new Map(), false)
   const lines = readFileSync(join(place, 'history.jsonl'), 'utf8').split(/(?<=\n)/)
   t.equal(lines[0], quiet)
   t.match(lines.at(-1), '"removed"')

@@ -16,10 +16,11 @@ import { join, relative } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { TARGETS_MAX } from '../../../src/status/schema.ts'
+import { formatTime } from '../../../src/status/time.ts'
 import type { SavedDocument } from '../../../src/status/schema.ts'
 import { Pace } from '../../../src/store/pace.ts'
 import { Watcher } from '../../../src/store/watcher.ts'
-import { digestOf } from '../../../src/store/status-file.ts'
+import { digestOf } from '../../../src/store/durable-file.ts'
 import { directory } from '../../support/directory.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { type Server, fileOf, runServer, serve } from '../../support/server.ts'
@@ -79,8 +80,8 @@ t.test(
       t.teardown(() => watcher.close())
       await eventually(() => ok(woken > 0), 1500)
       // Under load it rests, and then it listens again.
-      watcher.committing()
-      watcher.committing()
+      watcher.commitStarting()
+      watcher.commitStarting()
       woken = 0
       await eventually(() => ok(woken > 0), 1500)
       woken = 0
@@ -138,9 +139,15 @@ t.test('an edit that is not valid is not served, is explained, and is kept', asy
 
   t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
   t.equal(fileOf(server).statuses.length, 2)
-  const [aside = ''] = rejected(server)
+  const aside = await eventually(() => {
+    const [name] = rejected(server)
+    ok(name)
+    return name
+  })
   t.equal(readFileSync(join(server.dataDir, aside), 'utf8'), bad, 'then it is moved aside, byte for byte')
-  t.match((await ask(`${server.url}/readyz`)).json, { problems: [{ ...expected, file: aside }] })
+  await eventually(async () =>
+    matches((await ask(`${server.url}/readyz`)).json, { problems: [{ ...expected, file: aside }] }),
+  )
 
   writeFileSync(
     server.file,
@@ -156,10 +163,11 @@ t.test('of the rejected texts the newest 20 are kept', async (t) => {
     writeFileSync(server.file, `{"statuses": ${round}}`)
     t.equal((await post(server.url, snapshotOf({ server: `s${round}` }))).status, 201)
   }
-  const texts = rejected(server).map((name) => readFileSync(join(server.dataDir, name), 'utf8'))
-  t.same(
-    texts,
-    Array.from({ length: 20 }, (_, index) => `{"statuses": ${index + 3}}`),
+  await eventually(() =>
+    deepStrictEqual(
+      rejected(server).map((name) => readFileSync(join(server.dataDir, name), 'utf8')),
+      Array.from({ length: 20 }, (_, index) => `{"statuses": ${index + 3}}`),
+    ),
   )
 })
 
@@ -190,23 +198,64 @@ t.test('a deleted file means wait, not "everything deleted"', async (t) => {
   await post(server.url, DRIFTED)
   const before = (await ask(`${server.url}/status.json`)).body
   rmSync(server.file)
-  await eventually(() => ok(server.lines.some(({ msg }) => /gone/.test(msg))))
+  await eventually(() => ok(server.lines.some(({ msg }) => /is missing/.test(msg))))
   t.same((await ask(`${server.url}/status.json`)).body, before)
   await post(server.url, snapshotOf({ server: 'next' }))
   t.equal(fileOf(server).statuses.length, 2)
 })
 
-t.test('a restored backup is an edit from an old copy, and never pushes the generation back', async (t) => {
+t.test(
+  'an older generation copied over the file is restored: newer verdicts stay, removed targets are back',
+  async (t) => {
+    const server = await serve(t)
+    await post(server.url, [
+      DRIFTED,
+      snapshotOf({ server: 'checked' }),
+      snapshotOf({ repo: 'other', server: 'removed' }),
+    ])
+    writeFileSync(
+      server.file,
+      edited(server, (document) => (document['note'] = 'as it was')),
+    )
+    await eventually(() => matches(fileOf(server), { note: 'as it was', generation: 3 }))
+    const backup = join(server.dataDir, 'backup')
+    copyFileSync(server.file, backup)
+    await post(server.url, snapshotOf({ server: 'checked' }, ['newer.conf'], formatTime(Date.now() + 1000)))
+    await post(server.url, snapshotOf({ server: 'posted since' }))
+    writeFileSync(
+      server.file,
+      edited(server, (document) => (document['note'] = 'changed since')),
+    )
+    await eventually(() => matches(fileOf(server), { note: 'changed since' }))
+    await ask(`${server.url}/api/status?repo=other`, { method: 'DELETE' })
+    const { generation = 0 } = fileOf(server)
+    utimesSync(backup, 1, 1)
+    renameSync(backup, server.file)
+    await eventually(() => strictEqual(fileOf(server).generation, generation + 1), LIVE_WITHIN_MS)
+    t.match(fileOf(server), {
+      note: 'as it was',
+      statuses: [
+        { server: 'removed' },
+        { server: 'checked', drift_count: 1 },
+        { server: 'posted since' },
+        { server: 'rsyslog-lab' },
+      ],
+    })
+    t.match(
+      server.lines.find(({ msg }) => msg === 'older generation restored'),
+      { restored: 3, generation: generation + 1 },
+    )
+  },
+)
+
+t.test('a restore of the generation just before is one, too', async (t) => {
   const server = await serve(t)
-  await post(server.url, [DRIFTED, snapshotOf({ server: 'kept' })])
-  const backup = join(server.dataDir, 'backup')
-  copyFileSync(server.file, backup)
-  await post(server.url, snapshotOf({}, ['newer.conf']))
-  const { generation = 0 } = fileOf(server)
-  utimesSync(backup, 1, 1)
-  renameSync(backup, server.file)
-  await eventually(() => strictEqual(fileOf(server).generation, generation + 1), LIVE_WITHIN_MS)
-  t.match(fileOf(server).statuses, [{ server: 'kept' }, { server: 'rsyslog-lab', drift_count: 1 }])
+  await post(server.url, DRIFTED)
+  const before = readFileSync(server.file)
+  await ask(`${server.url}/api/status?repo=rsyslog`, { method: 'DELETE' })
+  t.equal(fileOf(server).statuses.length, 0)
+  writeFileSync(server.file, before)
+  await eventually(() => strictEqual(fileOf(server).statuses.length, 1), LIVE_WITHIN_MS)
 })
 
 t.test('the whole directory is replaced: the server goes on in the new one', async (t) => {
@@ -248,51 +297,46 @@ t.test('the directory is gone: 503, readers go on, and so does the server once i
   t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
 })
 
-t.test('start: the newest good copy there is, and the broken text is kept', async (t) => {
+t.test('start: a file that is broken or gone is written from the record, and the broken text is kept', async (t) => {
   const dataDir = directory(t)
   const once = await serve(t, dataDir)
   await post(once.url, DRIFTED)
   await post(once.url, snapshotOf({ server: 'next' }))
   await once.stop()
-  const { generation = 0 } = fileOf(once)
+  const text = readFileSync(once.file, 'utf8')
   writeFileSync(once.file, '{"generation": ')
 
   const again = await serve(t, dataDir)
-  t.match(fileOf(again), { statuses: [{ server: 'next' }, DRIFTED] }, 'after a clean stop nothing is missing')
-  t.ok((fileOf(again).generation ?? 0) > generation)
+  t.equal(readFileSync(again.file, 'utf8'), text, 'after a clean stop nothing is missing')
   t.same((await ask(`${again.url}/status.json`)).body, readFileSync(again.file))
   t.same(
     rejected(again).map((name) => readFileSync(join(dataDir, name), 'utf8')),
     ['{"generation": '],
   )
   t.match(
-    again.lines.find(({ msg }) => /newest good copy/.test(msg)),
-    { level: 50, targets: 2 },
+    again.lines.find(({ msg }) => msg === 'status.json written from the record'),
+    { targets: 2 },
   )
   t.match((await ask(`${again.url}/readyz`)).json, { ready: true, problems: [{ kind: 'rejected-edit' }] })
 
   await again.stop()
   rmSync(again.file)
   const third = await serve(t, dataDir)
-  t.match(fileOf(third), { statuses: [{ server: 'next' }, DRIFTED] }, 'nor where the file was deleted meanwhile')
+  t.equal(readFileSync(third.file, 'utf8'), text, 'nor after the file was deleted meanwhile')
 })
 
-t.test('start: after kill -9 the newest good copy is the last commit', async (t) => {
+t.test('start: after kill -9 the record has the last commit', async (t) => {
   const dataDir = directory(t)
   const killed = await runServer(t, dataDir)
   for (const name of ['one', 'two', 'three']) await post(killed.url, snapshotOf({ server: name }))
   killed.child.kill('SIGKILL')
   await killed.ended
   const file = join(dataDir, 'status.json')
-  const { generation = 0 } = fileOf({ file })
+  const text = readFileSync(file, 'utf8')
   writeFileSync(file, '')
 
   const again = await serve(t, dataDir)
-  t.same(
-    fileOf(again).statuses.map(({ server }) => server),
-    ['one', 'three', 'two'],
-  )
-  t.ok((fileOf(again).generation ?? 0) > generation, 'and the lost generation does not come to mean another document')
+  t.equal(readFileSync(again.file, 'utf8'), text)
   t.same((await problemsOf(again)).length, 1)
 })
 
@@ -478,27 +522,27 @@ t.test('commits of a large document do not follow one another at once, unless ma
   const MIB = 1024 * 1024
   const pace = new Pace()
   t.notOk(await isPutOff(pace, 0), 'not the first one')
-  pace.began(MIB / 16)
+  pace.commitStarted(MIB / 16)
   t.notOk(await isPutOff(pace, 1), 'nor one of a small document')
-  pace.began(1024 * MIB)
+  pace.commitStarted(1024 * MIB)
   t.notOk(await isPutOff(pace, 1024 * 16), 'nor one that many share')
   t.ok(await isPutOff(pace, 1), 'but one of a large document for a single request')
   await eventually(async () => ok(!(await isPutOff(pace, 1))))
 
-  pace.began(1024 * MIB)
+  pace.commitStarted(1024 * MIB)
   let begun = false
-  const turn = pace.turn(1).then(() => (begun = true))
-  pace.arrived(2)
+  const turn = pace.waitTurn(1).then(() => (begun = true))
+  pace.requestAdded(2)
   await setImmediate()
   t.notOk(begun, 'two are no reason either')
-  pace.arrived(1024 * 16)
+  pace.requestAdded(1024 * 16)
   await setImmediate()
   t.ok(begun, 'many are, as soon as they are there')
   await turn
 
-  pace.began(1024 * MIB)
-  const last = pace.turn(1)
-  pace.end()
+  pace.commitStarted(1024 * MIB)
+  const last = pace.waitTurn(1)
+  pace.release()
   await last
   t.notOk(await isPutOff(pace, 1), 'a server that stops puts nothing off')
 })
@@ -555,7 +599,7 @@ function rejected(server: Server): string[] {
 /** Whether a commit for so many requests would have to wait. */
 async function isPutOff(pace: Pace, waiting: number): Promise<boolean> {
   let begun = false
-  void pace.turn(waiting).then(() => (begun = true))
+  void pace.waitTurn(waiting).then(() => (begun = true))
   await setImmediate()
   return !begun
 }

@@ -1,0 +1,64 @@
+import {
+  type Entry,
+  type Head,
+  type Replacement,
+  type StatusDocument,
+  type Target,
+  changedEntries,
+  keyOf,
+  replaceEntries,
+} from './document.ts'
+import type { Status } from './schema.ts'
+import type { Clock } from './time.ts'
+
+/** What one commit changed: the difference between two documents. */
+export interface Changes {
+  readonly generation: number
+  /** UTC, whole seconds. */
+  readonly updatedAt: string
+  /** The new head, if it changed. */
+  readonly head?: Head
+  readonly changed: readonly Status[]
+  readonly removed: readonly Target[]
+}
+
+/** The changes that make one document of another. */
+export function changesBetween(before: StatusDocument, after: StatusDocument): Changes {
+  const replacements = changedEntries(before.entries, after.entries)
+  return {
+    generation: after.generation,
+    updatedAt: after.updatedAt,
+    ...(after.head === before.head ? {} : { head: after.head }),
+    changed: replacements.flatMap(({ entry }) => entry?.status ?? []),
+    removed: replacements.flatMap(({ target: { repo, server }, entry }) =>
+      entry === undefined ? { repo, server } : [],
+    ),
+  }
+}
+
+/** How the entry of a status is made: `entryOf` or `committedEntryOf`. */
+export type MakeEntry = (status: Status, clock: Clock) => Entry
+
+/** The document after some commits, in order. Costs as much as the changes, plus one pass over the entries. */
+export function applyChanges(
+  document: StatusDocument,
+  commits: readonly Changes[],
+  clock: Clock,
+  makeEntry: MakeEntry,
+): StatusDocument {
+  const last = commits.at(-1)
+  if (last === undefined) return document
+  const replacements = new Map<string, Replacement>()
+  for (const { changed, removed } of commits) {
+    for (const target of removed) replacements.set(keyOf(target), { target, entry: undefined })
+    for (const status of changed) {
+      replacements.set(keyOf(status), { target: status, entry: makeEntry(status, clock) })
+    }
+  }
+  return {
+    generation: last.generation,
+    updatedAt: last.updatedAt,
+    head: commits.findLast(({ head }) => head !== undefined)?.head ?? document.head,
+    entries: replaceEntries(document.entries, replacements.values()),
+  }
+}

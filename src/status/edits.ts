@@ -1,0 +1,126 @@
+import { isDeepStrictEqual } from 'node:util'
+import { type Head, type StatusDocument, findEntry, headOf, keyOf, textOf } from './document.ts'
+import type { Cause, Draft } from './draft.ts'
+import { isNewerCheck } from './merge.ts'
+import { type SavedDocument, type SavedStatus, type Status, VERDICT_PROPERTIES } from './schema.ts'
+import { EDITABLE_STAMPS, STAMP_NAMES } from './stamps.ts'
+
+/** A document that somebody saved, and the one that it was made from. */
+export interface Edit {
+  readonly saved: SavedDocument
+  /** The document of the generation that the saved text names, or the last committed one. */
+  readonly origin: StatusDocument
+  /** True if the text is the older document itself, to the byte: the person wants to go back to it. */
+  readonly isRestore: boolean
+}
+
+const EDIT: Cause = { origin: 'edit' }
+const RESTORE: Cause = { origin: 'restore' }
+
+/** The outcome of a check, with the stamps that a person may set. It is taken from one side as a whole. */
+const VERDICT: ReadonlySet<string> = new Set([...VERDICT_PROPERTIES, ...EDITABLE_STAMPS])
+
+/**
+ * Merges an edit into the draft, as Git merges: what the person changed is the difference between the saved document and
+ * its origin, and that difference is applied to the draft. What the person did not touch stays as it is in the draft,
+ * however old the copy is. If both sides changed something:
+ *
+ * - the verdict of a newer check stays,
+ * - any other property is as the person saved it,
+ * - a removed target stays removed, unless a newer check found it.
+ */
+export function mergeEdit(draft: Draft, { saved, origin, isRestore }: Edit): void {
+  if (isRestore) restore(draft, origin)
+  else mergeDifference(draft, saved, origin)
+}
+
+function mergeDifference(draft: Draft, saved: SavedDocument, origin: StatusDocument): void {
+  draft.putHead(mergeHead(draft.head, headOf(saved), origin.head))
+  const copies = new Map(saved.statuses.map((status) => [keyOf(status), status]))
+  for (const { status: before } of origin.entries) {
+    const now = draft.get(before)?.status
+    if (!copies.has(keyOf(before)) && now !== undefined && !isNewerCheck(now, before, draft.clock.now)) {
+      draft.remove(before, EDIT)
+    }
+  }
+  for (const copy of copies.values()) {
+    const entry = findEntry(origin, copy)
+    if (entry !== undefined && (copy === entry.status || textOf(copy) === entry.text)) continue
+    mergeStatus(draft, copy, entry?.status)
+  }
+}
+
+function mergeStatus(draft: Draft, copy: SavedStatus, before: Status | undefined): void {
+  const now = draft.get(copy)?.status
+  if (now === undefined) {
+    // A target that was removed meanwhile stays removed; one that the person added is new.
+    if (before === undefined) draft.put(copy, EDIT)
+    return
+  }
+  const isTouched = [...VERDICT].some((name) => !isDeepStrictEqual(valueOf(copy, name), valueOf(before, name)))
+  const isCheckedSince = isNewerCheck(now, before ?? copy, draft.clock.now)
+  const others = mergeProperties(now, copy, before ?? {})
+  draft.put(withVerdictOf(isTouched && !isCheckedSince ? withOwnStamps(copy, before) : now, others), EDIT)
+}
+
+/** A saved status with only those stamps that the person has set: the others are those of an older document. */
+function withOwnStamps(copy: SavedStatus, before: Status | undefined): SavedStatus {
+  const own = { ...copy }
+  for (const name of EDITABLE_STAMPS) if (valueOf(copy, name) === valueOf(before, name)) delete own[name]
+  return own
+}
+
+/**
+ * Goes back to an older document: everything is as in it, and targets that were removed since are back. The verdicts of
+ * newer checks stay, and so do targets that the older document does not have: their verdicts were acknowledged.
+ */
+function restore(draft: Draft, older: StatusDocument): void {
+  draft.putHead(older.head)
+  for (const { status } of older.entries) {
+    const now = draft.get(status)?.status
+    const isCheckedSince = now !== undefined && isNewerCheck(now, status, draft.clock.now)
+    draft.put(withVerdictOf(isCheckedSince ? now : status, status), RESTORE)
+  }
+}
+
+/** The verdict of one status and every other property of another. */
+function withVerdictOf(verdict: SavedStatus, others: Properties): SavedStatus {
+  const { repo, server, sync_status, drift_count, files, last_check } = verdict
+  const names = [...new Set([...Object.keys(others), ...Object.keys(verdict)])].filter(
+    (name) => !STAMP_NAMES.has(name) || VERDICT.has(name),
+  )
+  const properties = names.flatMap((name) => {
+    const side = VERDICT.has(name) ? verdict : others
+    return Object.hasOwn(side, name) ? [[name, side[name]] as const] : []
+  })
+  return { repo, server, sync_status, drift_count, files, last_check, ...Object.fromEntries(properties) }
+}
+
+function mergeHead(now: Head, copy: Head, before: Head): Head {
+  return { $schema: now.$schema, ...mergeProperties(now, copy, before) }
+}
+
+/** The properties of `now` with what differs between `before` and `copy` applied to them; objects are merged in depth. */
+function mergeProperties(now: Properties, copy: Properties, before: Properties): Properties {
+  const names = [...new Set([...Object.keys(copy), ...Object.keys(now)])]
+  const merged = names.map((name) => {
+    return [name, mergeValue(valueOf(now, name), valueOf(copy, name), valueOf(before, name))] as const
+  })
+  return Object.fromEntries(merged.filter(([, value]) => value !== undefined))
+}
+
+function mergeValue(now: unknown, copy: unknown, before: unknown): unknown {
+  if (isDeepStrictEqual(copy, before)) return now
+  return isObject(now) && isObject(copy) ? mergeProperties(now, copy, isObject(before) ? before : {}) : copy
+}
+
+type Properties = Readonly<Record<string, unknown>>
+
+function isObject(value: unknown): value is Properties {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The value of a property, and never one that every object inherits. */
+function valueOf(properties: Properties | undefined, name: string): unknown {
+  return properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined
+}

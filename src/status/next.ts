@@ -1,0 +1,58 @@
+import { Draft, type Cause } from './draft.ts'
+import type { StatusDocument } from './document.ts'
+import { type Edit, mergeEdit } from './edits.ts'
+import { Refusal } from './refusal.ts'
+import type { Clock } from './time.ts'
+
+/** A change that somebody waits for. If it throws, nothing of it is done; a `Refusal` is an expected "no". */
+export type Change = (draft: Draft) => unknown
+
+/** The outcome of one change: what it returned, why it was refused, or a defect of the program. */
+export type Answer =
+  | { readonly kind: 'done'; readonly value: unknown }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  | { readonly kind: 'defect'; readonly error: unknown }
+
+/** Everything that one round decides, before any of it is on disk. */
+export interface Step {
+  readonly base: StatusDocument
+  /** The next document; `base` itself if nothing changes. */
+  readonly next: StatusDocument
+  /** One answer for each change, in order. They are true once `next` is on disk. */
+  readonly answers: readonly Answer[]
+  /** One for each edit, in order: the error if its merge threw, else `undefined`. Nothing of such an edit is in `next`. */
+  readonly editErrors: readonly unknown[]
+  /** What made the changes, by the target's key. */
+  readonly causes: ReadonlyMap<string, Cause>
+}
+
+/**
+ * Decides the next document: merges the edits, then stamps what time has changed, then makes the changes that were
+ * asked for, in order. Pure: the same arguments always give the same step.
+ */
+export function decide(base: StatusDocument, edits: readonly Edit[], changes: readonly Change[], clock: Clock): Step {
+  // The generation never goes back, even if a person typed a larger one.
+  const newest = Math.max(base.generation, ...edits.map(({ saved }) => saved.generation ?? 0))
+  const draft = new Draft(base, clock, newest + 1)
+  const editErrors = edits.map((edit) => errorOf(() => draft.attempt(() => mergeEdit(draft, edit))))
+  draft.passTime()
+  const answers = changes.map((change) => answerOf(draft, change))
+  return { base, next: draft.changed ? draft.finish() : base, answers, editErrors, causes: draft.causes }
+}
+
+function errorOf(work: () => void): unknown {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    return error
+  }
+}
+
+function answerOf(draft: Draft, change: Change): Answer {
+  try {
+    return { kind: 'done', value: draft.attempt(() => change(draft)) }
+  } catch (error) {
+    return error instanceof Refusal ? { kind: 'refused', refusal: error } : { kind: 'defect', error }
+  }
+}

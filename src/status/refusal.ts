@@ -1,0 +1,7 @@
+/**
+ * An expected "no" to a change, with a reason for whoever asked for it. Anything else that is thrown while a change is
+ * made is a defect of the program.
+ */
+export class Refusal extends Error {
+  override readonly name: string = 'Refusal'
+}

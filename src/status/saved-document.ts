@@ -1,0 +1,58 @@
+import { keyOf } from './document.ts'
+import {
+  type Fault,
+  type LocatedFault,
+  type Outcome,
+  duplicateFaults,
+  limitFaults,
+  locate,
+  parseJson,
+  pointTo,
+} from './json.ts'
+import { type SavedDocument, type SavedStatus, TARGETS_MAX, savedDocumentSchema } from './schema.ts'
+import { contradictions } from './snapshot.ts'
+import { toUtc } from './time.ts'
+import { validator } from './validation.ts'
+
+const isSavedDocument = validator<SavedDocument>(savedDocumentSchema)
+
+/** Parses `status.json` as anybody may have saved it. Times come back as UTC, whole seconds. */
+export function readDocument(bytes: Uint8Array): Outcome<SavedDocument, LocatedFault> {
+  const json = parseJson(bytes)
+  if (!json.ok) return json
+  const { value, text } = json.value
+  const limits = limitFaults(value, TARGETS_MAX)
+  if (limits.length > 0) return { ok: false, faults: locate(text, limits) }
+  if (!isSavedDocument(value)) return { ok: false, faults: locate(text, isSavedDocument.faults('')) }
+  const faults = documentFaults(value)
+  if (faults.length > 0) return { ok: false, faults: locate(text, faults) }
+  // A text that serialises to itself has no duplicate keys. Looking for them takes five times as long.
+  const duplicates = text === `${JSON.stringify(value, null, 2)}\n` ? [] : duplicateFaults(text)
+  if (duplicates.length > 0) return { ok: false, faults: duplicates }
+  const { updated_at: updatedAt } = value
+  const times = updatedAt === undefined ? {} : { updated_at: toUtc(updatedAt) }
+  return { ok: true, value: { ...value, ...times, statuses: value.statuses.map(withUtcTimes) } }
+}
+
+/** What a schema cannot express: entries that contradict themselves or each other. */
+function documentFaults(value: SavedDocument): Fault[] {
+  const faults: Fault[] = []
+  const seen = new Map<string, string>()
+  for (const [index, status] of value.statuses.entries()) {
+    const pointer = pointTo('/statuses', index)
+    faults.push(...contradictions(status, pointer))
+    const other = seen.get(keyOf(status))
+    if (other !== undefined) faults.push({ pointer, detail: `must not have the same repo and server as ${other}` })
+    seen.set(keyOf(status), other ?? pointer)
+  }
+  return faults
+}
+
+function withUtcTimes(status: SavedStatus): SavedStatus {
+  return {
+    ...status,
+    last_check: toUtc(status.last_check),
+    files: status.files.map((file) => (file.since === undefined ? file : { ...file, since: toUtc(file.since) })),
+    ...(status.since === undefined ? {} : { since: toUtc(status.since) }),
+  }
+}

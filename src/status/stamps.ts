@@ -1,0 +1,170 @@
+import {
+  type DriftedFile,
+  type FileStampName,
+  type SavedStatus,
+  type StampName,
+  type Status,
+  fileStampProperties,
+  stampProperties,
+  statusSchema,
+} from './schema.ts'
+import { AHEAD_MAX_MS, type Clock, formatTime, timeOf } from './time.ts'
+
+/** A status before it is stamped. Stamps in it are what a person claims, or the stamps of the entry before. */
+export type Unstamped = SavedStatus
+
+/**
+ * What made a change: a snapshot of CI, a person's edit of the file, going back to an older file, a request to remove the
+ * target, or time alone.
+ */
+export type Origin = 'snapshot' | 'edit' | 'restore' | 'delete' | 'time'
+
+/** What a stamp is computed from. */
+export interface StampInput {
+  readonly status: Unstamped
+  /** The entry that the status replaces. */
+  readonly before: Status | undefined
+  readonly origin: Origin
+  readonly clock: Clock
+  /** The generation that the entry gets if anything else in it changes. */
+  readonly generation: number
+}
+
+interface Stamp<Value> {
+  /** The value of the stamp. */
+  readonly compute: (input: StampInput) => Value
+  /** When the value will next change by itself, in ms since the epoch; a stamp without it depends on no time. */
+  readonly nextChange?: (status: Unstamped, clock: Clock) => number
+  /** True if a person's value counts. It then belongs to the verdict. Other stamps in an edit are ignored. */
+  readonly editable: boolean
+  /** The change that the history records when the value becomes another; without it the stamp is not in the history. */
+  readonly historyChange?: (value: unknown) => HistoryChange
+}
+
+/** What the history calls a change of a stamp. */
+export type HistoryChange = 'went_stale' | 'came_back'
+
+/** Everything that the server derives for a status, one row each. */
+export const STAMPS: { readonly [Name in StampName]: Stamp<Status[Name]> } = {
+  since: {
+    compute: ({ status, before, origin, clock }) => {
+      if (before?.since === undefined) return status.since ?? status.last_check
+      if (status.since !== undefined && status.since !== before.since) return status.since
+      if (before.sync_status === status.sync_status) return before.since
+      // A person who changes sync_status seldom thinks of since.
+      return origin === 'edit' ? formatTime(clock.now) : status.last_check
+    },
+    editable: true,
+  },
+  stale: {
+    compute: ({ status, clock }) => isStale(status, clock),
+    nextChange: (status, clock) => {
+      const { from, until } = freshSpan(status, clock)
+      if (clock.now < from) return from
+      return clock.now > until ? Infinity : until + 1
+    },
+    editable: false,
+    historyChange: (stale) => (stale === true ? 'went_stale' : 'came_back'),
+  },
+  generation: { compute: ({ generation }) => generation, editable: false },
+}
+
+interface FileStamp<Value> {
+  readonly compute: (file: SavedStatus['files'][number], before: DriftedFile | undefined, status: Unstamped) => Value
+}
+
+/** Everything that the server derives for a drifted file, one row each. `before` is the file in the entry before. */
+const FILE_STAMPS: { readonly [Name in FileStampName]: FileStamp<DriftedFile[Name]> } = {
+  since: { compute: (file, before, { last_check: lastCheck }) => file.since ?? before?.since ?? lastCheck },
+}
+
+const ROWS = Object.entries(STAMPS)
+export const STAMP_NAMES: ReadonlySet<string> = new Set(Object.keys(stampProperties))
+const FILE_STAMP_NAMES: ReadonlySet<string> = new Set(Object.keys(fileStampProperties))
+const ORDER: readonly string[] = statusSchema.required
+
+/** The names of the stamps that a person may set. */
+export const EDITABLE_STAMPS: readonly string[] = ROWS.flatMap(([name, { editable }]) => (editable ? name : []))
+
+/** Stamps a status and puts its properties in the order of the file: the schema's, then the others as they came. */
+export function stamped(input: StampInput): Status {
+  const { status, before } = input
+  const filesBefore = new Map(before?.files.map((file) => [file.name, file]))
+  const files = status.files.map((file) => stampedFile(file, filesBefore.get(file.name), status))
+  const stamps = ROWS.map(([name, { compute }]) => [name, compute(input)] as const)
+  return arranged({ ...withoutStamps(status), files, ...Object.fromEntries(stamps) })
+}
+
+/** Drops stamps, which only the server makes, from what was posted. */
+export function withoutStamps<T extends Record<string, unknown>>(status: T): T {
+  return omit(status, STAMP_NAMES)
+}
+
+/** Drops the stamps of a posted file. */
+export function withoutFileStamps<T extends Record<string, unknown>>(file: T): T {
+  return omit(file, FILE_STAMP_NAMES)
+}
+
+/** When a stamp of the status will next change by itself, in ms since the epoch; `Infinity` if none will. */
+export function nextChangeOf(status: Status, clock: Clock): number {
+  return Math.min(...ROWS.map(([, { nextChange }]) => nextChange?.(status, clock) ?? Infinity))
+}
+
+/**
+ * True if a stamp should have another value by now: time has passed while no server ran, or the status was committed by
+ * a version that did not know the stamp.
+ */
+export function isOutdated(status: Status, clock: Clock): boolean {
+  const input: StampInput = { status, before: undefined, origin: 'time', clock, generation: status.generation }
+  const values = new Map<string, unknown>(Object.entries(status))
+  return ROWS.some(([name, { compute, nextChange }]) => {
+    const value = values.get(name)
+    return (nextChange !== undefined || value === undefined) && compute(input) !== value
+  })
+}
+
+/** What the history records of the stamps that differ between its last row and a status. */
+export function stampChanges(last: Readonly<Record<string, unknown>>, status: Status): HistoryChange[] {
+  const values = new Map<string, unknown>(Object.entries(status))
+  return ROWS.flatMap(([name, { historyChange }]) => {
+    const value = values.get(name)
+    return historyChange === undefined || value === last[name] ? [] : historyChange(value)
+  })
+}
+
+function stampedFile(
+  file: SavedStatus['files'][number],
+  before: DriftedFile | undefined,
+  status: Unstamped,
+): DriftedFile {
+  const { name, ...rest } = omit(file, FILE_STAMP_NAMES)
+  return { name, since: FILE_STAMPS.since.compute(file, before, status), ...rest }
+}
+
+/** Puts the properties in the order of the file. */
+function arranged(properties: Readonly<Record<string, unknown>>): Status {
+  const names = [...ORDER, ...STAMP_NAMES, ...Object.keys(properties)].filter((name) => properties[name] !== undefined)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a saved status with a value for every row of the table is a status
+  return Object.fromEntries(names.map((name) => [name, properties[name]])) as Status
+}
+
+function omit<T extends Record<string, unknown>>(value: T, names: ReadonlySet<string>): T {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- stamps are optional in everything that others write
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !names.has(name))) as T
+}
+
+/**
+ * True if a status can no longer be trusted: its last check is older than it should be, or lies in a future in which no
+ * check can have run.
+ */
+export function isStale(status: Checked, clock: Clock): boolean {
+  const { from, until } = freshSpan(status, clock)
+  return clock.now < from || clock.now > until
+}
+
+type Checked = Pick<SavedStatus, 'last_check' | 'stale_after'>
+
+function freshSpan(status: Checked, { staleAfter }: Clock): { from: number; until: number } {
+  const lastCheck = timeOf(status.last_check)
+  return { from: lastCheck - AHEAD_MAX_MS, until: lastCheck + (status.stale_after ?? staleAfter) * 1000 }
+}

@@ -1,0 +1,120 @@
+import type { Clock } from '../status/time.ts'
+import type { Directory } from './directory.ts'
+import { type DisplacedFile, openDisplaced } from './displaced.ts'
+import type { FileState } from './durable-file.ts'
+import type { Inbox } from './inbox.ts'
+import type { AppendedCommit, Record } from './record.ts'
+import type { Rendered } from './render.ts'
+
+/** What a commit changes. */
+export interface CommitParts {
+  readonly directory: Directory
+  readonly record: Record
+  readonly inbox: Inbox
+}
+
+/** What a commit replaces. */
+export interface Replaced {
+  /** `status.json` as the round has read it. */
+  readonly status: FileState | undefined
+  /** Digests of the texts that are merged in the document. */
+  readonly merged: readonly string[]
+}
+
+/**
+ * Brings the next document to disk. The caller holds the lock, and publishes and answers afterwards (step 5).
+ *
+ * A failure before the end of step 2 leaves the file and the record as they were; a later one undoes steps 3 and 2.
+ *
+ * @returns what was displaced; `undefined` if there was no file
+ * @throws the system's error
+ */
+export async function commit(
+  parts: CommitParts,
+  next: Rendered,
+  { status, merged }: Replaced,
+  clock: Clock,
+): Promise<DisplacedFile | undefined> {
+  const { directory } = parts
+  // (1) Stage the document beside the file. A full disk is noticed here, before anything has changed.
+  const staged = await directory.stage(next.bytes, status)
+  // (2) Append the commit to the record. From here on it stands: after a crash the next server puts it in place.
+  const line = await appendOrDiscard(parts, staged, next, merged, clock)
+  // (3) Put the document in place and look at what was displaced: it may be an edit that nobody has read.
+  const path = await placeOrUndo(parts, staged, line)
+  // (4) Sync the directory, so that the new name survives a power cut.
+  const [displaced, ...others] = await Promise.allSettled([
+    path === undefined ? undefined : openDisplaced(path),
+    directory.sync(),
+    line.confirm(),
+  ])
+  const failed = [displaced, ...others].find((result) => result.status === 'rejected')
+  if (displaced.status === 'fulfilled' && failed === undefined) return displaced.value
+  if (displaced.status === 'fulfilled') await displaced.value?.handle.close()
+  await undo(parts, staged, next, line)
+  throw failed?.reason
+}
+
+/**
+ * Puts the committed document in place again, where it is missing or was never put. Nothing new is committed.
+ *
+ * @returns what was displaced; `undefined` if there was no file
+ */
+export async function putInPlace(
+  { directory }: CommitParts,
+  current: Rendered,
+  status: FileState | undefined,
+): Promise<DisplacedFile | undefined> {
+  const staged = await directory.stage(current.bytes, status)
+  const path = await directory.place(staged)
+  await directory.sync()
+  return path === undefined ? undefined : openDisplaced(path)
+}
+
+async function appendOrDiscard(
+  { directory, record }: CommitParts,
+  staged: string,
+  next: Rendered,
+  merged: readonly string[],
+  clock: Clock,
+): Promise<AppendedCommit> {
+  try {
+    return await record.append(next, merged, clock)
+  } catch (error) {
+    await directory.discard(staged)
+    throw error
+  }
+}
+
+async function placeOrUndo(
+  { directory }: CommitParts,
+  staged: string,
+  line: AppendedCommit,
+): Promise<string | undefined> {
+  try {
+    return await directory.place(staged)
+  } catch (error) {
+    await line.takeBack()
+    await directory.discard(staged)
+    throw error
+  }
+}
+
+/**
+ * Undoes a commit that was put in place. If that fails too, the record keeps it: file and record agree then, and the
+ * commit counts although its requests were refused.
+ */
+async function undo(
+  { directory, inbox }: CommitParts,
+  staged: string,
+  next: Rendered,
+  line: AppendedCommit,
+): Promise<void> {
+  try {
+    const savedSince = await directory.undoPlace(staged, next.bytes)
+    if (savedSince !== undefined) inbox.add(savedSince)
+    await line.takeBack()
+  } catch {
+    // The error that the caller throws says what is wrong with the volume.
+  }
+}

@@ -1,0 +1,184 @@
+import { access, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readDocument } from '../status/saved-document.ts'
+import { type DisplacedFile, openDisplaced } from './displaced.ts'
+import {
+  FILE_MODE,
+  type FileState,
+  digestOf,
+  isUnchanged,
+  readState,
+  syncDirectory,
+  writeDurably,
+} from './durable-file.ts'
+import { place, undoPlace } from './placement.ts'
+import { codeOf } from './store-error.ts'
+
+/** The document. */
+export const STATUS_FILE = 'status.json'
+/** Version 0.1 kept a copy of the last committed document here. */
+const LEGACY_COPY_FILE = 'status.copy.json'
+const SCHEMA_FILE = 'status.schema.json'
+
+/** Prefix of files that only servers use. */
+export const PRIVATE = '.status.commit.'
+/**
+ * A staged file is named after the digests of the text that it replaces and of its own content. After the exchange the
+ * name holds the replaced text, so the name tells what a file is that a crash has left.
+ */
+const STAGED = /^\.status\.commit\.([\w-]+)\.([\w-]+)(?:\.kept)?$/
+
+/** Number of rejected texts that are kept; the oldest are removed first. */
+const REJECTED_MAX = 20
+const REJECTED = /^status\.rejected-.*\.json$/
+
+/** The data directory: its names, and how its files are staged, put in place, set aside and recovered. */
+export class Directory {
+  readonly path: string
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  /** Reads `status.json`; `undefined` if there is none. */
+  async readStatus(): Promise<FileState | undefined> {
+    return readState(this.#in(STATUS_FILE))
+  }
+
+  /** True if `status.json` is certain to be as it was when it was read. Costs one stat. */
+  async isStatusUnchanged(state: FileState | undefined): Promise<boolean> {
+    return isUnchanged(this.#in(STATUS_FILE), state)
+  }
+
+  /**
+   * Writes a new document beside `status.json` and waits until its content is on disk.
+   *
+   * @param replaces what `status.json` holds now
+   * @returns the path of the staged file
+   */
+  async stage(bytes: Buffer, replaces: FileState | undefined): Promise<string> {
+    const replaced = replaces === undefined ? 'none' : digestOf(replaces.bytes)
+    const staged = this.#in(`${PRIVATE}${replaced}.${digestOf(bytes)}`)
+    await writeDurably(staged, bytes, replaces?.mode ?? FILE_MODE)
+    return staged
+  }
+
+  /**
+   * Puts a staged file in the place of `status.json`. The change survives a power cut after `sync`.
+   *
+   * @returns the file that was displaced, under its private name; `undefined` if there was none
+   */
+  async place(staged: string): Promise<string | undefined> {
+    return (await place(staged, this.#in(STATUS_FILE))) ? staged : undefined
+  }
+
+  /** Puts what was displaced back. Returns what was in its place: the staged file, or a text saved since. */
+  async undoPlace(staged: string, bytes: Buffer): Promise<DisplacedFile | undefined> {
+    await undoPlace(staged, this.#in(STATUS_FILE))
+    const file = await openDisplaced(staged)
+    if (!file.state.bytes.equals(bytes)) return file
+    await file.handle.close()
+    await this.discard(staged)
+    return undefined
+  }
+
+  async discard(path: string): Promise<void> {
+    await rm(path, { force: true })
+  }
+
+  /** Waits until the names in the directory are on disk. */
+  async sync(): Promise<void> {
+    await syncDirectory(this.path)
+  }
+
+  /**
+   * Keeps a text as `status.rejected-<time>.json`, byte for byte.
+   *
+   * @param path its private file
+   * @param bytes the text, in case the file has lost its name
+   * @returns the new name
+   */
+  async setAside(path: string, bytes: Buffer): Promise<string> {
+    const names = (await readdir(this.path)).filter((name) => REJECTED.test(name)).toSorted()
+    const time = new Date().toISOString().replaceAll(/[-:]/g, '')
+    let name = `status.rejected-${time}.json`
+    for (let next = 1; names.includes(name); next += 1) name = `status.rejected-${time}-${next}.json`
+    try {
+      await rename(path, this.#in(name))
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      await this.#write(name, bytes)
+    }
+    for (const old of names.slice(0, Math.max(names.length + 1 - REJECTED_MAX, 0))) await this.discard(this.#in(old))
+    return name
+  }
+
+  async has(name: string): Promise<boolean> {
+    try {
+      await access(this.#in(name))
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** Tries to write as many bytes as a commit would. The caller holds the lock. */
+  async probe(bytes: Buffer): Promise<void> {
+    const path = this.#in(`${PRIVATE}probe`)
+    await writeDurably(path, bytes)
+    await rm(path)
+    await this.sync()
+  }
+
+  /**
+   * Removes what a killed server has left. The caller holds the lock.
+   *
+   * @returns displaced files that nobody has read yet: edits, or invalid texts that were not set aside
+   */
+  async recover(): Promise<DisplacedFile[]> {
+    const unread: DisplacedFile[] = []
+    for (const name of (await readdir(this.path)).filter((entry) => entry.startsWith(PRIVATE))) {
+      const [, replaced, staged] = STAGED.exec(name) ?? []
+      const file = replaced === undefined ? undefined : await openDisplaced(this.#in(name))
+      if (file !== undefined && !isDone(file.state, replaced, staged)) unread.push(file)
+      else {
+        await file?.handle.close()
+        await this.discard(this.#in(name))
+      }
+    }
+    return unread
+  }
+
+  /** Writes the JSON Schema that `$schema` in the document names. */
+  async writeSchema(text: string): Promise<void> {
+    const bytes = Buffer.from(text)
+    const found = await readState(this.#in(SCHEMA_FILE))
+    if (found?.bytes.equals(bytes) !== true) await this.#write(SCHEMA_FILE, bytes)
+  }
+
+  /** The copy of the last committed document that version 0.1 has left. */
+  async readLegacyCopy(): Promise<FileState | undefined> {
+    return readState(this.#in(LEGACY_COPY_FILE))
+  }
+
+  async removeLegacyCopy(): Promise<void> {
+    await this.discard(this.#in(LEGACY_COPY_FILE))
+  }
+
+  /** Not written under its own name: write-file-atomic would give it the old file's owner, which root on NFS may not. */
+  async #write(name: string, bytes: Buffer): Promise<void> {
+    const staged = this.#in(`${PRIVATE}${name}`)
+    await writeDurably(staged, bytes)
+    await rename(staged, this.#in(name))
+  }
+
+  #in(name: string): string {
+    return join(this.path, name)
+  }
+}
+
+/** True if a file is staged and was never put in place, or was displaced and its text is merged. */
+function isDone({ bytes }: FileState, replaced: string | undefined, staged: string | undefined): boolean {
+  const digest = digestOf(bytes)
+  return digest === staged || (digest === replaced && readDocument(bytes).ok)
+}

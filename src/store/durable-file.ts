@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto'
+import { type FileHandle, open, rm, stat } from 'node:fs/promises'
+import writeFileAtomic from 'write-file-atomic'
+import { StoreError, codeOf } from './store-error.ts'
+
+/** Larger files are not read, in bytes. A document of 100,000 targets has some 40 MB. */
+export const BYTES_MAX = 256 * 1024 * 1024
+
+export const FILE_MODE = 0o644
+
+/**
+ * Coarser than the clock of any file system, in ms: a file that changed less than this before it was read can change
+ * again without a new time.
+ */
+const CLOCK_GRAIN_MS = 100
+
+/** A file as it was when it was read. */
+export interface FileState {
+  /** The content; empty if `size` is over `BYTES_MAX`. */
+  readonly bytes: Buffer
+  readonly size: number
+  readonly mode: number
+  /** Differs after any change of the file or its name. */
+  readonly version: string
+  /** Differs after a change of the content. */
+  readonly contentVersion: string
+  /** True if the next change is certain to show in `version`. */
+  readonly isSettled: boolean
+}
+
+const digests = new WeakMap<Uint8Array, string>()
+
+/** Identifies bytes by their content. Bytes are never changed, so each buffer is hashed once. */
+export function digestOf(bytes: Uint8Array): string {
+  const known = digests.get(bytes)
+  if (known !== undefined) return known
+  const digest = createHash('sha256').update(bytes).digest('base64url').slice(0, 24)
+  digests.set(bytes, digest)
+  return digest
+}
+
+/**
+ * Writes a new file and waits until its content is on disk. The file's name is on disk after `syncDirectory`.
+ *
+ * write-file-atomic 7 ignores the count that `fs.write` returns (its lib/index.js), so on a full disk it reports a short
+ * write as a success; the size is checked here.
+ */
+export async function writeDurably(path: string, bytes: Buffer, mode = FILE_MODE): Promise<void> {
+  await writeFileAtomic(path, bytes, { mode })
+  const { size } = await stat(path)
+  if (size === bytes.length) return
+  await rm(path, { force: true })
+  throw new StoreError('volume-full', `the volume is full (${size} of ${bytes.length} bytes were written)`)
+}
+
+/** Waits until the names in a directory are on disk. Without it a rename can be lost for seconds after a power cut. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+    // XFS reports a directory as synced even after it has shut itself down (fs/xfs/xfs_file.c: xfs_dir_fsync does not
+    // check). A stat fails then.
+    await handle.stat()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Reads a file; `undefined` if there is none. */
+export async function readState(path: string): Promise<FileState | undefined> {
+  const handle = await openIfPresent(path)
+  if (handle === undefined) return undefined
+  try {
+    return await readHandle(handle)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Opens a file for reading; `undefined` if there is none. */
+export async function openIfPresent(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Reads an open file from its beginning. */
+export async function readHandle(handle: FileHandle): Promise<FileState> {
+  const readAt = Date.now()
+  const stats = await handle.stat({ bigint: true })
+  const size = Number(stats.size)
+  return {
+    bytes: size > BYTES_MAX ? Buffer.alloc(0) : await readAll(handle, size),
+    size,
+    mode: Number(stats.mode & 0o777n),
+    version: versionOf(stats),
+    contentVersion: contentVersionOf(stats),
+    isSettled: Math.abs(readAt - Number(stats.ctimeMs)) > CLOCK_GRAIN_MS,
+  }
+}
+
+/** True if the content of an open file has changed since it was read. */
+export async function isWrittenSince(handle: FileHandle, { contentVersion }: FileState): Promise<boolean> {
+  return contentVersionOf(await handle.stat({ bigint: true })) !== contentVersion
+}
+
+/** True if the file at a path is certain to be as it was when it was read. Costs one stat. */
+export async function isUnchanged(path: string, state: FileState | undefined): Promise<boolean> {
+  if (state?.isSettled !== true) return false
+  try {
+    return versionOf(await stat(path, { bigint: true })) === state.version
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** `FileHandle.readFile` reads on from the handle's position; a file may be read twice. */
+async function readAll(handle: FileHandle, size: number): Promise<Buffer> {
+  // One byte more shows that the file has grown meanwhile. It is then read again later.
+  const buffer = Buffer.allocUnsafe(size + 1)
+  let end = 0
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, end, buffer.length - end, end)
+    end += bytesRead
+    if (bytesRead === 0 || end >= size) return buffer.subarray(0, end)
+  }
+}
+
+interface Stats {
+  readonly dev: bigint
+  readonly ino: bigint
+  readonly size: bigint
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+}
+
+function contentVersionOf({ ino, size, mtimeNs }: Stats): string {
+  return [ino, size, mtimeNs].join(' ')
+}
+
+function versionOf({ dev, ino, size, mtimeNs, ctimeNs }: Stats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
+}

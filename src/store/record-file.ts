@@ -1,0 +1,143 @@
+import type { Changes } from '../status/changes.ts'
+import { type StatusDocument, headOf } from '../status/document.ts'
+import { type SavedDocument, savedDocumentSchema, savedStatusSchema, type Status } from '../status/schema.ts'
+import { validator } from '../status/validation.ts'
+import type { Rendered } from './render.ts'
+
+/** The version of the format. A server does not start on a record of a later version. */
+export const RECORD_VERSION = 1
+
+const NEWLINE = 10
+
+/** The first line of a segment: the whole document. */
+export interface HeadLine {
+  readonly version: number
+  readonly generation: number
+  /** Of the bytes of `status.json` that hold the document. */
+  readonly digest: string
+  readonly document: SavedDocument
+}
+
+/** A commit. */
+export interface CommitLine {
+  readonly generation: number
+  readonly digest: string
+  readonly updated_at: string
+  readonly head?: Record<string, unknown>
+  readonly changed: Status[]
+  readonly removed: { repo: string; server: string }[]
+  /** Digests of the texts that were merged in it. */
+  readonly edits: string[]
+}
+
+/** Says that the document of the commit before was put in place. */
+export interface PlacedLine {
+  readonly placed: number
+}
+
+export type RecordLine = CommitLine | PlacedLine
+
+const integer = { type: 'integer', minimum: 0 } as const
+const text = { type: 'string' } as const
+const target = { type: 'object', required: ['repo', 'server'], properties: { repo: text, server: text } } as const
+
+const isVersioned = validator<{ version: number }>({
+  type: 'object',
+  required: ['version'],
+  properties: { version: integer },
+})
+const isHeadLine = validator<HeadLine>({
+  type: 'object',
+  required: ['version', 'generation', 'digest', 'document'],
+  properties: { version: integer, generation: integer, digest: text, document: savedDocumentSchema },
+})
+const isPlacedLine = validator<PlacedLine>({ type: 'object', required: ['placed'], properties: { placed: integer } })
+// A stamp that an earlier version did not know may be missing.
+const isCommitLine = validator<CommitLine>({
+  type: 'object',
+  required: ['generation', 'digest', 'updated_at', 'changed', 'removed', 'edits'],
+  properties: {
+    generation: integer,
+    digest: text,
+    updated_at: text,
+    head: { type: 'object' },
+    changed: { type: 'array', items: savedStatusSchema },
+    removed: { type: 'array', items: target },
+    edits: { type: 'array', items: text },
+  },
+})
+
+export function formatHead({ document, digest }: Rendered): Buffer {
+  const { generation } = document
+  return lineOf({ version: RECORD_VERSION, generation, digest, document: savedDocumentOf(document) })
+}
+
+export function formatCommit(
+  { generation, updatedAt, head, changed, removed }: Changes,
+  digest: string,
+  edits: readonly string[],
+): Buffer {
+  const changedHead = head === undefined ? {} : { head }
+  return lineOf({ generation, digest, updated_at: updatedAt, ...changedHead, changed, removed, edits })
+}
+
+export function formatPlaced(generation: number): Buffer {
+  return lineOf({ placed: generation })
+}
+
+/** The changes that a commit line holds. */
+export function changesOf({ generation, updated_at: updatedAt, head, changed, removed }: CommitLine): Changes {
+  return { generation, updatedAt, ...(head === undefined ? {} : { head: headOf(head) }), changed, removed }
+}
+
+/** The lines at the beginning of some bytes, up to the first that is not whole or not valid. */
+export interface ReadLines {
+  readonly lines: readonly RecordLine[]
+  /** Bytes of these lines. */
+  readonly end: number
+  /** True if whole lines follow: the file is damaged, and not only torn at its end. */
+  readonly isDamaged: boolean
+}
+
+/** The head line of a segment; `undefined` if it is not whole or not valid. A later `version` is for the caller to refuse. */
+export function readHead(
+  bytes: Buffer,
+): { readonly head: HeadLine; readonly end: number } | { readonly laterVersion: number } | undefined {
+  const end = bytes.indexOf(NEWLINE) + 1
+  const value = end === 0 ? undefined : parse(bytes.subarray(0, end))
+  if (isVersioned(value) && value.version > RECORD_VERSION) return { laterVersion: value.version }
+  return isHeadLine(value) ? { head: value, end } : undefined
+}
+
+/** Reads the lines that follow a head line, or some of them. */
+export function readLines(bytes: Buffer): ReadLines {
+  const lines: RecordLine[] = []
+  let end = 0
+  for (let next = bytes.indexOf(NEWLINE); next !== -1; next = bytes.indexOf(NEWLINE, end)) {
+    const value = parse(bytes.subarray(end, next))
+    if (!isCommitLine(value) && !isPlacedLine(value)) return { lines, end, isDamaged: true }
+    lines.push(value)
+    end = next + 1
+  }
+  return { lines, end, isDamaged: false }
+}
+
+export function isCommit(line: RecordLine): line is CommitLine {
+  return 'generation' in line
+}
+
+function savedDocumentOf({ head, generation, updatedAt, entries }: StatusDocument): object {
+  return { ...head, generation, updated_at: updatedAt, statuses: entries.map(({ status }) => status) }
+}
+
+function parse(line: Buffer): unknown {
+  try {
+    return JSON.parse(line.toString())
+  } catch {
+    return undefined
+  }
+}
+
+function lineOf(value: object): Buffer {
+  return Buffer.from(`${JSON.stringify(value)}\n`)
+}

@@ -1,0 +1,390 @@
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { type MakeEntry, applyChanges, changesBetween } from '../status/changes.ts'
+import { EMPTY_DOCUMENT, committedDocument, committedEntryOf, entryOf } from '../status/document.ts'
+import type { Clock } from '../status/time.ts'
+import { openIfPresent, readState, syncDirectory, writeDurably } from './durable-file.ts'
+import {
+  type RecordLine,
+  changesOf,
+  formatCommit,
+  formatHead,
+  formatPlaced,
+  isCommit,
+  readHead,
+  readLines,
+} from './record-file.ts'
+import { type Rendered, render } from './render.ts'
+import { StoreError, codeOf } from './store-error.ts'
+
+const SEGMENT = /^status\.record-(\d{1,16})\.jsonl$/
+
+/** A segment ends when its commits have this many times the bytes of its document, within these limits in bytes. */
+const SEGMENT_DOCUMENTS = 4
+const SEGMENT_BYTES_MIN = 1024 * 1024
+const SEGMENT_BYTES_MAX = 16 * 1024 * 1024
+/** Beyond the previous segment, older ones are kept for this long, in ms, while all together are not larger, in bytes. */
+const KEPT_MS = 86_400_000
+const KEPT_BYTES = 64 * 1024 * 1024
+/** Number of recent documents that are kept in memory. They share most entries. */
+const RECENT_MAX = 16
+
+/** A document that was committed, and the digest of the bytes of `status.json` that held it. */
+export type Recorded = Pick<Rendered, 'document' | 'digest'>
+
+/** A commit whose line is on disk. */
+export interface AppendedCommit {
+  /** Takes the line back, because the commit failed. */
+  takeBack(): Promise<void>
+  /** Notes that the document is in place. A note that is lost does no harm. */
+  confirm(): Promise<void>
+}
+
+/** What this server knows of the record. */
+interface State {
+  readonly current: Rendered
+  /** The last commits without a gap, oldest first; the last is `current`. */
+  readonly recent: readonly Recorded[]
+  /** The texts that the last commit replaces, by digest, if nothing says that it was put in place. */
+  readonly unplaced: ReadonlySet<string>
+  /** The segment that the next commit is appended to; `undefined` before the first. */
+  readonly segment: Segment | undefined
+}
+
+interface Segment {
+  readonly name: string
+  /** Tells the file from another one of the same name, in a directory that was replaced. */
+  readonly inode: number
+  /** Bytes of the head line. */
+  readonly headBytes: number
+  /** How far it has been read or written. */
+  readonly end: number
+}
+
+/**
+ * What servers have committed, generation by generation, in `status.record-<generation>.jsonl`. Only servers write it, so
+ * it tells a server's commit from a person's edit, also after a crash and for other servers on the directory.
+ *
+ * A segment begins with a whole document; each commit then appends what it changed. A line counts once it is whole. All
+ * methods but `current` and `isUpToDate` are called under the lock of the directory.
+ */
+export class Record {
+  readonly #directory: string
+  readonly #log: Logger
+  #state: State
+  /** The last document that was replayed from disk. */
+  #replayed: { readonly generation: number; readonly recorded: Recorded } | undefined
+
+  constructor(directory: string, log: Logger) {
+    this.#directory = directory
+    this.#log = log
+    this.#state = stateAt(render(EMPTY_DOCUMENT), undefined)
+  }
+
+  /** The document as last committed; the empty one, of generation 0, before the first commit. */
+  get current(): Rendered {
+    return this.#state.current
+  }
+
+  /** True if nobody has committed since `load`. Costs one stat; needs no lock. */
+  async isUpToDate(): Promise<boolean> {
+    const { segment } = this.#state
+    const found = segment && (await this.#stat(segment.name))
+    return found?.ino === segment?.inode && found?.size === segment?.end
+  }
+
+  /**
+   * True if a text is what the last commit replaces and that commit may not have got to replace it, because its server
+   * was killed: the text is no edit then.
+   */
+  isSuperseded(digest: string): boolean {
+    return this.#state.unplaced.has(digest)
+  }
+
+  /**
+   * Reads what has been committed since, by other servers or before this one started.
+   *
+   * @throws {StoreError} if a later version has written the record
+   */
+  async load(clock: Clock): Promise<void> {
+    if (await this.#isAtEnd()) return
+    const before = this.#state.current
+    await this.#readTail(clock)
+    for (const name of (await this.#segments()).toReversed()) {
+      if (name === this.#state.segment?.name || (await this.#open(name, clock))) break
+      await this.#setAside(name)
+    }
+    // The directory was replaced by an older one, or the record was deleted: this server knows more.
+    const isOlder = this.#state.current.document.generation < before.document.generation
+    if (isOlder || (this.#state.segment === undefined && before.document.generation > 0))
+      await this.begin(before, clock)
+  }
+
+  /** Begins a new segment with a document that counts as committed from then on. Older segments go when they may. */
+  async begin(current: Rendered, clock: Clock): Promise<void> {
+    const name = `status.record-${current.document.generation}.jsonl`
+    const line = formatHead(current)
+    await writeDurably(join(this.#directory, name), line)
+    await syncDirectory(this.#directory)
+    const { ino } = await stat(join(this.#directory, name))
+    const segment = { name, inode: ino, headBytes: line.length, end: line.length }
+    const isSame = current === this.#state.current
+    this.#state = isSame ? { ...this.#state, segment } : stateAt(current, segment)
+    await this.#removeOldSegments(clock)
+  }
+
+  /**
+   * Appends a commit and waits until it is on disk: from then on it counts, whatever becomes of the file.
+   *
+   * @param edits digests of the texts that are merged in it
+   */
+  async append(next: Rendered, edits: readonly string[], clock: Clock): Promise<AppendedCommit> {
+    const before = this.#state
+    const { segment } = before
+    if (segment === undefined) return this.#appendFirst(next, clock)
+    const changes = changesBetween(before.current.document, next.document)
+    const line = formatCommit(changes, next.digest, edits)
+    const path = join(this.#directory, segment.name)
+    try {
+      await appendTo(path, line, true)
+    } catch (error) {
+      await truncate(path, segment.end).catch(() => undefined)
+      throw error
+    }
+    const end = segment.end + line.length
+    this.#state = { ...advanced(before, next, [before.current.digest, ...edits]), segment: { ...segment, end } }
+    return {
+      takeBack: async () => {
+        this.#state = before
+        await truncate(path, segment.end)
+      },
+      confirm: async () => this.#confirm(path),
+    }
+  }
+
+  /** Begins a new segment if the present one has grown to some multiple of its document. */
+  async compactIfDue(clock: Clock): Promise<void> {
+    const { segment, current } = this.#state
+    if (segment === undefined) return
+    const { headBytes, end } = segment
+    const max = Math.min(Math.max(headBytes * SEGMENT_DOCUMENTS, SEGMENT_BYTES_MIN), SEGMENT_BYTES_MAX)
+    if (end - headBytes >= max) await this.begin(current, clock)
+  }
+
+  /**
+   * The document of a generation: that generation's, or the last one before it, or the oldest that the record has.
+   *
+   * @param generation the last committed one if it is `undefined` or not in the record yet
+   */
+  async documentAt(generation: number | undefined, clock: Clock): Promise<Recorded> {
+    const { recent, current } = this.#state
+    if (generation === undefined || generation >= current.document.generation) return current
+    const known = recent.findLast(({ document }) => document.generation <= generation)
+    if (known !== undefined) return known
+    if (this.#replayed?.generation !== generation) {
+      this.#replayed = { generation, recorded: (await this.#replay(generation, clock)) ?? current }
+    }
+    return this.#replayed.recorded
+  }
+
+  /** The document of the last commit, without the lock and without a change of anything; `undefined` if there is none. */
+  async readNewest(clock: Clock): Promise<Rendered | undefined> {
+    const recorded = await this.#replay(Infinity, clock)
+    return recorded && render(recorded.document)
+  }
+
+  async #appendFirst(next: Rendered, clock: Clock): Promise<AppendedCommit> {
+    const before = this.#state
+    await this.begin(next, clock)
+    const { segment } = this.#state
+    return {
+      takeBack: async () => {
+        this.#state = before
+        if (segment !== undefined) await rm(join(this.#directory, segment.name), { force: true })
+      },
+      confirm: async () => undefined,
+    }
+  }
+
+  async #confirm(path: string): Promise<void> {
+    const { segment, current } = this.#state
+    const line = formatPlaced(current.document.generation)
+    this.#state = { ...this.#state, unplaced: new Set() }
+    try {
+      await appendTo(path, line, false)
+      this.#state = { ...this.#state, segment: segment && { ...segment, end: segment.end + line.length } }
+    } catch {
+      // The next commit implies it.
+    }
+  }
+
+  /** True if nothing was appended and no segment was begun since this server last read or wrote. */
+  async #isAtEnd(): Promise<boolean> {
+    const [segments, isUpToDate] = await Promise.all([this.#segments(), this.isUpToDate()])
+    return segments.at(-1) === this.#state.segment?.name && isUpToDate
+  }
+
+  /** Reads what was appended to the present segment; another file of its name is opened as if it were new. */
+  async #readTail(clock: Clock): Promise<void> {
+    const { segment } = this.#state
+    if (segment === undefined) return
+    const handle = await openIfPresent(join(this.#directory, segment.name))
+    try {
+      const found = await handle?.stat()
+      if (handle === undefined || found?.ino !== segment.inode || found.size < segment.end) {
+        this.#state = { ...this.#state, segment: undefined }
+      } else {
+        await this.#apply(await bytesFrom(handle, segment.end, found.size), segment, clock, entryOf)
+      }
+    } finally {
+      await handle?.close()
+    }
+  }
+
+  /** Opens a segment. Returns false if its head line cannot be read. */
+  async #open(name: string, clock: Clock): Promise<boolean> {
+    const file = await readState(join(this.#directory, name))
+    const read = file && readHead(file.bytes)
+    if (file === undefined || read === undefined) return false
+    if ('laterVersion' in read) {
+      const detail = `${name} was written by a later version of this server (record version ${read.laterVersion})`
+      throw new StoreError('unavailable', detail)
+    }
+    const { head, end } = read
+    const { ino } = await stat(join(this.#directory, name))
+    const segment = { name, inode: ino, headBytes: end, end }
+    const { current } = this.#state
+    // After a new segment of another server this server's own document is still the one in it.
+    const isKnown = current.document.generation === head.generation && current.digest === head.digest
+    const rendered = isKnown ? current : render(committedDocument(head.document, clock))
+    this.#state = isKnown ? { ...this.#state, segment } : stateAt(rendered, segment)
+    await this.#apply(file.bytes.subarray(end), segment, clock, committedEntryOf)
+    return true
+  }
+
+  /** Applies what follows the present end of a segment. */
+  async #apply(bytes: Buffer, segment: Segment, clock: Clock, makeEntry: MakeEntry): Promise<void> {
+    const { lines, end, isDamaged } = readLines(bytes)
+    this.#state = {
+      ...followed(this.#state, lines, clock, makeEntry),
+      segment: { ...segment, end: segment.end + end },
+    }
+    const { current } = this.#state
+    const last = lines.findLast(isCommit)
+    if (isDamaged || (last !== undefined && last.digest !== current.digest)) {
+      await this.#setAside(segment.name)
+      await this.begin(current, clock)
+    } else if (end < bytes.length) {
+      // A line that a crash has torn was never acknowledged.
+      await truncate(join(this.#directory, segment.name), segment.end + end)
+    }
+  }
+
+  /** Renames a damaged segment, so that nothing reads it and somebody can look at it. */
+  async #setAside(name: string): Promise<void> {
+    const file = `${name}.damaged`
+    await rename(join(this.#directory, name), join(this.#directory, file))
+    this.#log.error({ file }, 'record segment damaged; set aside')
+  }
+
+  /** Makes the document of a generation from the segments on disk. */
+  async #replay(generation: number, clock: Clock): Promise<Recorded | undefined> {
+    const names = await this.#segments()
+    const name = names.findLast((each) => generationOf(each) <= generation) ?? names[0]
+    const file = name === undefined ? undefined : await readState(join(this.#directory, name))
+    const read = file && readHead(file.bytes)
+    if (file === undefined || read === undefined || 'laterVersion' in read) return undefined
+    const commits = readLines(file.bytes.subarray(read.end)).lines.filter(isCommit)
+    const wanted = commits.filter((commit) => commit.generation <= generation)
+    const document = committedDocument(read.head.document, clock)
+    return {
+      document: applyChanges(document, wanted.map(changesOf), clock, entryOf),
+      digest: wanted.at(-1)?.digest ?? read.head.digest,
+    }
+  }
+
+  /** Names of the segments, oldest first. */
+  async #segments(): Promise<string[]> {
+    const names = (await readdir(this.#directory)).filter((name) => SEGMENT.test(name))
+    return names.toSorted((a, b) => generationOf(a) - generationOf(b))
+  }
+
+  async #removeOldSegments({ now }: Clock): Promise<void> {
+    const names = await this.#segments()
+    const files = await Promise.all(names.map(async (name) => ({ name, found: await this.#stat(name) })))
+    let bytes = files.reduce((sum, { found }) => sum + (found?.size ?? 0), 0)
+    for (const { name, found } of files.slice(0, -2)) {
+      const isOld = (found?.mtimeMs ?? 0) < now - KEPT_MS
+      if (!isOld && bytes <= KEPT_BYTES) break
+      await rm(join(this.#directory, name), { force: true })
+      bytes -= found?.size ?? 0
+    }
+  }
+
+  async #stat(name: string): Promise<{ ino: number; size: number; mtimeMs: number } | undefined> {
+    try {
+      return await stat(join(this.#directory, name))
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined
+      throw error
+    }
+  }
+}
+
+function stateAt(current: Rendered, segment: Segment | undefined): State {
+  return { current, recent: [current], unplaced: new Set(), segment }
+}
+
+/** The state after one more commit, which replaces the texts of these digests. */
+function advanced(state: State, current: Rendered, replaced: readonly string[]): State {
+  return { ...state, current, recent: [...state.recent.slice(1 - RECENT_MAX), current], unplaced: new Set(replaced) }
+}
+
+/** The state after some lines. Of many commits only the last documents are made. */
+function followed(state: State, lines: readonly RecordLine[], clock: Clock, makeEntry: MakeEntry): State {
+  const commits = lines.filter(isCommit)
+  const last = commits.at(-1)
+  if (last === undefined) return lines.length === 0 ? state : { ...state, unplaced: new Set() }
+  const recent: Recorded[] = commits.length < RECENT_MAX ? state.recent.slice(commits.length - RECENT_MAX) : []
+  const skipped = commits.slice(0, -RECENT_MAX)
+  let document = applyChanges(state.current.document, skipped.map(changesOf), clock, makeEntry)
+  for (const commit of commits.slice(-RECENT_MAX)) {
+    document = applyChanges(document, [changesOf(commit)], clock, makeEntry)
+    recent.push({ document, digest: commit.digest })
+  }
+  const replaced = [(commits.at(-2) ?? state.current).digest, ...last.edits]
+  const isPlaced = lines.at(-1) !== last
+  return { ...state, current: render(document, state.current), recent, unplaced: new Set(isPlaced ? [] : replaced) }
+}
+
+function generationOf(name: string): number {
+  return Number(SEGMENT.exec(name)?.[1])
+}
+
+async function bytesFrom(handle: FileHandle, from: number, to: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(to - from)
+  const { bytesRead } = await handle.read(buffer, 0, buffer.length, from)
+  return buffer.subarray(0, bytesRead)
+}
+
+/** Opened each time: a file that is held open keeps its volume from being unmounted. */
+async function appendTo(path: string, bytes: Buffer, isDurable: boolean): Promise<void> {
+  const handle = await open(path, 'a')
+  try {
+    await handle.appendFile(bytes)
+    if (isDurable) await handle.datasync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function truncate(path: string, size: number): Promise<void> {
+  const handle = await open(path, 'r+')
+  try {
+    await handle.truncate(size)
+    await handle.datasync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,64 @@
+import { type Entry, type StatusDocument, sharedRuns } from '../status/document.ts'
+import { digestOf } from './durable-file.ts'
+
+/** A document with the bytes of `status.json` that hold it. */
+export interface Rendered {
+  readonly document: StatusDocument
+  readonly bytes: Buffer
+  /** Identifies the bytes by their content. */
+  readonly digest: string
+}
+
+const SEPARATOR = ',\n'
+
+/**
+ * Renders a document. An entry is not serialised again: its text is encoded, and each run of entries that `before` has
+ * too is copied from there.
+ */
+export function render(document: StatusDocument, before?: Rendered): Rendered {
+  const bytes = toBytes(document, before)
+  return { document, bytes, digest: digestOf(bytes) }
+}
+
+/** The bytes of `status.json`. */
+export function toBytes(document: StatusDocument, before?: Rendered): Buffer {
+  const { entries } = document
+  const { $schema, ...others } = document.head
+  const top = { $schema, generation: document.generation, updated_at: document.updatedAt, ...others }
+  const opening = `${JSON.stringify(top, null, 2).slice(0, -2)},\n  "statuses": [${entries.length === 0 ? '' : '\n'}`
+  const closing = `${entries.length === 0 ? '' : '\n  '}]\n}\n`
+
+  const buffer = Buffer.allocUnsafe(Buffer.byteLength(opening) + lengthOf(entries) + closing.length)
+  let end = buffer.write(opening)
+  let index = 0
+  const encodeUpTo = (to: number): void => {
+    for (; index < to; index += 1) {
+      if (index > 0) end += buffer.write(SEPARATOR, end)
+      end += buffer.write(entries[index]?.text ?? '', end)
+    }
+  }
+  if (before !== undefined) {
+    const old = before.document.entries
+    let [from, at] = [0, before.bytes.length - closing.length - lengthOf(old)]
+    for (const run of sharedRuns(old, entries)) {
+      encodeUpTo(run.to)
+      if (index > 0) end += buffer.write(SEPARATOR, end)
+      at += lengthOf(old, from, run.from) + (run.from > from ? SEPARATOR.length : 0)
+      const length = lengthOf(entries, run.to, run.to + run.length)
+      end += before.bytes.copy(buffer, end, at, at + length)
+      at += length + SEPARATOR.length
+      index += run.length
+      from = run.from + run.length
+    }
+  }
+  encodeUpTo(entries.length)
+  buffer.write(closing, end)
+  return buffer
+}
+
+/** Bytes of a range of entries, with the separators between them. */
+function lengthOf(entries: readonly Entry[], from = 0, to = entries.length): number {
+  let length = Math.max(to - from - 1, 0) * SEPARATOR.length
+  for (let index = from; index < to; index += 1) length += entries[index]?.bytes ?? 0
+  return length
+}

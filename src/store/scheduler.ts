@@ -1,0 +1,44 @@
+/** Runs a piece of work again and again: once at a time, and once more for everything that happened meanwhile. */
+export class Scheduler {
+  readonly #work: () => Promise<void>
+  #isAwake = false
+  #running: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+
+  /** @param work must not throw */
+  constructor(work: () => Promise<void>) {
+    this.#work = work
+  }
+
+  /** Runs the work now, or once more after the run that is under way. */
+  wake(): void {
+    if (this.#stopped) return
+    this.#isAwake = true
+    this.#running ??= this.#run()
+  }
+
+  /** Wakes after some ms. */
+  wakeIn(ms: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.wake()
+    }, ms).unref()
+  }
+
+  /** Finishes what has to be done now; nothing runs afterwards. */
+  async stop(): Promise<void> {
+    this.wake()
+    await this.#running
+    this.#stopped = true
+    clearTimeout(this.#timer)
+  }
+
+  async #run(): Promise<void> {
+    while (this.#isAwake) {
+      this.#isAwake = false
+      await this.#work()
+    }
+    this.#running = undefined
+  }
+}

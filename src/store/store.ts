@@ -1,0 +1,181 @@
+import { mkdir } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Draft } from '../status/draft.ts'
+import type { HistoryRow } from '../status/history.ts'
+import { Directory } from './directory.ts'
+import { HISTORY_BYTES_MAX, History } from './history.ts'
+import type { Range } from './history-index.ts'
+import { Inbox } from './inbox.ts'
+import { Published, type PublishedDocument } from './published.ts'
+import { Record } from './record.ts'
+import { Requests } from './requests.ts'
+import { type CommitEvents, Round } from './round.ts'
+import { Scheduler } from './scheduler.ts'
+import { StoreError, type StoreErrorKind, storeErrorOf } from './store-error.ts'
+import { type Health, type Trouble, Troubles } from './troubles.ts'
+import { type Volume, refuseMountedFile } from './volume.ts'
+import { Watcher } from './watcher.ts'
+
+export {
+  type CommitEvents,
+  type Health,
+  type PublishedDocument,
+  type Range,
+  StoreError,
+  type StoreErrorKind,
+  type Trouble,
+  type Volume,
+}
+
+/** How soon a file that is being written is read again, in ms. */
+const LOOK_AGAIN_MS = 50
+const DAY_MS = 86_400_000
+
+export interface StoreOptions {
+  readonly directory: string
+  /** Seconds after which a status without its own `stale_after` is stale. */
+  readonly staleAfter: number
+  /** Days. */
+  readonly historyRetention: number
+  readonly events: CommitEvents
+  readonly log: Logger
+}
+
+/**
+ * The status document on disk: what readers get, and the only way to change it.
+ *
+ * Changes wait until a round takes them; a round takes all that wait, and one commit serves them. See `Round`.
+ */
+export class Store {
+  readonly #round: Round
+  readonly #requests: Requests
+  readonly #inbox: Inbox
+  readonly #published: Published
+  readonly #troubles: Troubles
+  readonly #history: History
+  readonly #scheduler: Scheduler
+  #watcher: Watcher | undefined
+  #isStopping = false
+
+  private constructor({ directory: path, staleAfter, historyRetention, events, log }: StoreOptions) {
+    const directory = new Directory(path)
+    const record = new Record(path, log)
+    this.#requests = new Requests()
+    this.#inbox = new Inbox(directory, record)
+    this.#published = new Published()
+    this.#troubles = new Troubles(log)
+    this.#history = new History({
+      directory: path,
+      retention: historyRetention * DAY_MS,
+      bytesMax: HISTORY_BYTES_MAX,
+      log,
+    })
+    this.#round = new Round({
+      directory,
+      record,
+      requests: this.#requests,
+      inbox: this.#inbox,
+      published: this.#published,
+      troubles: this.#troubles,
+      history: this.#history,
+      clock: () => ({ now: Date.now(), staleAfter }),
+      events,
+      commitStarting: (bytes) => {
+        this.#requests.pace.commitStarted(bytes)
+        this.#watcher?.commitStarting()
+      },
+      log,
+    })
+    this.#scheduler = new Scheduler(async () => this.#runRound())
+  }
+
+  /**
+   * Loads the document of a directory, recovers what a crash has left, and watches for edits.
+   *
+   * A volume that takes no commit now, because it is full or read-only, does not keep readers from its document: it is
+   * served, and commits work as soon as the volume takes them.
+   *
+   * @throws {StoreError} if there is nothing to serve and nothing can be written
+   */
+  static async start(options: StoreOptions): Promise<Store> {
+    const { directory, log } = options
+    await refuseMountedFile(directory)
+    const store = new Store(options)
+    await makeDirectory(directory)
+    await store.#firstRound()
+    store.#watcher = new Watcher({
+      directory,
+      wake: () => store.#scheduler.wake(),
+      onError: (error) => log.warn({ err: error }, 'no change events from the file system; polling every 2 s'),
+    })
+    return store
+  }
+
+  /** What readers get. */
+  get published(): PublishedDocument {
+    return this.#published.current
+  }
+
+  get health(): Health {
+    return this.#troubles.health
+  }
+
+  /** The file system of the data directory; `undefined` if it could not be tried at the start. */
+  get volume(): Volume | undefined {
+    return this.#round.volume
+  }
+
+  /**
+   * Changes the document. Changes are made in the order in which they were submitted.
+   *
+   * @param change makes the change in a draft; if it throws, nothing of it is done
+   * @returns what `change` returned, once the document with the change is safely on disk
+   * @throws {Refusal} thrown by `change`; {StoreError} if it could not be committed, or if there is a defect
+   */
+  async submit<T>(change: (draft: Draft) => T): Promise<T> {
+    if (this.#isStopping) throw new StoreError('unavailable', 'the server is stopping')
+    const result = this.#requests.add(change)
+    this.#scheduler.wake()
+    return result
+  }
+
+  /** The rows of a range, oldest first; before them the state of each target at its beginning. */
+  async history(range: Range): Promise<HistoryRow[]> {
+    return this.#history.rows(range)
+  }
+
+  /** Commits what waits, then accepts nothing more. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    this.#requests.pace.release()
+    await this.#watcher?.close()
+    await this.#scheduler.stop()
+    await this.#inbox.close()
+  }
+
+  async #runRound(): Promise<void> {
+    await this.#requests.pace.waitTurn(this.#requests.size)
+    const isMoreToDo = await this.#round.run()
+    if (isMoreToDo) this.#scheduler.wakeIn(LOOK_AGAIN_MS)
+  }
+
+  /** Runs rounds until there is something to serve: `status.json` may be being written just now. */
+  async #firstRound(): Promise<void> {
+    for (;;) {
+      await this.#round.run()
+      if (!this.#published.isEmpty) return
+      const { failure } = this.#troubles
+      if (failure !== undefined) throw failure
+      await sleep(LOOK_AGAIN_MS)
+    }
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    throw storeErrorOf(error)
+  }
+}

@@ -1,0 +1,231 @@
+import { deepStrictEqual } from 'node:assert'
+import fc from 'fast-check'
+import t from 'tap'
+import { EMPTY_DOCUMENT, type StatusDocument, findEntry, keyOf } from '../../../src/status/document.ts'
+import { Draft } from '../../../src/status/draft.ts'
+import { readDocument } from '../../../src/status/saved-document.ts'
+import type { SavedStatus } from '../../../src/status/schema.ts'
+import { formatTime } from '../../../src/status/time.ts'
+import { toBytes } from '../../../src/store/render.ts'
+import { CLOCK, NOW, at, entryIn, merged, posted, saved, statusOf } from '../../support/documents.ts'
+import { DRIFTED, SYNCED, snapshotOf } from '../../support/snapshots.ts'
+
+const B = { repo: 'rsyslog', server: 'b' }
+const C = { repo: 'rsyslog', server: 'c' }
+
+t.test('an edit of the present document is taken as saved', async (t) => {
+  const { document } = posted(EMPTY_DOCUMENT, DRIFTED, snapshotOf(B, [], at('10:32:00')))
+  const copy = saved(document)
+  copy['note'] = 'at the top'
+  copy.statuses = [
+    { ...entryIn(copy, 1), note: 'ticket 123' },
+    { repo: 'new', server: 'a', sync_status: 'SYNCED', drift_count: 0, files: [], last_check: at('10:00:00') },
+  ]
+  const edited = merged(document, copy)
+  t.equal(edited.generation, 2)
+  t.match(edited.head, { note: 'at the top' })
+  t.equal(edited.entries.length, 2)
+  t.equal(findEntry(edited, B), undefined, 'removed')
+  t.match(statusOf(edited), { note: 'ticket 123', since: at('10:32:15'), generation: 2 })
+  t.match(statusOf(edited, { repo: 'new', server: 'a' }), { since: at('10:00:00'), stale: true, generation: 2 })
+})
+
+t.test('sync_status changed by hand began now', async (t) => {
+  const { document } = posted(EMPTY_DOCUMENT, DRIFTED)
+  const copy = saved(document)
+  copy.statuses = [{ ...entryIn(copy), sync_status: 'SYNCED', drift_count: 0, files: [] }]
+  t.match(statusOf(merged(document, copy)), { since: formatTime(NOW) })
+})
+
+t.test('an old copy keeps newer checks and brings its own changes', async (t) => {
+  const opened = posted(EMPTY_DOCUMENT, DRIFTED, snapshotOf(B, [], at('10:32:00'))).document
+  const newer = posted(
+    opened,
+    { ...SYNCED, last_check: at('10:34:15'), environment: 'lab' },
+    snapshotOf(C, [], at('10:34:00')),
+  ).document
+  const copy = saved(opened)
+  copy.statuses = [{ ...entryIn(copy, 1), note: 'one' }]
+  const first = merged(newer, copy, opened)
+  t.match(statusOf(first), { sync_status: 'SYNCED', last_check: at('10:34:15'), environment: 'lab', note: 'one' })
+  t.equal(findEntry(first, B), undefined, 'the removal of what was not checked since counts')
+  t.ok(findEntry(first, C), 'a target that was posted since is kept')
+
+  copy.statuses = [{ ...entryIn(copy), note: 'two' }]
+  t.match(statusOf(merged(first, copy, opened)), { sync_status: 'SYNCED', note: 'two' }, 'the later edit wins')
+})
+
+t.test('a removed target stays, if it was checked since the copy was opened', async (t) => {
+  const opened = posted(EMPTY_DOCUMENT, DRIFTED, snapshotOf(B, [], at('10:32:00'))).document
+  const copy = saved(opened)
+  copy.statuses = []
+  const newer = posted(opened, { ...DRIFTED, last_check: at('10:33:15') }).document
+  const result = merged(newer, copy, opened)
+  t.same(
+    result.entries.map(({ status }) => status.server),
+    ['rsyslog-lab'],
+  )
+})
+
+t.test('an old copy undoes neither the edit of another nor a removal', async (t) => {
+  const opened = posted(EMPTY_DOCUMENT, DRIFTED, snapshotOf(B, [], at('10:32:00'))).document
+  const between = posted(opened, snapshotOf(B, [], at('10:32:10'))).document
+  const other = saved(between)
+  other['maintenance'] = 'tonight'
+  other.statuses = other.statuses.map((status) => ({ ...status, owner: 'anna' }))
+  const removing = new Draft(merged(between, other), CLOCK)
+  removing.remove(B, { origin: 'delete' })
+
+  const old = saved(opened)
+  old['contact'] = 'me'
+  old.statuses = old.statuses.map((status) => ({ ...status, note: 'mine' }))
+  const result = merged(removing.finish(), old, opened)
+  t.match(statusOf(result), { owner: 'anna', note: 'mine' })
+  t.match(result.head, { maintenance: 'tonight', contact: 'me' })
+  t.equal(findEntry(result, B), undefined)
+})
+
+t.test('objects are merged in depth, arrays and scalars as a whole', async (t) => {
+  const first = posted(EMPTY_DOCUMENT, { ...DRIFTED, labels: { env: 'lab', owner: 'a' }, tags: [1] }).document
+  const copy = saved(first)
+  copy['links'] = { a: { commit: 1 } }
+  copy.statuses = [{ ...entryIn(copy), labels: { env: 'prod', owner: 'a' }, tags: [1, 2] }]
+  const other = saved(first)
+  other['links'] = { b: 2 }
+  other.statuses = [{ ...entryIn(other), labels: { env: 'lab', owner: 'b', rack: '7' }, tags: [3] }]
+  const result = merged(merged(first, other), copy, first)
+  t.match(statusOf(result), { labels: { env: 'prod', owner: 'b', rack: '7' }, tags: [1, 2] })
+  t.same(result.head['links'], { b: 2, a: { commit: 1 } })
+})
+
+t.test('a property that a person removes goes, and one named like an inherited one is a property', async (t) => {
+  const { document } = posted(EMPTY_DOCUMENT, { ...DRIFTED, note: 'x', toString: 'mine' })
+  const copy = saved(document)
+  const { note: _note, ...status } = entryIn(copy)
+  copy.statuses = [{ ...status, constructor: 'also mine' }]
+  const result = statusOf(merged(document, copy))
+  t.notOk(Object.hasOwn(result, 'note'))
+  t.same([result['toString'], result['constructor']], ['mine', 'also mine'])
+})
+
+t.test('a verdict is taken from one side as a whole', async (t) => {
+  const opened = posted(EMPTY_DOCUMENT, { ...DRIFTED, commit: 'old' }).document
+  const copy = saved(opened)
+  copy.statuses = [{ ...entryIn(copy), commit: 'by hand' }]
+  const newer = posted(opened, { ...SYNCED, commit: 'new', last_check: at('10:33:00') }).document
+  t.match(statusOf(merged(newer, copy, opened)), { sync_status: 'SYNCED', commit: 'new' }, 'a newer check wins')
+
+  const flipped = saved(opened)
+  flipped.statuses = [{ ...entryIn(flipped), sync_status: 'SYNCED', drift_count: 0, files: [] }]
+  const both = merged(merged(opened, flipped), copy, opened)
+  t.match(statusOf(both), { sync_status: 'OUT_OF_SYNC', commit: 'by hand' }, 'the later edit wins over an earlier one')
+})
+
+t.test('a check that a person has dated into the future shuts nobody out', async (t) => {
+  const opened = posted(EMPTY_DOCUMENT, DRIFTED).document
+  const typo = saved(opened)
+  typo.statuses = [{ ...entryIn(typo), last_check: '2062-01-01T00:00:00Z' }]
+  const copy = saved(opened)
+  copy.statuses = [{ ...entryIn(copy), commit: 'by hand' }]
+  t.match(statusOf(merged(merged(opened, typo), copy, opened)), { commit: 'by hand', last_check: DRIFTED.last_check })
+})
+
+t.test('a restore: everything as in the older document, newer verdicts stay, removed targets are back', async (t) => {
+  const older = posted(EMPTY_DOCUMENT, { ...DRIFTED, note: 'old' }, snapshotOf(B, [], at('10:32:00'))).document
+  const newer = new Draft(
+    posted(older, { ...SYNCED, last_check: at('10:34:15') }, snapshotOf(C, ['x'], at('10:34:00'))).document,
+    CLOCK,
+  )
+  newer.remove(B, { origin: 'delete' })
+  newer.put({ ...statusOf(newer.finish()), note: 'new', owner: 'anna' }, { origin: 'edit' })
+  newer.putHead({ ...newer.head, title: 'new' })
+  const present = newer.finish()
+  const result = merged(present, saved(older), older, true)
+  t.match(statusOf(result), { sync_status: 'SYNCED', last_check: at('10:34:15'), note: 'old' })
+  t.notOk(Object.hasOwn(statusOf(result), 'owner'))
+  t.same(result.head, older.head)
+  t.ok(findEntry(result, B), 'a removed target is back')
+  t.ok(findEntry(result, C), 'the verdict of a target that was posted since stays')
+  t.ok(result.generation > present.generation)
+  t.equal(merged(result, saved(older), older, true), result, 'once more changes nothing')
+})
+
+t.test('a generation typed by hand never makes a document that cannot be read back', async (t) => {
+  const draft = new Draft(EMPTY_DOCUMENT, CLOCK, 2 ** 52 + 1)
+  draft.putHead({ ...draft.head, note: 'x' })
+  t.match(readDocument(toBytes(draft.finish())), { ok: true })
+})
+
+t.test('nothing newer is undone, no edit is lost, saving what is served changes nothing', async () => {
+  const targets = fc.constantFrom('a', 'b', 'c', 'd', '__proto__').map((server) => ({ repo: 'r', server }))
+  const posts = fc.array(fc.tuple(targets, fc.boolean()), { maxLength: 6 })
+  const edits = fc.array(
+    fc.record({ target: targets, what: fc.constantFrom('note', 'unnote', 'remove', 'status'), text: fc.string() }),
+    { maxLength: 6 },
+  )
+  fc.assert(
+    fc.property(posts, posts, edits, fc.boolean(), (before, since, edit, shuffled) => {
+      let seconds = 0
+      const post = (
+        document: StatusDocument,
+        [target, drifted]: [{ repo: string; server: string }, boolean],
+      ): StatusDocument =>
+        posted(document, snapshotOf(target, drifted ? ['x'] : [], formatTime(NOW - 1_000_000 + 1000 * ++seconds)))
+          .document
+      const opened = before.reduce(post, EMPTY_DOCUMENT)
+      const copy = saved(opened)
+      for (const { target, what, text } of edit) copy.statuses = edited(copy.statuses, target, what, text)
+      if (shuffled) copy.statuses = copy.statuses.toReversed()
+      const present = since.reduce(post, opened)
+      const result = merged(present, copy, opened)
+
+      const changed = new Set(since.map(([target]) => keyOf(target)))
+      const savedByKey = new Map(copy.statuses.map((status) => [keyOf(status), status]))
+      const keys = [...present.entries.map(({ status }) => status), ...copy.statuses].map(keyOf)
+      for (const key of new Set(keys)) {
+        const [repo = '', server = ''] = key.split('\n')
+        const [was, is] = [present, result].map((document) => findEntry(document, { repo, server })?.status)
+        const mine = savedByKey.get(key)
+        if (changed.has(key)) {
+          deepStrictEqual(verdict(is), verdict(was), 'a newer check was undone')
+          if (mine !== undefined) deepStrictEqual(is?.['note'], mine['note'], 'a note on a newer check was lost')
+        } else {
+          deepStrictEqual(is === undefined, mine === undefined, 'a removal or an addition was undone')
+          deepStrictEqual(verdict(is), verdict(mine), 'an edit was undone')
+          deepStrictEqual(is?.['note'], mine?.['note'], 'a note was undone')
+        }
+      }
+      deepStrictEqual(merged(result, saved(result)), result, 'saving what was served changes something')
+      deepStrictEqual(merged(result, copy, opened), result, 'merging an edit again changes something')
+    }),
+    { numRuns: 500 },
+  )
+})
+
+function edited(
+  statuses: SavedStatus[],
+  target: { repo: string; server: string },
+  what: string,
+  text: string,
+): SavedStatus[] {
+  const others = statuses.filter((status) => keyOf(status) !== keyOf(target))
+  const { note: _note, ...status } =
+    statuses.find((one) => keyOf(one) === keyOf(target)) ?? snapshotOf(target, [], at('09:00:00'))
+  switch (what) {
+    case 'remove':
+      return others
+    case 'unnote':
+      return [...others, status]
+    case 'status':
+      return [
+        ...others,
+        { ...status, sync_status: 'OUT_OF_SYNC', drift_count: 1, files: [{ name: `by hand ${text}` }] },
+      ]
+    default:
+      return [...others, { ...status, note: text }]
+  }
+}
+
+function verdict(status: SavedStatus | undefined): unknown {
+  return status && [status.sync_status, status.drift_count, status.files.map(({ name }) => name), status.last_check]
+}

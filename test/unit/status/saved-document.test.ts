@@ -1,0 +1,78 @@
+import t from 'tap'
+import { readDocument } from '../../../src/status/saved-document.ts'
+import { at } from '../../support/documents.ts'
+import { snapshotOf } from '../../support/snapshots.ts'
+
+t.test('what is wrong is reported with line, column and pointer', async (t) => {
+  const cases: [text: string, line: number, column: number, pointer: string, detail: RegExp][] = [
+    ['', 1, 1, '', /must be JSON/],
+    ['{\n  "statuses": [\n  ],\n}', 4, 1, '', /must be JSON: property name expected/],
+    ['{\n  "statuses": [ // none\n  ]\n}', 2, 17, '', /must be JSON: invalid comment token/],
+    ['[]', 1, 1, '', /must be object, not array/],
+    ['{}', 1, 1, '/statuses', /must be present/],
+    ['{"statuses":{}}', 1, 13, '/statuses', /must be array, not object/],
+    ['{"statuses":[],"generation":1.5}', 1, 29, '/generation', /must be integer/],
+    ['{"statuses":[\n  {"repo":"a"}]}', 2, 3, '/statuses/0/server', /must be present/],
+    [
+      documentText({ sync_status: 'synced' }),
+      1,
+      columnOf('"SYNCED"'),
+      '/statuses/0/sync_status',
+      /one of SYNCED, OUT_OF_SYNC/,
+    ],
+    [
+      documentText({ drift_count: 1 }),
+      1,
+      columnOf('0,'),
+      '/statuses/0/drift_count',
+      /must be the length of files, which is 0/,
+    ],
+    [documentText({ last_check: 'today' }), 1, columnOf('"2026-'), '/statuses/0/last_check', /ISO 8601/],
+    [
+      documentText({ note: 2 ** 60 }),
+      1,
+      columnOf('}]}') + ',"note":'.length,
+      '/statuses/0/note',
+      /digits would be lost/,
+    ],
+    ['{"statuses":[],"note":1,"note":2}', 1, 25, '/note', /only once/],
+  ]
+  for (const [text, line, column, pointer, detail] of cases) {
+    const outcome = readDocument(Buffer.from(text))
+    t.match(outcome, { ok: false, faults: [{ line, column, pointer, detail }] }, text.slice(0, 80))
+  }
+  const twice = `{"statuses":[${entryText({})},${entryText({})}]}`
+  t.match(readDocument(Buffer.from(twice)), {
+    ok: false,
+    faults: [{ pointer: '/statuses/1', detail: /same repo and server as \/statuses\/0/ }],
+  })
+  t.match(readDocument(Buffer.from([0x7b, 0xff, 0x7d])), { ok: false, faults: [{ detail: 'must be UTF-8 text' }] })
+  t.match(readDocument(Buffer.from(`\uFEFF${documentText({})}`)), { ok: true }, 'a byte order mark does no harm')
+  t.match(readDocument(Buffer.from('['.repeat(100_000))), { ok: false }, 'depth does no harm')
+  t.match(readDocument(Buffer.from(`{"statuses":[],"x":${'['.repeat(40)}${']'.repeat(40)}}`)), {
+    ok: false,
+    faults: [{ detail: /nested deeper than 32/ }],
+  })
+})
+
+t.test('of very many faults the first hundred are reported, and soon', async (t) => {
+  const statuses = Array.from({ length: 20_000 }, (_, index) => ({
+    ...snapshotOf({ server: `s${index}` }),
+    sync_status: 'DRIFT',
+  }))
+  const outcome = readDocument(Buffer.from(JSON.stringify({ statuses }, null, 2)))
+  t.equal(outcome.ok ? 0 : outcome.faults.length, 100)
+  t.match(outcome, { faults: [{ line: 6 }, { line: 14 }] })
+})
+
+function entryText(over: object): string {
+  return JSON.stringify({ ...snapshotOf({ repo: 'a', server: 'b' }, [], at('10:32:15')), ...over })
+}
+
+function columnOf(part: string): number {
+  return documentText({}).indexOf(part) + 1
+}
+
+function documentText(over: object): string {
+  return `{"statuses":[${entryText(over)}]}`
+}
