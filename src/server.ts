@@ -2,7 +2,7 @@ import { pino, type Logger } from 'pino'
 import { TokensFile } from './access/tokens-file.ts'
 import { createApp } from './http/app.ts'
 import { frontOf } from './http/front.ts'
-import { Listener } from './http/listener.ts'
+import { DEFAULT_LIMITS, type Limits, Listener } from './http/listener.ts'
 import { Metrics } from './http/metrics.ts'
 import type { Settings } from './settings.ts'
 import { Store } from './store/store.ts'
@@ -18,6 +18,12 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
+/** What only tests change. */
+export interface StartOptions {
+  /** Time limits of connections. */
+  readonly limits?: Partial<Limits>
+}
+
 /**
  * Starts the server: loads the document, then listens.
  *
@@ -26,6 +32,7 @@ export interface RunningServer {
 export async function start(
   settings: Settings,
   log: Logger = pino({ level: settings.logLevel }),
+  { limits = {} }: StartOptions = {},
 ): Promise<RunningServer> {
   const { dataDir: directory, staleAfter, historyRetention, tokensFile, protectReads, trustProxy } = settings
   const tokens = tokensFile === undefined ? undefined : await TokensFile.open(tokensFile, log)
@@ -33,7 +40,8 @@ export async function start(
   const store = await Store.start({ directory, staleAfter, historyRetention, events: metrics, log })
   const app = createApp({ store, metrics, access: { tokens, protectReads }, trustProxy, log, version })
   // Where reads are protected, the app says to whom the document is shown.
-  const listener = new Listener(app, metrics, protectReads ? undefined : frontOf(store, metrics))
+  const front = protectReads ? undefined : frontOf(store, metrics)
+  const listener = new Listener(app, metrics, front, { ...DEFAULT_LIMITS, ...limits })
   let url: string
   try {
     url = await listener.listen(settings.port, settings.host)
