@@ -1,7 +1,6 @@
 import { pino, type Logger } from 'pino'
 import { TokensFile } from './access/tokens-file.ts'
 import { createApp } from './http/app.ts'
-import { frontOf } from './http/front.ts'
 import { DEFAULT_LIMITS, type Limits, Listener } from './http/listener.ts'
 import { Metrics } from './http/metrics.ts'
 import type { Settings } from './settings.ts'
@@ -39,9 +38,7 @@ export async function start(
   const metrics = new Metrics(version)
   const store = await Store.start({ directory, staleAfter, historyRetention, events: metrics, log })
   const app = createApp({ store, metrics, access: { tokens, protectReads }, trustProxy, log, version })
-  // Where reads are protected, the app says to whom the document is shown.
-  const front = protectReads ? undefined : frontOf(store, metrics)
-  const listener = new Listener(app, metrics, front, { ...DEFAULT_LIMITS, ...limits })
+  const listener = new Listener(app.listener, metrics, { ...DEFAULT_LIMITS, ...limits })
   let url: string
   try {
     url = await listener.listen(settings.port, settings.host)

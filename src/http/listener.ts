@@ -1,9 +1,7 @@
 import { type RequestListener, STATUS_CODES, type Server, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { Front } from './front.ts'
 import type { Metrics } from './metrics.ts'
 import { PROBLEMS, PROBLEM_MEDIA_TYPE, Problem, type ProblemCode, problemDetails } from './problems.ts'
-import { originForm } from './request-target.ts'
 
 /** Time limits of connections, in ms. */
 export interface Limits {
@@ -34,16 +32,11 @@ const HEADER_BYTES_MAX = 16 * 1024
 /** An HTTP server that bounds what a client may take of it, and that can stop without breaking an answer. */
 export class Listener {
   readonly #server: Server
-  readonly #answering = new Set<ServerResponse>()
+  /** Answers that are not complete yet. */
+  readonly #unanswered = new Set<ServerResponse>()
   #stopping = false
 
-  /** @param front answers some requests ahead of the app, and at once */
-  constructor(
-    app: RequestListener,
-    metrics: Pick<Metrics, 'refused'>,
-    front: Front = () => false,
-    limits: Limits = DEFAULT_LIMITS,
-  ) {
+  constructor(app: RequestListener, metrics: Pick<Metrics, 'refused'>, limits: Limits = DEFAULT_LIMITS) {
     this.#server = createServer(
       {
         headersTimeout: limits.headersMs,
@@ -53,12 +46,11 @@ export class Listener {
         maxHeaderSize: HEADER_BYTES_MAX,
       },
       (req, res) => {
-        req.url = originForm(req.url ?? '')
         if (this.#stopping) res.setHeader('Connection', 'close')
-        if (front(req, res)) return
-        this.#answering.add(res)
-        res.once('close', () => this.#answering.delete(res))
         app(req, res)
+        if (res.writableEnded) return
+        this.#unanswered.add(res)
+        res.once('close', () => this.#unanswered.delete(res))
       },
     )
     this.#server.setTimeout(limits.idleMs)
@@ -87,7 +79,7 @@ export class Listener {
    */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true
-    for (const res of this.#answering) if (!res.headersSent) res.setHeader('Connection', 'close')
+    for (const res of this.#unanswered) if (!res.headersSent) res.setHeader('Connection', 'close')
     const cut = setTimeout(() => this.#server.closeAllConnections(), graceMs)
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve())

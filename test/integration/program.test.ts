@@ -89,7 +89,7 @@ t.test('the log has one JSON line for start, commit, edit, refusal and stop', as
     },
     { msg: 'committed', generation: 2, requests: 1, bytes: Number, ms: Number },
     { msg: 'posted', targets: 1, address: '127.0.0.1', results: { created: 1 } },
-    { msg: 'refused', problem: 'invalid-snapshot' },
+    { msg: 'request refused', problem: 'invalid-snapshot' },
     { msg: 'committed', generation: 3, requests: 0 },
     { msg: 'edit merged' },
     { msg: 'stopping', signal: 'SIGTERM' },
