@@ -1,8 +1,9 @@
-import { pino, type Logger } from 'pino'
+import type { Logger } from 'pino'
 import { TokensFile } from './access/tokens-file.ts'
 import { createApp } from './http/app.ts'
 import { DEFAULT_LIMITS, type Limits, Listener } from './http/listener.ts'
 import { Metrics } from './http/metrics.ts'
+import { createLog } from './log.ts'
 import type { Settings } from './settings.ts'
 import { Store } from './store/store.ts'
 import { version } from './version.ts'
@@ -30,7 +31,7 @@ export interface StartOptions {
  */
 export async function start(
   settings: Settings,
-  log: Logger = pino({ level: settings.logLevel }),
+  log: Logger = createLog(settings.logLevel),
   { limits = {} }: StartOptions = {},
 ): Promise<RunningServer> {
   const { dataDir: directory, staleAfter, historyRetention, tokensFile, protectReads, trustProxy } = settings
@@ -50,7 +51,8 @@ export async function start(
   const { generation, entries } = store.published.document
   log.info({ version, settings, url, generation, targets: entries.length, volume: store.volume }, 'started')
   if (tokens === undefined && !isLoopback(url)) {
-    log.warn({ url }, 'anybody who reaches this address may post and remove: TOKENS_FILE says who may')
+    const detail = 'anyone who can reach this address may post and remove; set TOKENS_FILE to restrict that'
+    log.warn({ url, detail }, 'no access control')
   }
   return {
     url,

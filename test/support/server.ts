@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { pino } from 'pino'
 import type { Test } from 'tap'
+import { createLog } from '../../src/log.ts'
 import { type RunningServer, type StartOptions, start } from '../../src/server.ts'
 import { SETTINGS, type Settings } from '../../src/settings.ts'
 import type { SavedDocument } from '../../src/status/schema.ts'
@@ -13,7 +13,7 @@ import { eventually } from './http.ts'
 
 export interface Line {
   readonly msg: string
-  readonly level: number
+  readonly level: string
   readonly [property: string]: unknown
 }
 
@@ -49,7 +49,7 @@ export async function serve(
   options: StartOptions = {},
 ): Promise<Server> {
   const lines: Line[] = []
-  const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as Line) })
+  const log = createLog('debug', { write: (line: string) => lines.push(JSON.parse(line) as Line) })
   const server = await start(settingsFor(dataDir, over), log, options)
   let stopped: Promise<void> | undefined
   const once = async (): Promise<void> => (stopped ??= server.stop())

@@ -159,9 +159,9 @@ t.test('who did what stands in the log and in the history', async (t) => {
   const open = await serve(t)
   await post(open.url, snapshotOf({}), { headers: from })
   t.match((await ask(`${open.url}/api/history`)).json, [{ address: '127.0.0.1' }], 'nobody is believed unasked')
-  t.notOk(open.lines.some(({ msg }) => msg.startsWith('anybody who reaches')))
+  t.notOk(open.lines.some(({ msg }) => msg === 'no access control'))
   const wide = await serve(t, directory(t), { host: '0.0.0.0' })
-  t.ok(wide.lines.some(({ msg }) => msg.startsWith('anybody who reaches')))
+  t.ok(wide.lines.some(({ msg }) => msg === 'no access control'))
 })
 
 t.test('refusals are bounded for each address, and never keep a valid token out', async (t) => {
@@ -185,7 +185,7 @@ t.test('refusals are bounded for each address, and never keep a valid token out'
   t.equal(
     server.lines
       .filter(({ msg, problem }) => msg === 'request refused' && problem === 'too-many-refusals')
-      .every(({ level }) => level === 20),
+      .every(({ level }) => level === 'debug'),
     true,
   )
 })
