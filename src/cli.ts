@@ -1,8 +1,7 @@
 #!/usr/bin/env node
-import { pino, type Logger } from 'pino'
-import pretty from 'pino-pretty'
 import { makeToken } from './access/tokens.ts'
 import { check } from './check.ts'
+import { createLog, terminal } from './log.ts'
 import { start } from './server.ts'
 import { readCommandLine, settingsTable, type Settings } from './settings.ts'
 import { version } from './version.ts'
@@ -41,7 +40,7 @@ switch (asked.command) {
 }
 
 async function run(settings: Settings): Promise<void> {
-  const log = logger(settings)
+  const log = createLog(settings.logLevel, process.stdout.isTTY ? terminal() : undefined)
   try {
     const server = await start(settings, log)
     let stopping: Promise<void> | undefined
@@ -51,16 +50,9 @@ async function run(settings: Settings): Promise<void> {
     }
     process.on('SIGTERM', stop).on('SIGINT', stop)
   } catch (error) {
-    log.fatal({ err: error }, 'could not start')
+    log.fatal({ err: error }, 'start failed')
     process.exitCode = EXIT_FAILED
   }
-}
-
-/** One JSON line an event; on a terminal, lines that people read. */
-function logger({ logLevel }: Settings): Logger {
-  return process.stdout.isTTY
-    ? pino({ level: logLevel }, pretty({ ignore: 'pid,hostname' }))
-    : pino({ level: logLevel })
 }
 
 function help(): string {

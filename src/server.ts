@@ -1,9 +1,9 @@
-import { pino, type Logger } from 'pino'
+import type { Logger } from 'pino'
 import { TokensFile } from './access/tokens-file.ts'
 import { createApp } from './http/app.ts'
-import { frontOf } from './http/front.ts'
-import { Listener } from './http/listener.ts'
+import { DEFAULT_LIMITS, type Limits, Listener } from './http/listener.ts'
 import { Metrics } from './http/metrics.ts'
+import { createLog } from './log.ts'
 import type { Settings } from './settings.ts'
 import { Store } from './store/store.ts'
 import { version } from './version.ts'
@@ -18,6 +18,12 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
+/** What only tests change. */
+export interface StartOptions {
+  /** Time limits of connections. */
+  readonly limits?: Partial<Limits>
+}
+
 /**
  * Starts the server: loads the document, then listens.
  *
@@ -25,15 +31,15 @@ export interface RunningServer {
  */
 export async function start(
   settings: Settings,
-  log: Logger = pino({ level: settings.logLevel }),
+  log: Logger = createLog(settings.logLevel),
+  { limits = {} }: StartOptions = {},
 ): Promise<RunningServer> {
   const { dataDir: directory, staleAfter, historyRetention, tokensFile, protectReads, trustProxy } = settings
   const tokens = tokensFile === undefined ? undefined : await TokensFile.open(tokensFile, log)
   const metrics = new Metrics(version)
   const store = await Store.start({ directory, staleAfter, historyRetention, events: metrics, log })
   const app = createApp({ store, metrics, access: { tokens, protectReads }, trustProxy, log, version })
-  // Where reads are protected, the app says to whom the document is shown.
-  const listener = new Listener(app, metrics, protectReads ? undefined : frontOf(store, metrics))
+  const listener = new Listener(app.listener, metrics, { ...DEFAULT_LIMITS, ...limits })
   let url: string
   try {
     url = await listener.listen(settings.port, settings.host)
@@ -45,7 +51,8 @@ export async function start(
   const { generation, entries } = store.published.document
   log.info({ version, settings, url, generation, targets: entries.length, volume: store.volume }, 'started')
   if (tokens === undefined && !isLoopback(url)) {
-    log.warn({ url }, 'anybody who reaches this address may post and remove: TOKENS_FILE says who may')
+    const detail = 'anyone who can reach this address may post and remove; set TOKENS_FILE to restrict that'
+    log.warn({ url, detail }, 'no access control')
   }
   return {
     url,

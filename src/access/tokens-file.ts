@@ -64,7 +64,7 @@ export class TokensFile {
       const detail = error instanceof Error ? error.message : String(error)
       if (detail === this.#trouble?.detail) return
       this.#trouble = { since: this.#trouble?.since ?? formatTime(Date.now()), detail }
-      this.#log.error({ detail }, 'the tokens are as before')
+      this.#log.error({ file: this.#path, detail, inForce: 'the previous tokens' }, 'tokens file rejected')
     } finally {
       if (this.#timer !== undefined) this.#timer = setTimeout(() => void this.#look(), LOOK_EVERY_MS).unref()
     }

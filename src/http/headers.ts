@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http'
+
 /** Nothing that this server sends is to be run, framed or guessed at by a browser. */
 export const SECURITY_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
@@ -12,3 +14,7 @@ export const ANY_ORIGIN_HEADERS = {
 
 /** JSON that may be kept, and is asked for again each time. */
 export const JSON_HEADERS = { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-cache' } as const
+
+export function setHeaders(res: ServerResponse, headers: Readonly<Record<string, string | readonly string[]>>): void {
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
+}

@@ -1,47 +1,59 @@
 import { type RequestListener, STATUS_CODES, type Server, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { Front } from './front.ts'
 import type { Metrics } from './metrics.ts'
 import { PROBLEMS, PROBLEM_MEDIA_TYPE, Problem, type ProblemCode, problemDetails } from './problems.ts'
-import { originForm } from './request-target.ts'
 
-/** A client has this long for its headers, and for its whole request, in ms. */
-const HEADERS_MAX_MS = 10_000
-const REQUEST_MAX_MS = 30_000
-/** A connection on which nothing moves, not even an answer to a slow reader, is closed after this long, in ms. */
-const SILENCE_MAX_MS = 60_000
-/** Longer than the idle time of the usual proxies, so that they and not this server close a connection: ms. */
-const KEEP_ALIVE_MS = 75_000
+/** Time limits of connections, in ms. */
+export interface Limits {
+  /** From the connection to the end of the headers. */
+  readonly headersMs: number
+  /** From the first byte of a request to its last; not less than `headersMs`. */
+  readonly requestMs: number
+  /** Without a byte in either direction, also while an answer is being sent. */
+  readonly idleMs: number
+  /** Between two requests of one connection. */
+  readonly keepAliveMs: number
+  /** How often `headersMs` and `requestMs` are checked. */
+  readonly checkEveryMs: number
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  idleMs: 60_000,
+  // Longer than the idle time of common proxies (nginx: 60 s): if the server closed first, a proxy could send a request
+  // into a connection that is being closed.
+  keepAliveMs: 75_000,
+  checkEveryMs: 2_000,
+}
+
 const HEADER_BYTES_MAX = 16 * 1024
-/** How often the times above are looked at, in ms. */
-const CHECK_EVERY_MS = 2_000
 
 /** An HTTP server that bounds what a client may take of it, and that can stop without breaking an answer. */
 export class Listener {
   readonly #server: Server
-  readonly #answering = new Set<ServerResponse>()
+  /** Answers that are not complete yet. */
+  readonly #unanswered = new Set<ServerResponse>()
   #stopping = false
 
-  /** @param front answers some requests ahead of the app, and at once */
-  constructor(app: RequestListener, metrics: Pick<Metrics, 'refused'>, front: Front = () => false) {
+  constructor(app: RequestListener, metrics: Pick<Metrics, 'refused'>, limits: Limits = DEFAULT_LIMITS) {
     this.#server = createServer(
       {
-        headersTimeout: HEADERS_MAX_MS,
-        requestTimeout: REQUEST_MAX_MS,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        connectionsCheckingInterval: CHECK_EVERY_MS,
+        headersTimeout: limits.headersMs,
+        requestTimeout: limits.requestMs,
+        keepAliveTimeout: limits.keepAliveMs,
+        connectionsCheckingInterval: limits.checkEveryMs,
         maxHeaderSize: HEADER_BYTES_MAX,
       },
       (req, res) => {
-        req.url = originForm(req.url ?? '')
         if (this.#stopping) res.setHeader('Connection', 'close')
-        if (front(req, res)) return
-        this.#answering.add(res)
-        res.once('close', () => this.#answering.delete(res))
         app(req, res)
+        if (res.writableEnded) return
+        this.#unanswered.add(res)
+        res.once('close', () => this.#unanswered.delete(res))
       },
     )
-    this.#server.setTimeout(SILENCE_MAX_MS)
+    this.#server.setTimeout(limits.idleMs)
     this.#server.on('clientError', (error, socket: Socket) => refuse(error, socket, metrics))
     this.#server.on('checkExpectation', (req, res: ServerResponse) => {
       const problem = new Problem('expectation-failed', `${req.headers.expect ?? ''} is not 100-continue`)
@@ -67,7 +79,7 @@ export class Listener {
    */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true
-    for (const res of this.#answering) if (!res.headersSent) res.setHeader('Connection', 'close')
+    for (const res of this.#unanswered) if (!res.headersSent) res.setHeader('Connection', 'close')
     const cut = setTimeout(() => this.#server.closeAllConnections(), graceMs)
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve())

@@ -1,4 +1,4 @@
-import type { Request, RequestHandler } from 'express'
+import type { RequestHandler } from 'express'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Receipt } from '../status/merge.ts'
 import { timeOf } from '../status/time.ts'
@@ -72,14 +72,7 @@ export class Metrics implements CommitEvents {
     this.#refusals.inc({ problem })
   }
 
-  /** Counts answers. A path that no route has counts as none, or anybody could make series without end. */
-  get countRequests(): RequestHandler {
-    return (req, res, next) => {
-      res.once('finish', () => this.countAnswer(routeOf(req), res.statusCode))
-      next()
-    }
-  }
-
+  /** Counts an answer. `route` is the path of a route and never one that a client has made up, or series would be without end. */
   countAnswer(route: string, status: number): void {
     const tally = this.#answers.get(route) ?? new Map<number, number>()
     this.#answers.set(route, tally.set(status, (tally.get(status) ?? 0) + 1))
@@ -118,15 +111,6 @@ export class Metrics implements CommitEvents {
 
 function classOf(status: number): string {
   return `${Math.floor(status / 100)}xx`
-}
-
-function routeOf(req: Request): string {
-  const route: unknown = req.route
-  return isObject(route) && typeof route['path'] === 'string' ? route['path'] : 'none'
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
 }
 
 /** What every target says of itself; made once for each published document, whoever scrapes it how often. */

@@ -1,8 +1,11 @@
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
+import type { Actor } from '../status/document.ts'
 import type { Fault } from '../status/json.ts'
 import { Refusal } from '../status/refusal.ts'
 import { StoreError, type StoreErrorKind } from '../store/store.ts'
+import { setHeaders } from './headers.ts'
+import { pathOf } from './request.ts'
 
 /** Every refusal there is: its HTTP status and what it means. The README shows the same table. */
 export const PROBLEMS = {
@@ -41,12 +44,15 @@ export class Problem extends Refusal {
   override readonly name = 'Problem'
   readonly code: ProblemCode
   readonly faults: readonly ProblemFault[]
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
 
   constructor(
     code: ProblemCode,
     detail: string,
-    { faults = [], headers = {} }: { faults?: readonly ProblemFault[]; headers?: Record<string, string> } = {},
+    {
+      faults = [],
+      headers = {},
+    }: { faults?: readonly ProblemFault[]; headers?: Record<string, string | readonly string[]> } = {},
   ) {
     super(detail)
     this.code = code
@@ -76,46 +82,45 @@ export function problemDetails({ code, message, faults }: Problem): Record<strin
   }
 }
 
-/** Answers whatever no route has answered. */
-export const notFound: RequestHandler = (req) => {
-  throw new Problem('not-found', `${req.path} does not exist; /openapi.json tells what does`)
+/** Sends a refusal, after the headers that are already set. */
+export function sendProblem(res: ServerResponse, problem: Problem): void {
+  const body = Buffer.from(`${JSON.stringify(problemDetails(problem))}\n`)
+  setHeaders(res, problem.headers)
+  res.writeHead(PROBLEMS[problem.code].status, { 'Content-Type': PROBLEM_MEDIA_TYPE, 'Content-Length': body.length })
+  res.end(body)
 }
 
-/** Answers the methods that a path does not have; `allowed` is what it has. */
-export function onlyAllow(...allowed: string[]): RequestHandler {
-  const allow = [...allowed, 'OPTIONS'].join(', ')
-  return (req, res) => {
-    if (req.method !== 'OPTIONS') {
-      throw new Problem('method-not-allowed', `${req.method} is not one of ${allow}`, { headers: { Allow: allow } })
-    }
-    res.set('Allow', allow).status(204).end()
-  }
+export interface ErrorAnswererOptions {
+  readonly log: Logger
+  readonly refused: (code: ProblemCode) => void
+  /** Who sent a request, for the log. */
+  readonly actorOf: (req: IncomingMessage) => Actor
 }
 
-/** Turns every error into an answer, in one place, and tells the log why something was refused. */
-export function answerErrors(log: Logger, refused: (code: ProblemCode) => void): ErrorRequestHandler {
-  return (error: unknown, req: Request, res: Response, next) => {
+/** Returns the one function that turns an error into an answer, a line of the log and a count. */
+export function errorAnswerer({ log, refused, actorOf }: ErrorAnswererOptions) {
+  return (error: unknown, req: IncomingMessage, res: ServerResponse): void => {
+    const request = { ...actorOf(req), method: req.method, path: pathOf(req) }
     if (req.socket.destroyed) {
-      log.debug({ method: req.method, path: req.path }, 'client went away')
+      log.debug(request, 'client went away')
       return
     }
     if (res.headersSent) {
-      next(error)
+      log.error({ ...request, err: error }, 'request failed')
+      res.destroy()
       return
     }
     const problem = problemOf(error)
     refused(problem.code)
     const line = {
-      method: req.method,
-      path: req.path,
+      ...request,
       problem: problem.code,
       detail: problem.message,
       ...(problem.faults.length === 0 ? {} : { errors: problem.faults.slice(0, FAULTS_LOGGED_MAX) }),
     }
-    if (problem.code === 'internal') log.error({ ...line, err: error }, 'failed')
-    else log[problem.code === 'too-many-refusals' ? 'debug' : 'warn'](line, 'refused')
-    res.set(problem.headers).status(PROBLEMS[problem.code].status).type(PROBLEM_MEDIA_TYPE)
-    res.send(Buffer.from(`${JSON.stringify(problemDetails(problem))}\n`))
+    if (problem.code === 'internal') log.error({ ...line, err: error }, 'request failed')
+    else log[problem.code === 'too-many-refusals' ? 'debug' : 'warn'](line, 'request refused')
+    sendProblem(res, problem)
   }
 }
 

@@ -96,20 +96,15 @@ export function publishedFile(
   current: () => Bytes,
   headers: Readonly<Record<string, string>>,
   answered: (status: number) => void = () => undefined,
-): (req: IncomingMessage, res: ServerResponse) => void {
+): (req: IncomingMessage, res: ServerResponse) => Promise<void> | undefined {
   let newest = new Representation(current(), headers, undefined)
   return (req, res) => {
     if (newest.file !== current()) newest = new Representation(current(), headers, newest)
     const representation = newest
     const answer = representation.answer(encodingFor(req))
-    if (!(answer instanceof Promise)) {
-      answered(send(req, res, representation, answer))
-      return
-    }
-    answer.then(
-      (made) => answered(send(req, res, representation, made)),
-      (error: unknown) => res.destroy(error instanceof Error ? error : undefined),
-    )
+    if (answer instanceof Promise) return answer.then((made) => answered(send(req, res, representation, made)))
+    answered(send(req, res, representation, answer))
+    return undefined
   }
 }
 

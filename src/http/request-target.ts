@@ -1,5 +1,5 @@
-/** Already a path, perhaps with a query. */
-const ORIGIN_FORM = /^\/[^#]*$/
+/** Already a path, perhaps with a query. `\s` has no-break spaces, which Node lets through. */
+const ORIGIN_FORM = /^\/[^#\s]*$/
 
 /**
  * Returns a request target as a path and a query, the form that clients send to a server. They send an absolute URL to a
@@ -10,5 +10,5 @@ const ORIGIN_FORM = /^\/[^#]*$/
 export function originForm(target: string): string {
   if (ORIGIN_FORM.test(target)) return target
   const [path = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split('#')
-  return path.startsWith('/') ? path : `/${path}`
+  return (path.startsWith('/') ? path : `/${path}`).replace(/\s/g, encodeURIComponent)
 }

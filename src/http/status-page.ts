@@ -26,7 +26,7 @@ const PAGE_POLICY = [
 ].join('; ')
 
 /** The built status page: its HTML, and what it loads, by names that change with every byte. */
-export function statusPage(): { index: RequestHandler; asset: RequestHandler<{ name: string }> } {
+export function statusPage(): { index: RequestHandler; asset: RequestHandler } {
   const index = serve(join(DIRECTORY, 'index.html'), {
     'Cache-Control': 'no-cache',
     'Content-Security-Policy': PAGE_POLICY,
@@ -38,7 +38,7 @@ export function statusPage(): { index: RequestHandler; asset: RequestHandler<{ n
   return {
     index,
     asset: (req, res, next) => {
-      const handler = assets.get(req.params.name) ?? passOn
+      const handler = assets.get(String(req.params['name'])) ?? passOn
       return handler(req, res, next)
     },
   }

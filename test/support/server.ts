@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { pino } from 'pino'
 import type { Test } from 'tap'
-import { type RunningServer, start } from '../../src/server.ts'
+import { createLog } from '../../src/log.ts'
+import { type RunningServer, type StartOptions, start } from '../../src/server.ts'
 import { SETTINGS, type Settings } from '../../src/settings.ts'
 import type { SavedDocument } from '../../src/status/schema.ts'
 import { directory } from './directory.ts'
@@ -13,7 +13,7 @@ import { eventually } from './http.ts'
 
 export interface Line {
   readonly msg: string
-  readonly level: number
+  readonly level: string
   readonly [property: string]: unknown
 }
 
@@ -42,10 +42,15 @@ export function settingsFor(dataDir: string, over: Partial<Settings> = {}): Sett
 }
 
 /** A server in this process, on real files and a real port; it stops with the test. */
-export async function serve(t: Test, dataDir: string = directory(t), over: Partial<Settings> = {}): Promise<Server> {
+export async function serve(
+  t: Test,
+  dataDir: string = directory(t),
+  over: Partial<Settings> = {},
+  options: StartOptions = {},
+): Promise<Server> {
   const lines: Line[] = []
-  const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as Line) })
-  const server = await start(settingsFor(dataDir, over), log)
+  const log = createLog('debug', { write: (line: string) => lines.push(JSON.parse(line) as Line) })
+  const server = await start(settingsFor(dataDir, over), log, options)
   let stopped: Promise<void> | undefined
   const once = async (): Promise<void> => (stopped ??= server.stop())
   t.teardown(once)

@@ -284,11 +284,15 @@ t.test('bad input: says what, where and what was expected; nothing is changed', 
   }
   t.equal((await http('/api/status', { method: 'PATCH' })).headers.allow, 'GET, HEAD, POST, DELETE, OPTIONS')
   t.same(readFileSync(server.file), before)
-  t.equal(server.lines.filter(({ msg }) => msg === 'refused').length, refused.length + 1, 'each refusal is one line')
+  t.equal(
+    server.lines.filter(({ msg }) => msg === 'request refused').length,
+    refused.length + 1,
+    'each refusal is one line',
+  )
   const line = server.lines.find(
     ({ problem, errors }) => problem === 'invalid-snapshot' && JSON.stringify(errors).includes('sync_status'),
   )
-  t.match(line, { method: 'POST', path: '/api/status' }, 'which says why')
+  t.match(line, { method: 'POST', path: '/api/status', address: '127.0.0.1' }, 'which says why, and from where')
   const values = server.lines.filter(
     (logged) => JSON.stringify(logged).includes('javascript:') || JSON.stringify(logged).includes('rsyslog.conf'),
   )

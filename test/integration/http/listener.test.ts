@@ -36,7 +36,7 @@ t.test('bad input: a client that does not speak HTTP gets a problem too', async 
 })
 
 t.test('bad input: a client that does not finish is not waited for', async (t) => {
-  const server = await serve(t)
+  const server = await serve(t, directory(t), {}, { limits: { headersMs: 200, requestMs: 400, checkEveryMs: 20 } })
   const [headers, body] = await Promise.all([
     raw(server, 'GET /status.json HTTP/1.1\r\nHost: a\r\n'),
     raw(
@@ -47,6 +47,20 @@ t.test('bad input: a client that does not finish is not waited for', async (t) =
   ])
   t.match(headers, /^HTTP\/1\.1 408 [^]*request-timeout/)
   t.match(body, /^HTTP\/1\.1 408 [^]*request-timeout/)
+})
+
+t.test('a connection without traffic is closed', async (t) => {
+  const server = await serve(t, directory(t), {}, { limits: { idleMs: 200, keepAliveMs: 200 } })
+  const started = Date.now()
+  t.equal(await raw(server, ''), '', 'before a request')
+  const half = await raw(
+    server,
+    'POST /api/status HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+  )
+  t.equal(half, '', 'within one')
+  t.match(await raw(server, 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'), /^HTTP\/1\.1 200 /, 'after one')
+  // Node's own limits are 5 s and more.
+  t.ok(Date.now() - started < 4000)
 })
 
 t.test('random bytes do no harm', async (t) => {
@@ -69,7 +83,8 @@ t.test('10,000 idle connections: honest clients are served, in bounded memory', 
 })
 
 t.test('slow-loris: connections that never finish are closed, honest clients are served meanwhile', async (t) => {
-  const server = await runServer(t, directory(t))
+  const limits = { headersMs: 2000, requestMs: 4000, checkEveryMs: 100 }
+  const server = await serve(t, directory(t), {}, { limits })
   const crowd = await connectMany(t, server, 500, 'GET /status.json HTTP/1.1\r\nHost: a\r\n')
   const drip = setInterval(() => {
     for (const socket of crowd) if (socket.writable) socket.write('X: y\r\n')

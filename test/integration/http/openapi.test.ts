@@ -37,10 +37,7 @@ t.test('every route that there is stands in the OpenAPI document', async (t) => 
   const options = { directory: directory(t), staleAfter: 600, historyRetention: 90, events: metrics, log }
   const store = await Store.start(options)
   t.teardown(async () => store.stop())
-  const app = createApp({ store, metrics, access: { protectReads: false }, log, version: '0' })
-  const routes = (app.router as unknown as { stack: { route?: { path: string } }[] }).stack.flatMap(
-    ({ route }) => route?.path ?? [],
-  )
+  const { paths: routes } = createApp({ store, metrics, access: { protectReads: false }, log, version: '0' })
   const server = await serve(t)
   const { paths } = (await ask(`${server.url}/openapi.json`)).json as { paths: object }
   t.same(

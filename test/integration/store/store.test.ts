@@ -132,7 +132,7 @@ t.test('an edit that is not valid is not served, is explained, and is kept', asy
   t.equal(ready.status, 200, 'snapshots can still be committed')
   t.match(
     server.lines.find(({ msg }) => msg.startsWith('edit rejected')),
-    { level: 50, faults: expected.errors },
+    { level: 'error', faults: expected.errors },
   )
   t.same((await ask(`${server.url}/status.json`)).body, good, 'readers get the last good document')
   t.equal(readFileSync(server.file, 'utf8'), bad, 'the text stays where it is while nothing is posted')

@@ -14,6 +14,7 @@ t.test('a request target becomes a path and a query, whatever its form', async (
     'http://host#part': '/',
     '/status.json#part': '/status.json',
     '/a?b#c#d': '/a?b',
+    '/a\u00a0': '/a%C2%A0',
     '*': '/*',
     '': '/',
   }

@@ -1,0 +1,30 @@
+import type { IncomingMessage } from 'node:http'
+import proxyAddr from 'proxy-addr'
+
+/** The path of a request, not decoded and without the query. */
+export function pathOf({ url = '/' }: IncomingMessage): string {
+  const end = url.indexOf('?')
+  return end === -1 ? url : url.slice(0, end)
+}
+
+/** Reports whether a request only reads. */
+export function isRead({ method }: IncomingMessage): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+/**
+ * Returns a function that finds the address of a client.
+ *
+ * @param trustProxy whose `X-Forwarded-For` counts: the number of proxies in front of this server, or their addresses,
+ * networks and the names that proxy-addr has for some; `undefined`: nobody's
+ */
+export function clientAddress(
+  trustProxy: number | readonly string[] | undefined,
+): (req: IncomingMessage) => string | undefined {
+  const trust =
+    typeof trustProxy === 'object'
+      ? proxyAddr.compile([...trustProxy])
+      : (_address: string, hop: number) => hop < (trustProxy ?? 0)
+  // Once the socket is closed there is no address, whatever the types say.
+  return (req): string | undefined => proxyAddr(req, trust)
+}

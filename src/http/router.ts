@@ -1,0 +1,172 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import express, { type Express, type RequestHandler } from 'express'
+import type { Access } from './access.ts'
+import { ANY_ORIGIN_HEADERS, SECURITY_HEADERS, setHeaders } from './headers.ts'
+import type { Metrics } from './metrics.ts'
+import { Problem } from './problems.ts'
+import { originForm } from './request-target.ts'
+import { isRead, pathOf } from './request.ts'
+
+/** Answers a request. Whatever it throws, or rejects with, is answered as a problem. */
+export type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void> | undefined
+
+/** A path and what it answers; a method without a handler is answered with 405. */
+export interface ExpressRoute {
+  readonly path: string
+  /** Whether pages of any origin may read it. Never sent with a preflight request for a path that takes writes. */
+  readonly anyOrigin?: true
+  /** GET and HEAD. */
+  readonly get: RequestHandler
+  readonly post?: readonly RequestHandler[]
+  readonly delete?: RequestHandler
+}
+
+/** A path that is answered without Express, which would take most of the time. All of its readers may be of any origin. */
+export interface FastRoute {
+  readonly path: string
+  /** GET and HEAD. Sends the headers of every answer by itself, and counts it. */
+  readonly fast: Handler
+}
+
+export type Route = ExpressRoute | FastRoute
+
+export interface RouterOptions {
+  readonly access: Pick<Access, 'admits' | 'refuse'>
+  readonly metrics: Pick<Metrics, 'countAnswer'>
+  readonly answerError: (error: unknown, req: IncomingMessage, res: ServerResponse) => void
+}
+
+/**
+ * Finds the route of a request. What all routes share, with Express and without, is done here, ahead of both: one reading
+ * of the target, access, security headers, counting, and the answers to errors.
+ */
+export function createRouter(routes: readonly Route[], options: RouterOptions): RequestListener {
+  const { access, metrics, answerError } = options
+  const fastPaths = new Map<string, Handler>()
+  const app = createExpress()
+  for (const route of routes) {
+    if ('fast' in route) fastPaths.set(route.path, fastPath(route, begin))
+    else mount(app, route)
+  }
+  app.use(((req) => {
+    throw new Problem('not-found', `${req.path} does not exist; /openapi.json tells what does`)
+  }) satisfies RequestHandler)
+  // Express tells an error handler by its four parameters.
+  app.use((error: unknown, req: IncomingMessage, res: ServerResponse, _next: unknown) => answerError(error, req, res))
+
+  function begin(req: IncomingMessage, res: ServerResponse, path?: string): void {
+    setHeaders(res, SECURITY_HEADERS)
+    res.once('finish', () => metrics.countAnswer(path ?? expressRouteOf(req), res.statusCode))
+  }
+
+  const dispatch: Handler = (req, res) => {
+    req.url = originForm(req.url ?? '')
+    const path = pathOf(req)
+    if (!access.admits(req, path)) {
+      begin(req, res)
+      return access.refuse(req)
+    }
+    const fast = fastPaths.get(path)
+    if (fast !== undefined) return fast(req, res)
+    begin(req, res)
+    app(req, res)
+    return undefined
+  }
+
+  return (req, res) => {
+    try {
+      dispatch(req, res)?.catch((error: unknown) => answerError(error, req, res))
+    } catch (error) {
+      answerError(error, req, res)
+    }
+  }
+}
+
+/** Sets the headers of every answer, and counts it when it is sent: for the route that Express found, without `path`. */
+type Begin = (req: IncomingMessage, res: ServerResponse, path?: string) => void
+
+function createExpress(): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('case sensitive routing', true)
+  app.set('strict routing', true)
+  app.set('query parser', parseQuery)
+  return app
+}
+
+/**
+ * Keeps every parameter: the usual parser drops those after the thousandth, and DELETE would then remove more.
+ *
+ * @param text without a query, Express passes `null`; `URLSearchParams` makes a parameter `null` of that since Node 24
+ */
+function parseQuery(text: string | null | undefined): Record<string, string | string[]> {
+  const query = new URLSearchParams(text ?? '')
+  const names = [...new Set(query.keys())]
+  return Object.fromEntries(
+    names.map((name) => {
+      const values = query.getAll(name)
+      return [name, values.length === 1 ? (values[0] ?? '') : values]
+    }),
+  )
+}
+
+function mount(app: Express, { path, anyOrigin: readable, get, post, delete: remove }: ExpressRoute): void {
+  const route = app.route(path)
+  const writes = [...(post === undefined ? [] : ['POST']), ...(remove === undefined ? [] : ['DELETE'])]
+  if (readable && writes.length === 0) route.all(anyOrigin)
+  else if (readable) route.get(anyOrigin)
+  route.get(get)
+  if (post !== undefined) route.post(...post)
+  if (remove !== undefined) route.delete(remove)
+  route.all(onlyAllow('GET', 'HEAD', ...writes))
+}
+
+function fastPath({ path, fast }: FastRoute, begin: Begin): Handler {
+  const otherMethods = onlyAllow('GET', 'HEAD')
+  const fail = (error: unknown, req: IncomingMessage, res: ServerResponse): never => {
+    if (!res.headersSent) begin(req, res, path)
+    throw error
+  }
+  return (req, res) => {
+    if (!isRead(req)) {
+      begin(req, res, path)
+      setAnyOrigin(res)
+      return otherMethods(req, res)
+    }
+    try {
+      return fast(req, res)?.catch((error: unknown) => fail(error, req, res))
+    } catch (error) {
+      return fail(error, req, res)
+    }
+  }
+}
+
+const anyOrigin: RequestHandler = (_req, res, next) => {
+  setAnyOrigin(res)
+  next()
+}
+
+function setAnyOrigin(res: ServerResponse): void {
+  setHeaders(res, ANY_ORIGIN_HEADERS)
+  // A page may send the ETag that it has; a browser asks first whether it may.
+  res.setHeader('Access-Control-Allow-Headers', 'If-None-Match')
+}
+
+/** Answers OPTIONS, and refuses every method that a path does not have; `allowed` is what it has. */
+function onlyAllow(...allowed: readonly string[]): Handler {
+  const allow = [...allowed, 'OPTIONS'].join(', ')
+  return (req, res) => {
+    if (req.method !== 'OPTIONS') {
+      throw new Problem('method-not-allowed', `${req.method} is not one of ${allow}`, { headers: { Allow: allow } })
+    }
+    res.writeHead(204, { Allow: allow }).end()
+    return undefined
+  }
+}
+
+/** The path of the route that Express found: paths as clients send them would make a metric of each. */
+function expressRouteOf(req: IncomingMessage): string {
+  const route: unknown = 'route' in req ? req.route : undefined
+  const path: unknown = typeof route === 'object' && route !== null && 'path' in route ? route.path : undefined
+  return typeof path === 'string' ? path : 'none'
+}
