@@ -108,7 +108,6 @@ export class Round {
   async #perform(step: Step, found: Found, batch: Batch, isAlone: boolean, clock: Clock): Promise<void> {
     const { record, published, history, inbox, troubles } = this.#parts
     const before = record.current
-    const rejectedBefore = inbox.rejected
     const displaced = await this.#bringToDisk(step, found, batch.size, clock)
     published.set(record.current)
     batch.answer(step.answers)
@@ -117,9 +116,6 @@ export class Round {
     await history.record(record.current.document, step.causes, isAlone)
     await inbox.settle(found, step.editErrors, displaced)
     await record.compactIfDue(clock)
-    if (inbox.rejected !== undefined && inbox.rejected.faults !== rejectedBefore?.faults) {
-      this.#parts.events.edited('rejected')
-    }
     troubles.report({
       hasCommitted: record.current !== before,
       defects: defectsIn(step),

@@ -23,15 +23,16 @@ import { DRIFTED, snapshotOf } from '../../support/snapshots.ts'
 const REPO = 'r'
 const SERVERS = ['a', 'b', 'c']
 
+const refused: Change = () => {
+  throw new Refusal('no')
+}
+const broken: Change = (draft) => {
+  mergeSnapshot(draft, snapshotOf({ server: 'half done' }))
+  throw new TypeError('defect')
+}
+const fine: Change = (draft) => mergeSnapshot(draft, snapshotOf({}, [], DRIFTED.last_check)).result
+
 t.test('a change that is refused or has a defect leaves the others alone, and is told from them', async (t) => {
-  const refused: Change = () => {
-    throw new Refusal('no')
-  }
-  const broken: Change = (draft) => {
-    mergeSnapshot(draft, snapshotOf({ server: 'half done' }))
-    throw new TypeError('defect')
-  }
-  const fine: Change = (draft) => mergeSnapshot(draft, snapshotOf({}, [], DRIFTED.last_check)).result
   const step = decide(EMPTY_DOCUMENT, [], [refused, broken, fine], CLOCK)
   t.match(step.answers, [
     { kind: 'refused', refusal: { message: 'no' } },
@@ -227,7 +228,10 @@ function happen(world: World, event: Event, twice: boolean): void {
     case 'clock':
       world.now += event.seconds * 1000
       break
-    default:
+    case 'note':
+    case 'flip':
+    case 'title':
+    case 'remove':
       edit(world, event.kind, event.copy, event.server, twice)
   }
 }
