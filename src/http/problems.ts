@@ -27,6 +27,7 @@ export const PROBLEMS = {
   internal: { status: 500, title: 'The server has a fault' },
   'cannot-commit': { status: 503, title: 'Nothing can be committed now' },
   overloaded: { status: 503, title: 'Too much is being posted at once' },
+  starting: { status: 503, title: 'The server is starting' },
   'volume-full': { status: 507, title: 'The volume is full' },
   'document-full': { status: 507, title: 'The document may not grow any more' },
 } as const

@@ -135,8 +135,9 @@ t.test('a defect of the program is 500 internal, logged once with its stack, wha
     },
   }
   const app = createApp({ store, metrics, access: { protectReads: false }, log, version: '0' })
-  const listener = new Listener(app.listener, metrics)
+  const listener = new Listener(metrics)
   const url = await listener.listen(0, '127.0.0.1')
+  listener.attach(app.listener)
   t.teardown(async () => listener.stop(0))
   broken = true
   const requests: [path: string, options?: Ask][] = [
