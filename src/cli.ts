@@ -2,7 +2,7 @@
 import { makeToken } from './access/tokens.ts'
 import { check } from './check.ts'
 import { createLog, terminal } from './log.ts'
-import { start } from './server.ts'
+import { StartError, start } from './server.ts'
 import { readCommandLine, settingsTable, type Settings } from './settings.ts'
 import { version } from './version.ts'
 
@@ -50,7 +50,7 @@ async function run(settings: Settings): Promise<void> {
     }
     process.on('SIGTERM', stop).on('SIGINT', stop)
   } catch (error) {
-    log.fatal({ err: error }, 'start failed')
+    log.fatal(error instanceof StartError ? { detail: error.message } : { err: error }, 'start failed')
     process.exitCode = EXIT_FAILED
   }
 }

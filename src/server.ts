@@ -1,68 +1,105 @@
+import { resolve } from 'node:path'
 import type { Logger } from 'pino'
-import { TokensFile } from './access/tokens-file.ts'
+import { TokensFile, TokensFileError } from './access/tokens-file.ts'
 import { createApp } from './http/app.ts'
-import { DEFAULT_LIMITS, type Limits, Listener } from './http/listener.ts'
+import { DEFAULT_LIMITS, type Limits, ListenError, Listener } from './http/listener.ts'
 import { Metrics } from './http/metrics.ts'
 import { createLog } from './log.ts'
 import type { Settings } from './settings.ts'
-import { Store } from './store/store.ts'
+import { codeOf } from './store/store-error.ts'
+import { Store, StoreError, type StoreOptions } from './store/store.ts'
 import { version } from './version.ts'
 
-/** How long connections may take to end when the server stops, in ms. */
+/** How long open connections may take to end when the server stops, in ms. */
 const STOP_GRACE_MS = 5000
 
 export interface RunningServer {
-  /** Where it answers, such as `http://127.0.0.1:8080`. */
+  /** The address that it listens on, such as `http://127.0.0.1:8080`. */
   readonly url: string
-  /** Stops accepting, commits and answers what waits, closes. Takes less than 10 seconds. */
+  /** Accepts no more connections, commits and answers what waits, and closes. Takes less than 10 seconds. */
   stop(): Promise<void>
 }
 
-/** What only tests change. */
 export interface StartOptions {
-  /** Time limits of connections. */
+  /** Time limits of connections; shorter ones are for tests. */
   readonly limits?: Partial<Limits>
 }
 
+/** The server cannot start with these settings on this machine. The message says what, where and what was expected. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}
+
 /**
- * Starts the server: loads the document, then listens.
+ * Starts the server. Nothing is written to disk unless the tokens can be read and the port is free.
  *
- * @throws {StoreError} when the data directory cannot be used; {TokensFileError} when the tokens cannot; the system's error when the address cannot
+ * @throws {StartError} if the tokens file, the address or the data directory cannot be used
  */
 export async function start(
   settings: Settings,
   log: Logger = createLog(settings.logLevel),
-  { limits = {} }: StartOptions = {},
+  { limits }: StartOptions = {},
 ): Promise<RunningServer> {
   const { dataDir: directory, staleAfter, historyRetention, tokensFile, protectReads, trustProxy } = settings
-  const tokens = tokensFile === undefined ? undefined : await TokensFile.open(tokensFile, log)
   const metrics = new Metrics(version)
-  const store = await Store.start({ directory, staleAfter, historyRetention, events: metrics, log })
-  const app = createApp({ store, metrics, access: { tokens, protectReads }, trustProxy, log, version })
-  const listener = new Listener(app.listener, metrics, { ...DEFAULT_LIMITS, ...limits })
-  let url: string
+  const listener = new Listener(metrics, { ...DEFAULT_LIMITS, ...limits })
+  let store: Store | undefined
   try {
-    url = await listener.listen(settings.port, settings.host)
+    const tokens = tokensFile === undefined ? undefined : await TokensFile.open(tokensFile, log)
+    const url = await listener.listen(settings.port, settings.host)
+    store = await openStore({ directory, staleAfter, historyRetention, events: metrics, log })
+    const access = { tokens, protectReads }
+    listener.attach(createApp({ store, metrics, access, trustProxy, log, version }).listener)
+    tokens?.watch()
+    const parts = { listener, store, tokens }
+    logStart(log, url, settings, parts)
+    return { url, stop: async () => stop(log, parts) }
   } catch (error) {
-    tokens?.stop()
-    await store.stop()
-    throw error
+    await listener.stop(0)
+    await store?.stop()
+    throw startErrorOf(error)
   }
+}
+
+interface Parts {
+  readonly listener: Listener
+  readonly store: Store
+  readonly tokens: TokensFile | undefined
+}
+
+/** Every request that has been accepted is answered, which may take a commit: the store stops after the listener. */
+async function stop(log: Logger, { listener, store, tokens }: Parts): Promise<void> {
+  await listener.stop(STOP_GRACE_MS)
+  await store.stop()
+  tokens?.stop()
+  log.info({ generation: store.published.document.generation }, 'stopped')
+}
+
+function logStart(log: Logger, url: string, settings: Settings, { store, tokens }: Parts): void {
   const { generation, entries } = store.published.document
-  log.info({ version, settings, url, generation, targets: entries.length, volume: store.volume }, 'started')
+  const state = { generation, targets: entries.length, volume: store.volume }
+  log.info({ version, settings, url, ...(tokens === undefined ? {} : { tokens: tokens.size }), ...state }, 'started')
   if (tokens === undefined && !isLoopback(url)) {
     const detail = 'anyone who can reach this address may post and remove; set TOKENS_FILE to restrict that'
     log.warn({ url, detail }, 'no access control')
   }
-  return {
-    url,
-    async stop() {
-      await listener.stop(STOP_GRACE_MS)
-      await store.stop()
-      tokens?.stop()
-      log.info({ generation: store.published.document.generation }, 'stopped')
-    },
+}
+
+async function openStore(options: StoreOptions): Promise<Store> {
+  try {
+    return await Store.start(options)
+  } catch (error) {
+    const isDefect = error instanceof StoreError ? error.kind === 'internal' : codeOf(error) === undefined
+    if (isDefect || !(error instanceof Error)) throw error
+    const place = resolve(options.directory)
+    const expected = 'DATA_DIR must be a directory that this user can write to'
+    throw new StartError(`${place}: cannot be used: ${error.message}; ${expected}`, { cause: error })
   }
+}
+
+function startErrorOf(error: unknown): unknown {
+  const isExpected = error instanceof TokensFileError || error instanceof ListenError
+  return isExpected ? new StartError(error.message, { cause: error }) : error
 }
 
 function isLoopback(url: string): boolean {

@@ -26,15 +26,12 @@ export class TokensFile {
     this.#log = log
     this.#bytes = bytes
     this.#tokens = tokens
-    this.#timer = setTimeout(() => void this.#look(), LOOK_EVERY_MS).unref()
   }
 
   /** @throws {TokensFileError} when the file cannot be read or is not valid: there are no older tokens to go on with */
   static async open(path: string, log: Logger): Promise<TokensFile> {
     const bytes = await readOrThrow(path)
-    const tokens = tokensIn(path, bytes)
-    log.info({ file: path, tokens: tokens.size }, 'tokens loaded')
-    return new TokensFile(path, log, bytes, tokens)
+    return new TokensFile(path, log, bytes, tokensIn(path, bytes))
   }
 
   get tokens(): Tokens {
@@ -44,6 +41,15 @@ export class TokensFile {
   /** Why the file as it is now is not in force. */
   get trouble(): { readonly since: string; readonly detail: string } | undefined {
     return this.#trouble
+  }
+
+  get size(): number {
+    return this.#tokens.size
+  }
+
+  /** Follows changes of the file, until `stop`. */
+  watch(): void {
+    this.#timer = setTimeout(() => void this.#look(), LOOK_EVERY_MS).unref()
   }
 
   stop(): void {
@@ -66,7 +72,7 @@ export class TokensFile {
       this.#trouble = { since: this.#trouble?.since ?? formatTime(Date.now()), detail }
       this.#log.error({ file: this.#path, detail, inForce: 'the previous tokens' }, 'tokens file rejected')
     } finally {
-      if (this.#timer !== undefined) this.#timer = setTimeout(() => void this.#look(), LOOK_EVERY_MS).unref()
+      if (this.#timer !== undefined) this.watch()
     }
   }
 }
@@ -75,7 +81,8 @@ async function readOrThrow(path: string): Promise<Buffer> {
   try {
     return await readFile(path)
   } catch (error) {
-    throw new TokensFileError(`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new TokensFileError(`${path}: cannot be read: ${reason}; TOKENS_FILE must be a file that this user can read`)
   }
 }
 

@@ -1,7 +1,8 @@
 import { type RequestListener, STATUS_CODES, type Server, type ServerResponse, createServer } from 'node:http'
+import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Metrics } from './metrics.ts'
-import { PROBLEMS, PROBLEM_MEDIA_TYPE, Problem, type ProblemCode, problemDetails } from './problems.ts'
+import { PROBLEMS, PROBLEM_MEDIA_TYPE, Problem, type ProblemCode, problemDetails, sendProblem } from './problems.ts'
 
 /** Time limits of connections, in ms. */
 export interface Limits {
@@ -29,14 +30,41 @@ export const DEFAULT_LIMITS: Limits = {
 
 const HEADER_BYTES_MAX = 16 * 1024
 
-/** An HTTP server that bounds what a client may take of it, and that can stop without breaking an answer. */
+/** Seconds after which a client may try again while the server is starting. */
+const RETRY_AFTER = 5
+
+/** The address cannot be listened on. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+}
+
+/** What is wrong and what was expected, by the system's code of an error. */
+const LISTEN_FAULTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is in use; PORT must be one that is free',
+  EACCES: 'this user may not listen on the port; PORT must be 1024 or higher',
+  EADDRNOTAVAIL: 'this machine does not have the address; HOST must be one of its own, or 0.0.0.0 for all of them',
+  ENOTFOUND: 'the name cannot be resolved; HOST must be an IP address or the name of one',
+}
+
+/**
+ * An HTTP server that limits what a client can use of it, and that stops without breaking an answer. Until an app is
+ * attached, every request is answered with 503.
+ */
 export class Listener {
   readonly #server: Server
   /** Answers that are not complete yet. */
   readonly #unanswered = new Set<ServerResponse>()
+  #app: RequestListener
   #stopping = false
 
-  constructor(app: RequestListener, metrics: Pick<Metrics, 'refused'>, limits: Limits = DEFAULT_LIMITS) {
+  constructor(metrics: Pick<Metrics, 'refused'>, limits: Limits = DEFAULT_LIMITS) {
+    this.#app = (_req, res) => {
+      const problem = new Problem('starting', 'the document is being loaded', {
+        headers: { 'Retry-After': String(RETRY_AFTER) },
+      })
+      metrics.refused(problem.code)
+      sendProblem(res, problem)
+    }
     this.#server = createServer(
       {
         headersTimeout: limits.headersMs,
@@ -47,7 +75,7 @@ export class Listener {
       },
       (req, res) => {
         if (this.#stopping) res.setHeader('Connection', 'close')
-        app(req, res)
+        this.#app(req, res)
         if (res.writableEnded) return
         this.#unanswered.add(res)
         res.once('close', () => this.#unanswered.delete(res))
@@ -58,18 +86,32 @@ export class Listener {
     this.#server.on('checkExpectation', (req, res: ServerResponse) => {
       const problem = new Problem('expectation-failed', `${req.headers.expect ?? ''} is not 100-continue`)
       metrics.refused(problem.code)
-      res.writeHead(PROBLEMS[problem.code].status, { 'Content-Type': PROBLEM_MEDIA_TYPE, Connection: 'close' })
-      res.end(bodyOf(problem))
+      res.setHeader('Connection', 'close')
+      sendProblem(res, problem)
     })
   }
 
-  /** Listens. Resolves with the address to reach it at. */
+  /**
+   * Takes the port.
+   *
+   * @param port 0 takes any free port
+   * @returns the address, such as `http://127.0.0.1:8080`
+   * @throws {ListenError}
+   */
   async listen(port: number, host: string): Promise<string> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen({ port, host }, resolve)
-    })
+    try {
+      await once(this.#server.listen({ port, host }), 'listening')
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+      const reason = LISTEN_FAULTS[code] ?? String(error)
+      throw new ListenError(`${host}:${port}: cannot be listened on: ${reason}`, { cause: error })
+    }
     return urlOf(this.#server.address())
+  }
+
+  /** From now on the app answers the requests. */
+  attach(app: RequestListener): void {
+    this.#app = app
   }
 
   /**

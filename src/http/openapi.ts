@@ -70,7 +70,8 @@ const schemas = {
           properties: {
             kind: {
               type: 'string',
-              enum: ['volume-full', 'document-full', 'unavailable', 'rejected-edit', 'tokens-file'],
+              description:
+                'volume-full or unavailable: nothing can be committed. internal-error: a defect of the program, whose stack is in the log. rejected-edit: an edit of status.json is not valid. tokens-file: TOKENS_FILE cannot be used. Later versions may add more.',
             },
             since: { type: 'string', format: 'date-time' },
             detail: { type: 'string' },

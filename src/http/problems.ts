@@ -27,6 +27,7 @@ export const PROBLEMS = {
   internal: { status: 500, title: 'The server has a fault' },
   'cannot-commit': { status: 503, title: 'Nothing can be committed now' },
   overloaded: { status: 503, title: 'Too much is being posted at once' },
+  starting: { status: 503, title: 'The server is starting' },
   'volume-full': { status: 507, title: 'The volume is full' },
   'document-full': { status: 507, title: 'The document may not grow any more' },
 } as const
@@ -118,22 +119,23 @@ export function errorAnswerer({ log, refused, actorOf }: ErrorAnswererOptions) {
       detail: problem.message,
       ...(problem.faults.length === 0 ? {} : { errors: problem.faults.slice(0, FAULTS_LOGGED_MAX) }),
     }
-    if (problem.code === 'internal') log.error({ ...line, err: error }, 'request failed')
-    else log[problem.code === 'too-many-refusals' ? 'debug' : 'warn'](line, 'request refused')
+    if (problem.code === 'internal') {
+      // The store has logged the stack already, once for all the requests that a defect of its own concerns.
+      log.error({ ...line, ...(error instanceof StoreError ? {} : { err: error }) }, 'request failed')
+    } else log[problem.code === 'too-many-refusals' ? 'debug' : 'warn'](line, 'request refused')
     sendProblem(res, problem)
   }
 }
 
-const STORE_PROBLEMS: Record<StoreErrorKind, ProblemCode> = {
+const STORE_PROBLEMS: Record<Exclude<StoreErrorKind, 'internal'>, ProblemCode> = {
   'volume-full': 'volume-full',
   'document-full': 'document-full',
   unavailable: 'cannot-commit',
-  internal: 'internal',
 }
 
 function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error
-  if (error instanceof StoreError) {
+  if (error instanceof StoreError && error.kind !== 'internal') {
     const headers = { 'Retry-After': String(RETRY_AFTER) }
     return new Problem(STORE_PROBLEMS[error.kind], error.message, error.kind === 'document-full' ? {} : { headers })
   }
@@ -143,5 +145,5 @@ function problemOf(error: unknown): Problem {
   if (status === 413) return new Problem('too-large', detail)
   if (status === 415) return new Problem('unsupported-media-type', detail)
   if (typeof status === 'number' && status >= 400 && status < 500) return new Problem('bad-request', detail)
-  return new Problem('internal', 'see the log of the server')
+  return new Problem('internal', 'the log of the server has the cause')
 }

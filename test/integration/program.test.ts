@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import type { HistoryRow } from '../../src/status/history.ts'
@@ -29,22 +30,78 @@ t.test('--help, --version and exit codes', async (t) => {
   t.equal(await wrong.ended, 2)
   t.match(wrong.stderr(), /--port: must be[^]*STALE_AFTER: must be/)
   t.equal(wrong.stdout(), '')
-
-  const taken = createServer().listen(0, '127.0.0.1')
-  t.teardown(() => taken.close())
-  await new Promise((resolve) => {
-    taken.once('listening', resolve)
-  })
-  const address = taken.address()
-  const port = typeof address === 'object' ? String(address?.port) : ''
-  const refused = run(t, ['--port', port, '--data-dir', directory(t)])
-  t.equal(await refused.ended, 1)
-  t.match(linesOf(refused).at(-1), { level: 'fatal', msg: 'start failed', err: { message: /EADDRINUSE/ } })
-
-  const noDirectory = run(t, ['--port', '0', '--data-dir', join(directory(t, { file: '' }), 'file', 'data')])
-  t.equal(await noDirectory.ended, 1)
-  t.match(linesOf(noDirectory).at(-1), { level: 'fatal', err: { message: /ENOTDIR/ } })
 })
+
+t.test(
+  'what keeps it from starting is one line that says what, where and what was expected; nothing is written',
+  async (t) => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    t.teardown(() => taken.close())
+    await once(taken, 'listening')
+    const port = String((taken.address() as AddressInfo).port)
+    const place = directory(t, { file: '', 'tokens.json': '{ "tokens": [{}] }' })
+    const data = join(place, 'data')
+    const cases: [what: string, args: string[], detail: RegExp][] = [
+      [
+        'a port in use',
+        ['--port', port, '--data-dir', data],
+        new RegExp(
+          `^127\\.0\\.0\\.1:${port}: cannot be listened on: the port is in use; PORT must be one that is free$`,
+        ),
+      ],
+      [
+        'an address of another machine',
+        ['--host', '192.0.2.1', '--port', '0', '--data-dir', data],
+        /^192\.0\.2\.1:0: cannot be listened on: this machine does not have the address; HOST must be/,
+      ],
+      [
+        'a name of no machine',
+        ['--host', 'nowhere.invalid', '--port', '0', '--data-dir', data],
+        /^nowhere\.invalid:0: cannot be listened on: .+/,
+      ],
+      [
+        'a file in place of the data directory',
+        ['--port', '0', '--data-dir', join(place, 'file', 'data')],
+        new RegExp(
+          `^${place}/file/data: cannot be used: .*ENOTDIR.*; DATA_DIR must be a directory that this user can write`,
+        ),
+      ],
+      [
+        'a data directory that takes no files',
+        ['--port', '0', '--data-dir', '/sys'],
+        /^\/sys: cannot be used: .*E(ACCES|PERM|ROFS).*; DATA_DIR must be a directory that this user can write/,
+      ],
+      [
+        'no tokens file',
+        ['--port', '0', '--data-dir', data, '--tokens-file', join(place, 'nothing.json')],
+        new RegExp(
+          `^${place}/nothing\\.json: cannot be read: ENOENT.*; TOKENS_FILE must be a file that this user can read$`,
+        ),
+      ],
+      [
+        'a directory in place of the tokens file',
+        ['--port', '0', '--data-dir', data, '--tokens-file', place],
+        new RegExp(`^${place}: cannot be read: EISDIR.*; TOKENS_FILE must be a file`),
+      ],
+      [
+        'a faulty tokens file',
+        ['--port', '0', '--data-dir', data, '--tokens-file', join(place, 'tokens.json')],
+        new RegExp(
+          `^${place}/tokens\\.json:1:14 /tokens/0/name: must be present; .+/tokens/0/sha256: must be present$`,
+        ),
+      ],
+    ]
+    for (const [what, args, detail] of cases) {
+      const program = run(t, args)
+      t.equal(await program.ended, 1, what)
+      t.match(linesOf(program).at(-1), { level: 'fatal', msg: 'start failed', detail }, what)
+      t.equal(linesOf(program).filter(({ err }) => err !== undefined).length, 0, 'no stack')
+      if (!args.includes('/sys')) t.equal(linesOf(program).length, 1, `${what}: one line`)
+      t.equal(program.stderr(), '')
+      t.same(readdirSync(place).toSorted(), ['file', 'tokens.json'], `${what}: nothing is written`)
+    }
+  },
+)
 
 t.test('check FILE: what is wrong with a file, before it is saved', async (t) => {
   const place = directory(t, {

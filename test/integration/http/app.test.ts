@@ -5,7 +5,7 @@ import { type AppOptions, createApp } from '../../../src/http/app.ts'
 import { Listener } from '../../../src/http/listener.ts'
 import { Metrics } from '../../../src/http/metrics.ts'
 import { createLog } from '../../../src/log.ts'
-import type { PublishedDocument } from '../../../src/store/store.ts'
+import { type PublishedDocument, StoreError } from '../../../src/store/store.ts'
 import { checked, posting } from '../../support/api.ts'
 import { type Ask, ask, post, raw } from '../../support/http.ts'
 import type { OpenapiDocument } from '../../support/openapi.ts'
@@ -122,11 +122,12 @@ t.test('a defect of the program is 500 internal, logged once with its stack, wha
   const log = createLog('debug', { write: (line: string) => lines.push(JSON.parse(line) as Line) })
   const defect = new TypeError("Cannot read properties of undefined (reading 'inside')")
   const metrics = new Metrics('0')
+  let submitError: Error = defect
   let broken = false
   const document = { generation: 1, updatedAt: undefined, entries: [] }
   const published = { bytes: Buffer.from('{}'), digest: 'x', modifiedAt: 0, document } as unknown as PublishedDocument
   const store: AppOptions['store'] = {
-    submit: () => Promise.reject(defect),
+    submit: () => Promise.reject(submitError),
     history: () => Promise.reject(Object.assign(new Error('inside'), { code: 'EIO' })),
     health: { canCommit: true, troubles: [] },
     get published() {
@@ -135,8 +136,9 @@ t.test('a defect of the program is 500 internal, logged once with its stack, wha
     },
   }
   const app = createApp({ store, metrics, access: { protectReads: false }, log, version: '0' })
-  const listener = new Listener(app.listener, metrics)
+  const listener = new Listener(metrics)
   const url = await listener.listen(0, '127.0.0.1')
+  listener.attach(app.listener)
   t.teardown(async () => listener.stop(0))
   broken = true
   const requests: [path: string, options?: Ask][] = [
@@ -166,7 +168,12 @@ t.test('a defect of the program is 500 internal, logged once with its stack, wha
     })
   }
   broken = false
+  submitError = new StoreError('internal', 'inside', defect)
+  lines.length = 0
+  t.match(await ask(`${url}/api/status`, posting(DRIFTED)), { status: 500, json: { detail: /the log of the server/ } })
+  t.match(lines, [{ level: 'error', msg: 'request failed', problem: 'internal' }])
+  t.equal(lines[0]?.['err'], undefined, 'the store has logged the stack of a defect of its own')
   const { text } = await ask(`${url}/metrics`)
   t.match(text, /http_requests_total\{route="\/status\.json",status="5xx"\} 1\n/)
-  t.match(text, /refusals_total\{problem="internal"\} 8\n/)
+  t.match(text, /refusals_total\{problem="internal"\} 9\n/)
 })

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
+import { Listener } from '../../../src/http/listener.ts'
+import { Metrics } from '../../../src/http/metrics.ts'
 import { json } from '../../support/api.ts'
 import { type Answer, ask, eventually, matches, post, raw } from '../../support/http.ts'
 import { serve, type Program, runServer } from '../../support/server.ts'
@@ -61,6 +63,21 @@ t.test('a connection without traffic is closed', async (t) => {
   t.match(await raw(server, 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'), /^HTTP\/1\.1 200 /, 'after one')
   // Node's own limits are 5 s and more.
   t.ok(Date.now() - started < 4000)
+})
+
+t.test('until an app is attached, every request is answered with 503', async (t) => {
+  const listener = new Listener(new Metrics('0'))
+  const url = await listener.listen(0, '127.0.0.1')
+  t.teardown(async () => listener.stop(0))
+  for (const path of ['/', '/status.json', '/healthz']) {
+    t.match(await ask(url + path), {
+      status: 503,
+      headers: { 'retry-after': /^\d+$/, 'content-type': 'application/problem+json' },
+      json: { type: 'urn:gitops-status-server:problem:starting' },
+    })
+  }
+  listener.attach((_req, res) => res.end('app'))
+  t.match(await ask(url), { status: 200, text: 'app' })
 })
 
 t.test('random bytes do no harm', async (t) => {
