@@ -102,9 +102,13 @@ export class Store {
    */
   static async start(options: StoreOptions): Promise<Store> {
     const { directory, log } = options
-    await refuseMountedFile(directory)
     const store = new Store(options)
-    await makeDirectory(directory)
+    try {
+      await refuseMountedFile(directory)
+      await mkdir(directory, { recursive: true })
+    } catch (error) {
+      throw storeErrorOf(error)
+    }
     await store.#firstRound()
     store.#watcher = new Watcher({
       directory,
@@ -171,13 +175,5 @@ export class Store {
       if (failure !== undefined) throw failure
       await sleep(LOOK_AGAIN_MS)
     }
-  }
-}
-
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true })
-  } catch (error) {
-    throw storeErrorOf(error)
   }
 }

@@ -35,6 +35,10 @@ export interface RoundReport {
   /** Defects that concern one request or one edit each; everything else was committed. */
   readonly defects?: readonly unknown[]
   readonly hasCommitted?: boolean
+}
+
+interface Rejected {
+  /** The text that is rejected now. */
   readonly rejected: RejectedText | undefined
 }
 
@@ -67,7 +71,7 @@ export class Troubles {
   }
 
   /** Takes over what a round has found. A defect is shown until a later round commits without one. */
-  report({ failure, defects = [], hasCommitted = false, rejected }: RoundReport): void {
+  report({ failure, defects = [], hasCommitted = false, rejected }: RoundReport & Rejected): void {
     this.#reportFailure(failure)
     if (hasCommitted) this.#defect = undefined
     for (const defect of defects) {
