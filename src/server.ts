@@ -6,7 +6,6 @@ import { DEFAULT_LIMITS, type Limits, ListenError, Listener } from './http/liste
 import { Metrics } from './http/metrics.ts'
 import { createLog } from './log.ts'
 import type { Settings } from './settings.ts'
-import { codeOf } from './store/store-error.ts'
 import { Store, StoreError, type StoreOptions } from './store/store.ts'
 import { version } from './version.ts'
 
@@ -89,8 +88,8 @@ async function openStore(options: StoreOptions): Promise<Store> {
   try {
     return await Store.start(options)
   } catch (error) {
-    const isDefect = error instanceof StoreError ? error.kind === 'internal' : codeOf(error) === undefined
-    if (isDefect || !(error instanceof Error)) throw error
+    if (!(error instanceof StoreError)) throw error
+    if (error.kind === 'internal') throw error.cause
     const place = resolve(options.directory)
     const expected = 'DATA_DIR must be a directory that this user can write to'
     throw new StartError(`${place}: cannot be used: ${error.message}; ${expected}`, { cause: error })

@@ -1,7 +1,6 @@
 import type { RequestHandler } from 'express'
 import type { Logger } from 'pino'
-import { toBytes } from '../store/render.ts'
-import type { Store } from '../store/store.ts'
+import { type Store, toBytes } from '../store/store.ts'
 import { type Access, summaryOf } from './access.ts'
 import { JSON_HEADERS } from './headers.ts'
 import { Problem } from './problems.ts'

@@ -11,12 +11,26 @@ import type { Record } from './record.ts'
 /** A save in place is seen empty, then partial, then whole. A text that does not change for this long, in ms, is whole. */
 const UNFINISHED_MAX_MS = 1000
 
+const MERGE_FAILED: readonly LocatedFault[] = [
+  { pointer: '', line: 1, column: 1, detail: 'could not be merged because of an internal error; see the log' },
+]
+
 /** A text that somebody else has saved. */
-export interface Text {
+interface Text {
   readonly state: FileState
   /** The displaced file that holds it; without one `status.json` does. */
-  readonly file?: DisplacedFile
-  readonly outcome: Outcome<Edit, LocatedFault>
+  readonly file?: DisplacedFile | undefined
+}
+
+/** A valid text. */
+export interface EditText extends Text {
+  readonly edit: Edit
+}
+
+export interface InvalidText extends Text {
+  readonly faults: readonly LocatedFault[]
+  /** True if the text is valid and merging it failed because of a defect. */
+  readonly isDefect: boolean
 }
 
 /** Everything that others have saved, as one round finds it. */
@@ -25,18 +39,20 @@ export interface Found {
   readonly status: FileState | undefined
   /** True if `status.json` holds the committed document. */
   readonly isOurs: boolean
-  /** Texts that are whole: displaced ones first, then `status.json`, which was saved last. */
-  readonly texts: readonly Text[]
   /** True if `status.json` is being written. */
   readonly isUnfinished: boolean
+  /** Displaced ones first, then `status.json`, which was saved last. */
+  readonly edits: readonly EditText[]
+  readonly invalid: readonly InvalidText[]
 }
+
+export const NOTHING_FOUND: Found = { status: undefined, isOurs: false, isUnfinished: false, edits: [], invalid: [] }
 
 /** A text that is not in the document: what is wrong with it, and where it is. */
 export interface RejectedText {
   /** `status.json` until the next commit, then a file of its own. */
   readonly file: string
   readonly faults: readonly LocatedFault[]
-  /** True if the text is valid and merging it failed because of a defect. */
   readonly isDefect: boolean
 }
 
@@ -52,7 +68,7 @@ export class Inbox {
   /** When each text that is not whole was first seen as it is, by the file's path. */
   readonly #unfinished = new Map<string, { readonly version: string; readonly since: number }>()
   /** The text in `status.json` that was rejected, so that it is not parsed again in every round. */
-  #rejectedInPlace: { readonly bytes: Buffer; readonly faults: readonly LocatedFault[] } | undefined
+  #rejectedInPlace: InvalidText | undefined
   #rejected: RejectedText | undefined
 
   constructor(directory: Directory, record: Record) {
@@ -80,39 +96,44 @@ export class Inbox {
     const displaced = await this.#readUnread(clock)
     const { bytes } = this.#record.current
     const found = await this.#directory.readStatus()
-    // The same bytes as one object are hashed once.
     const isOurs = found?.bytes.equals(bytes) === true
+    // The same bytes as one object are hashed once.
     const status = isOurs ? { ...found, bytes } : found
-    const nothing = { status, isOurs, texts: displaced, isUnfinished: false }
     if (isOurs && this.#rejected?.file === STATUS_FILE) this.#rejected = undefined
-    if (status === undefined || isOurs || this.#record.isSuperseded(digestOf(status.bytes))) return nothing
-
-    const outcome = await this.#outcomeInPlace(status, clock)
-    if (outcome === undefined) return { ...nothing, isUnfinished: true }
-    if (!outcome.ok) this.#rejectInPlace(status, outcome.faults)
-    return { ...nothing, texts: [...displaced, { state: status, outcome }] }
+    if (status === undefined || isOurs || this.#record.isSuperseded(digestOf(status.bytes))) {
+      return { status, isOurs, isUnfinished: false, ...sorted(displaced) }
+    }
+    if (this.#isUnfinished(STATUS_FILE, status)) return { status, isOurs, isUnfinished: true, ...sorted(displaced) }
+    const text = this.#knownInPlace(status) ?? (await this.#parse({ state: status }, clock))
+    if ('faults' in text) this.#rejectInPlace(text)
+    return { status, isOurs, isUnfinished: false, ...sorted([...displaced, text]) }
   }
 
   /**
    * Settles what a round has found, once its document is on disk: what was merged goes, what was rejected is set aside.
    *
-   * @param errors one for each valid text: why its merge failed, or `undefined`
+   * @param errors one for each edit: why its merge failed, or `undefined`
    * @param displaced what the commit has displaced
    */
-  async settle(found: Found, errors: readonly unknown[], displaced: DisplacedFile | undefined): Promise<void> {
-    const isAsFound = displaced !== undefined && found.status?.bytes.equals(displaced.state.bytes) === true
+  async settle(
+    { status, edits, invalid }: Found,
+    errors: readonly unknown[],
+    displaced: DisplacedFile | undefined,
+  ): Promise<void> {
+    const isAsFound = displaced !== undefined && status?.bytes.equals(displaced.state.bytes) === true
+    const inPlace = isAsFound ? displaced : undefined
     if (displaced !== undefined && !isAsFound) this.add(displaced)
-    const valid = found.texts.filter(({ outcome }) => outcome.ok)
-    for (const text of found.texts) {
-      const error = errors[valid.indexOf(text)]
-      const faults = text.outcome.ok ? faultsOf(error) : text.outcome.faults
-      const file = text.file ?? (isAsFound ? displaced : undefined)
-      if (faults === undefined) this.#rejected = undefined
-      if (faults !== undefined) await this.#reject(text, faults, file, text.outcome.ok)
-      else if (file !== undefined) await this.#discard(file)
+    for (const [index, { state, file = inPlace }] of edits.entries()) {
+      if (errors[index] !== undefined) {
+        await this.#reject({ state, file, faults: MERGE_FAILED, isDefect: true })
+      } else {
+        this.#rejected = undefined
+        if (file !== undefined) await this.#discard(file)
+      }
     }
-    const isOwn = found.isOurs || found.texts.every(({ file }) => file !== undefined)
-    if (isAsFound && isOwn) await this.#discard(displaced)
+    for (const { file = inPlace, ...text } of invalid) await this.#reject({ ...text, file })
+    const isText = [...invalid, ...edits].some(({ file }) => file === undefined)
+    if (inPlace !== undefined && !isText) await this.#discard(inPlace)
   }
 
   /** Forgets a rejected text once somebody has deleted its file. */
@@ -127,8 +148,8 @@ export class Inbox {
     await this.#watched.close()
   }
 
-  async #readUnread(clock: Clock): Promise<Text[]> {
-    const texts: Text[] = []
+  async #readUnread(clock: Clock): Promise<(EditText | InvalidText)[]> {
+    const texts: (EditText | InvalidText)[] = []
     for (const file of this.#unread) {
       const state = await readHandle(file.handle).catch(() => undefined)
       if (state === undefined) {
@@ -136,27 +157,27 @@ export class Inbox {
         this.#forget(file)
         await file.handle.close().catch(() => undefined)
       } else if (!this.#isUnfinished(file.path, state)) {
-        texts.push({ state, file: { ...file, state }, outcome: await this.#outcomeOf(state, clock) })
+        texts.push(await this.#parse({ state, file: { ...file, state } }, clock))
       }
     }
     return texts
   }
 
-  /** What `status.json` says, or what is wrong with it; `undefined` while it is being written. */
-  async #outcomeInPlace(state: FileState, clock: Clock): Promise<Text['outcome'] | undefined> {
+  /** The text in `status.json`, if it was rejected before. */
+  #knownInPlace(state: FileState): InvalidText | undefined {
     const known = this.#rejectedInPlace
-    if (known?.bytes.equals(state.bytes) === true) return { ok: false, faults: known.faults }
-    return this.#isUnfinished(STATUS_FILE, state) ? undefined : this.#outcomeOf(state, clock)
+    return known?.state.bytes.equals(state.bytes) === true ? { ...known, state } : undefined
   }
 
-  async #outcomeOf(state: FileState, clock: Clock): Promise<Text['outcome']> {
+  async #parse(text: Text, clock: Clock): Promise<EditText | InvalidText> {
+    const { state } = text
     const outcome = readSaved(state)
-    if (!outcome.ok) return outcome
+    if (!outcome.ok) return { ...text, faults: outcome.faults, isDefect: false }
     const saved = outcome.value
     const { document, digest } = await this.#record.documentAt(saved.generation, clock)
     const isOlder = document.generation < this.#record.current.document.generation
     const isRestore = isOlder && digest === digestOf(state.bytes)
-    return { ok: true, value: { saved, origin: document, isRestore } }
+    return { ...text, edit: { saved, origin: document, isRestore } }
   }
 
   /** True while a text that is no JSON may still become it. */
@@ -170,25 +191,20 @@ export class Inbox {
     return Date.now() - (this.#unfinished.get(path)?.since ?? 0) < UNFINISHED_MAX_MS
   }
 
-  #rejectInPlace({ bytes }: FileState, faults: readonly LocatedFault[], isDefect = false): void {
-    if (this.#rejectedInPlace?.bytes.equals(bytes) === true) return
-    this.#rejectedInPlace = { bytes, faults }
-    this.#rejected = { file: STATUS_FILE, faults, isDefect }
+  #rejectInPlace(text: InvalidText): void {
+    this.#rejectedInPlace = text
+    const { faults, isDefect } = text
+    if (this.#rejected?.faults !== faults) this.#rejected = { file: STATUS_FILE, faults, isDefect }
   }
 
   /** Sets a text aside. One in `status.json` stays there until a commit displaces it. */
-  async #reject(
-    { state }: Text,
-    faults: readonly LocatedFault[],
-    file: DisplacedFile | undefined,
-    isDefect: boolean,
-  ): Promise<void> {
+  async #reject(text: InvalidText): Promise<void> {
+    const { state, file, faults, isDefect } = text
     if (file === undefined) {
-      this.#rejectInPlace(state, faults, isDefect)
+      this.#rejectInPlace(text)
       return
     }
-    const name = await this.#directory.setAside(file.path, state.bytes)
-    this.#rejected = { file: name, faults, isDefect }
+    this.#rejected = { file: await this.#directory.setAside(file.path, state.bytes), faults, isDefect }
     this.#watch(file)
   }
 
@@ -214,7 +230,9 @@ function readSaved({ size, bytes }: FileState): Outcome<SavedDocument, LocatedFa
   return { ok: false, faults: [{ pointer: '', line: 1, column: 1, detail }] }
 }
 
-function faultsOf(error: unknown): LocatedFault[] | undefined {
-  if (error === undefined) return undefined
-  return [{ pointer: '', line: 1, column: 1, detail: 'could not be merged because of an internal error; see the log' }]
+function sorted(texts: readonly (EditText | InvalidText)[]): Pick<Found, 'edits' | 'invalid'> {
+  return {
+    edits: texts.flatMap((text) => ('edit' in text ? text : [])),
+    invalid: texts.flatMap((text) => ('faults' in text ? text : [])),
+  }
 }

@@ -1,27 +1,21 @@
-import type { Logger } from 'pino'
-import { EMPTY_DOCUMENT, committedDocument } from '../status/document.ts'
 import type { Edit } from '../status/edits.ts'
 import { type Step, decide } from '../status/next.ts'
-import { readDocument } from '../status/saved-document.ts'
-import { savedDocumentSchema } from '../status/schema.ts'
 import { type Clock, formatTime } from '../status/time.ts'
 import { type CommitParts, commit, putInPlace } from './commit.ts'
 import type { DisplacedFile } from './displaced.ts'
 import { type FileState, digestOf } from './durable-file.ts'
-import type { History } from './history.ts'
-import type { Found, Text } from './inbox.ts'
+import { type Found, NOTHING_FOUND } from './inbox.ts'
 import { withLock } from './lock.ts'
+import { type OpeningParts, openDirectory, readUnopened } from './opening.ts'
 import type { Published } from './published.ts'
 import { type Rendered, render } from './render.ts'
 import type { Batch, Requests } from './requests.ts'
 import { StoreError, storeErrorOf } from './store-error.ts'
-import type { Troubles } from './troubles.ts'
-import { type Volume, inspectVolume } from './volume.ts'
+import type { RoundReport, Troubles } from './troubles.ts'
+import type { Volume } from './volume.ts'
 
 /** How long a round waits for another server's, and a request for an edit to be written to its end, in ms. */
 const WAIT_MAX_MS = 4000
-
-const NOTHING_FOUND: Found = { status: undefined, isOurs: false, texts: [], isUnfinished: false }
 
 /** Callbacks for metrics. */
 export interface CommitEvents {
@@ -31,16 +25,14 @@ export interface CommitEvents {
   edited(outcome: 'merged' | 'rejected'): void
 }
 
-export interface RoundParts extends CommitParts {
+export interface RoundParts extends CommitParts, OpeningParts {
   readonly requests: Requests
   readonly published: Published
-  readonly history: History
   readonly troubles: Troubles
   readonly clock: () => Clock
   readonly events: CommitEvents
   /** Called before a document of so many bytes is written. */
   readonly commitStarting: (bytes: number) => void
-  readonly log: Logger
 }
 
 /**
@@ -79,52 +71,42 @@ export class Round {
    * @returns true if there is more to do soon
    */
   async run(): Promise<boolean> {
-    const { directory, inbox, requests, troubles } = this.#parts
-    const clock = this.#parts.clock()
-    let batch: Batch | undefined
-    let found = NOTHING_FOUND
-    try {
-      await inbox.review()
-      if (await this.#hasNothingToDo(clock)) {
-        troubles.report({ rejected: inbox.rejected })
-        return false
-      }
-      await withLock(directory.path, WAIT_MAX_MS, async () => {
-        const isAlone = await this.#load(clock)
-        found = await inbox.read(clock)
-        this.#noteMissing(found)
-        if (found.isUnfinished) return this.#postpone()
-        batch = requests.take()
-        const step = decide(this.#parts.record.current.document, editsIn(found), batch.changes, clock)
-        await this.#perform(step, found, batch, isAlone, clock)
-      })
-    } catch (error) {
-      await this.#fail(storeErrorOf(error), batch ?? requests.take(), found, clock)
-    }
-    return found.isUnfinished || inbox.hasUnread
+    const { inbox, troubles, clock } = this.#parts
+    const taken: Taken = { clock: clock(), found: NOTHING_FOUND, batch: undefined }
+    const report = await this.#attempt(taken).catch((error: unknown) => this.#fail(storeErrorOf(error), taken))
+    troubles.report({ ...report, rejected: inbox.rejected })
+    return taken.found.isUnfinished || inbox.hasUnread
+  }
+
+  async #attempt(taken: Taken): Promise<RoundReport> {
+    const { directory, inbox, record, requests } = this.#parts
+    const { clock } = taken
+    await inbox.review()
+    if (await this.#hasNothingToDo(clock)) return {}
+    return withLock(directory.path, WAIT_MAX_MS, async () => {
+      const isAlone = await this.#load(clock)
+      const found = (taken.found = await inbox.read(clock))
+      this.#noteMissing(found)
+      if (found.isUnfinished) return this.#postpone()
+      const batch = (taken.batch = requests.take())
+      const step = decide(record.current.document, editsIn(found), batch.changes, clock)
+      return this.#perform(step, found, batch, isAlone, clock)
+    })
   }
 
   /** Brings a step to disk, then to the readers, then to those who wait for it. The lock is held. */
-  async #perform(step: Step, found: Found, batch: Batch, isAlone: boolean, clock: Clock): Promise<void> {
-    const { record, published, history, inbox, troubles } = this.#parts
+  async #perform(step: Step, found: Found, batch: Batch, isAlone: boolean, clock: Clock): Promise<RoundReport> {
+    const { record, published, history, inbox } = this.#parts
     const before = record.current
-    const rejectedBefore = inbox.rejected
     const displaced = await this.#bringToDisk(step, found, batch.size, clock)
     published.set(record.current)
     batch.answer(step.answers)
     this.#hasStarted = true
-    this.#logFound(found, step)
+    this.#noteEdits(found, step)
     await history.record(record.current.document, step.causes, isAlone)
     await inbox.settle(found, step.editErrors, displaced)
     await record.compactIfDue(clock)
-    if (inbox.rejected !== undefined && inbox.rejected.faults !== rejectedBefore?.faults) {
-      this.#parts.events.edited('rejected')
-    }
-    troubles.report({
-      hasCommitted: record.current !== before,
-      defects: defectsIn(step),
-      rejected: inbox.rejected,
-    })
+    return { hasCommitted: record.current !== before, defects: defectsIn(step) }
   }
 
   async #hasNothingToDo({ now }: Clock): Promise<boolean> {
@@ -141,7 +123,7 @@ export class Round {
   /** Loads what was committed since the last round. Returns false if another server has committed. */
   async #load(clock: Clock): Promise<boolean> {
     const { directory, record, requests, troubles, log } = this.#parts
-    if (this.#volume === undefined) await this.#open(clock)
+    if (this.#volume === undefined) this.#volume = await openDirectory(this.#parts, clock)
     else if (!troubles.canCommit && requests.size === 0) await directory.probe(record.current.bytes)
     const before = record.current
     await record.load(clock)
@@ -149,40 +131,6 @@ export class Round {
     if (document === before.document) return true
     log.info({ generation: document.generation, targets: document.entries.length }, 'loaded commits of another server')
     return false
-  }
-
-  /** Opens the directory: tries the volume, loads the record, and recovers what a crash or version 0.1 has left. */
-  async #open(clock: Clock): Promise<void> {
-    const { directory, record, inbox, history, log } = this.#parts
-    const volume = await inspectVolume(directory.path)
-    if (volume.edits === 'polling') {
-      log.warn({ fileSystem: volume.fileSystem }, 'no change events on this file system; polling every 2 s')
-    }
-    await directory.writeSchema(`${JSON.stringify(savedDocumentSchema, null, 2)}\n`)
-    await record.load(clock)
-    await this.#adoptLegacy(clock)
-    const { document } = record.current
-    if (document.generation > 0) await history.record(document, new Map(), false)
-    inbox.add(...(await directory.recover()))
-    this.#volume = volume
-  }
-
-  /**
-   * Takes over what a server of version 0.1 has committed, which kept no record: its copy of the document, or a
-   * `status.json` that is newer than the record and in the server's own form.
-   */
-  async #adoptLegacy(clock: Clock): Promise<void> {
-    const { directory, record, log } = this.#parts
-    const copy = await directory.readLegacyCopy()
-    for (const state of [copy, await directory.readStatus()]) {
-      const rendered = state && committedIn(state, clock)
-      if (rendered !== undefined && rendered.document.generation > record.current.document.generation) {
-        await record.begin(rendered, clock)
-        const { generation, entries } = rendered.document
-        log.info({ generation, targets: entries.length }, 'record begun with a document of version 0.1')
-      }
-    }
-    if (copy !== undefined) await directory.removeLegacyCopy()
   }
 
   /** Somebody has deleted `status.json`. That is no edit: it may be about to be saved. */
@@ -193,9 +141,10 @@ export class Round {
   }
 
   /** `status.json` is being written: look again soon, but let no request wait for it too long. */
-  #postpone(): void {
+  #postpone(): RoundReport {
     const reason = new StoreError('unavailable', 'status.json is being written by another program')
     this.#parts.requests.takeOlderThan(WAIT_MAX_MS).refuse(reason)
+    return {}
   }
 
   async #bringToDisk(step: Step, found: Found, requests: number, clock: Clock): Promise<DisplacedFile | undefined> {
@@ -224,7 +173,7 @@ export class Round {
     const started = performance.now()
     commitStarting(next.bytes.length)
     this.#lastStatus = undefined
-    const merged = validTexts(found).filter((_, index) => step.editErrors[index] === undefined)
+    const merged = found.edits.filter((_, index) => step.editErrors[index] === undefined)
     const replaced = { status: found.status, merged: merged.map(({ state }) => digestOf(state.bytes)) }
     const displaced = await commit(this.#parts, next, replaced, clock)
     const ms = Math.round((performance.now() - started) * 10) / 10
@@ -240,82 +189,61 @@ export class Round {
     // A start ends with the document in place. Later, a missing file is written with the next commit, since an editor may
     // be about to save it, and an invalid one stays where its author finds it until then.
     if (!this.#hasStarted) return true
-    const inPlace = found.texts.find(({ file }) => file === undefined)
-    if (inPlace === undefined) return found.status !== undefined
-    return inPlace.outcome.ok && step.editErrors[validTexts(found).indexOf(inPlace)] === undefined
+    if (found.status === undefined || found.invalid.some(({ file }) => file === undefined)) return false
+    const inPlace = found.edits.findIndex(({ file }) => file === undefined)
+    return inPlace === -1 || step.editErrors[inPlace] === undefined
   }
 
-  #logFound(found: Found, { editErrors }: Step): void {
+  #noteEdits({ edits }: Found, { editErrors }: Step): void {
     const { record, events, log } = this.#parts
     const { generation, entries } = record.current.document
-    for (const [index, { outcome }] of validTexts(found).entries()) {
-      if (!outcome.ok || editErrors[index] !== undefined) continue
-      const { isRestore, origin } = outcome.value
+    for (const [index, { edit }] of edits.entries()) {
+      if (editErrors[index] !== undefined) continue
+      const { isRestore, origin } = edit
       const from = isRestore ? { restored: origin.generation } : { from: origin.generation }
-      log.info(
-        { generation, ...from, targets: entries.length },
-        isRestore ? 'older generation restored' : 'edit merged',
-      )
+      const event = isRestore ? 'older generation restored' : 'edit merged'
+      log.info({ generation, ...from, targets: entries.length }, event)
       events.edited('merged')
     }
   }
 
-  async #fail(reason: StoreError, batch: Batch, found: Found, clock: Clock): Promise<void> {
-    const { inbox, record, troubles, events } = this.#parts
+  async #fail(failure: StoreError, { batch, found, clock }: Taken): Promise<RoundReport> {
+    const { requests, events } = this.#parts
     events.commitFailed()
-    batch.refuse(reason)
-    troubles.report({ failure: reason, rejected: inbox.rejected })
-    try {
-      if (record.current.document.generation > 0) this.#show(record.current, editsIn(found), clock)
-      else await this.#showUnopened(clock)
-    } catch {
-      // The reason is reported already; what is published stays.
-    }
+    const refused = batch ?? requests.take()
+    refused.refuse(failure)
+    await this.#show(found, clock).catch(() => undefined)
+    return { failure }
   }
 
-  /** While nothing can be committed, readers get valid edits and what time has changed, in the present generation. */
-  #show(base: Rendered, edits: readonly Edit[], clock: Clock): void {
+  /**
+   * While nothing can be committed, readers get valid edits and what time has changed, in the present generation; before
+   * a first commit they get what is in the directory.
+   */
+  async #show(found: Found, clock: Clock): Promise<void> {
+    const { record, published } = this.#parts
+    const isOpen = record.current.document.generation > 0
+    const { base, edits } = isOpen
+      ? { base: record.current, edits: editsIn(found) }
+      : await readUnopened(this.#parts, clock)
+    if (base.document.generation === 0 && edits.length === 0) return
     const { next } = decide(base.document, edits, [], clock)
-    this.#parts.published.set(render({ ...next, generation: base.document.generation }, base))
-  }
-
-  /** Shows what is in a directory that could not be opened, for example on a read-only volume. Only reads. */
-  async #showUnopened(clock: Clock): Promise<void> {
-    const { directory, record } = this.#parts
-    const status = await directory.readStatus()
-    const candidates = [await record.readNewest(clock), await directory.readLegacyCopy(), status].flatMap((found) => {
-      if (found === undefined) return []
-      return 'document' in found ? found : (committedIn(found, clock) ?? [])
-    })
-    const base = candidates.reduce(newer, render(EMPTY_DOCUMENT))
-    const saved = status && readDocument(status.bytes)
-    const isEdited = saved?.ok === true && status?.bytes.equals(base.bytes) === false
-    if (!isEdited && base.document.generation === 0) return
-    this.#show(base, isEdited ? [{ saved: saved.value, origin: base.document, isRestore: false }] : [], clock)
+    published.set(render({ ...next, generation: base.document.generation }, base))
   }
 }
 
-function newer(a: Rendered, b: Rendered): Rendered {
-  return b.document.generation > a.document.generation ? b : a
+/** What a round has taken so far: if it fails, the requests are refused and the edits are shown. */
+interface Taken {
+  readonly clock: Clock
+  found: Found
+  batch: Batch | undefined
 }
 
-function validTexts({ texts }: Found): Text[] {
-  return texts.filter(({ outcome }) => outcome.ok)
-}
-
-function editsIn(found: Found): Edit[] {
-  return validTexts(found).flatMap(({ outcome }) => (outcome.ok ? outcome.value : []))
+function editsIn({ edits }: Found): Edit[] {
+  return edits.map(({ edit }) => edit)
 }
 
 function defectsIn({ answers, editErrors }: Step): unknown[] {
   const errors = answers.flatMap((answer) => (answer.kind === 'defect' ? [answer.error] : []))
   return [...errors, ...editErrors.filter((error) => error !== undefined)]
-}
-
-/** The document that a server has written to a file; `undefined` if the file is not in the server's own form. */
-function committedIn(state: FileState, clock: Clock): Rendered | undefined {
-  const outcome = readDocument(state.bytes)
-  if (!outcome.ok || outcome.value.generation === undefined) return undefined
-  const rendered = render(committedDocument(outcome.value, clock))
-  return rendered.bytes.equals(state.bytes) ? rendered : undefined
 }

@@ -9,6 +9,7 @@ import type { Range } from './history-index.ts'
 import { Inbox } from './inbox.ts'
 import { Published, type PublishedDocument } from './published.ts'
 import { Record } from './record.ts'
+import { toBytes } from './render.ts'
 import { Requests } from './requests.ts'
 import { type CommitEvents, Round } from './round.ts'
 import { Scheduler } from './scheduler.ts'
@@ -26,6 +27,7 @@ export {
   type StoreErrorKind,
   type Trouble,
   type Volume,
+  toBytes,
 }
 
 /** How soon a file that is being written is read again, in ms. */
@@ -64,7 +66,7 @@ export class Store {
     this.#requests = new Requests()
     this.#inbox = new Inbox(directory, record)
     this.#published = new Published()
-    this.#troubles = new Troubles(log)
+    this.#troubles = new Troubles(log, () => events.edited('rejected'))
     this.#history = new History({
       directory: path,
       retention: historyRetention * DAY_MS,
@@ -100,9 +102,13 @@ export class Store {
    */
   static async start(options: StoreOptions): Promise<Store> {
     const { directory, log } = options
-    await refuseMountedFile(directory)
     const store = new Store(options)
-    await makeDirectory(directory)
+    try {
+      await refuseMountedFile(directory)
+      await mkdir(directory, { recursive: true })
+    } catch (error) {
+      throw storeErrorOf(error)
+    }
     await store.#firstRound()
     store.#watcher = new Watcher({
       directory,
@@ -169,13 +175,5 @@ export class Store {
       if (failure !== undefined) throw failure
       await sleep(LOOK_AGAIN_MS)
     }
-  }
-}
-
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true })
-  } catch (error) {
-    throw storeErrorOf(error)
   }
 }

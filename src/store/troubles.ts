@@ -35,18 +35,25 @@ export interface RoundReport {
   /** Defects that concern one request or one edit each; everything else was committed. */
   readonly defects?: readonly unknown[]
   readonly hasCommitted?: boolean
+}
+
+interface Rejected {
+  /** The text that is rejected now. */
   readonly rejected: RejectedText | undefined
 }
 
 /** What is wrong now. `report` alone changes it, and logs each trouble once when it begins. */
 export class Troubles {
   readonly #log: Logger
+  readonly #onRejected: () => void
   #failure: { readonly error: StoreError; readonly trouble: Trouble } | undefined
   #defect: Trouble | undefined
   #rejectedEdit: { readonly text: RejectedText; readonly trouble: Trouble } | undefined
 
-  constructor(log: Logger) {
+  /** @param onRejected called once for each text that is rejected */
+  constructor(log: Logger, onRejected: () => void) {
     this.#log = log
+    this.#onRejected = onRejected
   }
 
   /** Why the last round could not commit. */
@@ -64,7 +71,7 @@ export class Troubles {
   }
 
   /** Takes over what a round has found. A defect is shown until a later round commits without one. */
-  report({ failure, defects = [], hasCommitted = false, rejected }: RoundReport): void {
+  report({ failure, defects = [], hasCommitted = false, rejected }: RoundReport & Rejected): void {
     this.#reportFailure(failure)
     if (hasCommitted) this.#defect = undefined
     for (const defect of defects) {
@@ -99,9 +106,14 @@ export class Troubles {
     const detail = isDefect
       ? 'an edit could not be merged because of an internal error'
       : 'an edit is not valid: readers get the last good document'
-    const since = before?.faults === faults ? (this.#rejectedEdit?.trouble.since ?? now()) : now()
+    const isMoved = before?.faults === faults
+    const since = (isMoved ? this.#rejectedEdit?.trouble.since : undefined) ?? now()
     this.#rejectedEdit = { text, trouble: { kind, since, detail, file, faults } }
-    this.#log.error({ file, faults: faults.slice(0, FAULTS_LOGGED_MAX) }, 'edit rejected')
+    if (isMoved) this.#log.warn({ file }, 'rejected edit set aside')
+    else {
+      this.#log.error({ file, faults: faults.slice(0, FAULTS_LOGGED_MAX) }, 'edit rejected')
+      this.#onRejected()
+    }
   }
 }
 

@@ -15,7 +15,8 @@ import { PROGRAM, fileOf, linesOf, run, runServer } from '../support/server.ts'
 import { DRIFTED, snapshotOf } from '../support/snapshots.ts'
 
 /** The names that a data directory may have while nothing is being written. */
-const AT_REST = /^(status(\.copy|\.schema|\.rejected-.*)?\.json|history\.jsonl|\.status\.(lock|turn))$/
+const AT_REST =
+  /^(status(\.schema|\.rejected-.*)?\.json|status\.record-\d+\.jsonl|history\.jsonl|\.status\.(lock|turn))$/
 
 t.test('--help, --version and exit codes', async (t) => {
   const help = run(t, ['--help'])

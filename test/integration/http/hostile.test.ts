@@ -1,10 +1,10 @@
-import { deepStrictEqual, ok, strictEqual } from 'node:assert'
+import { ok, strictEqual } from 'node:assert'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
 import { directory } from '../../support/directory.ts'
-import { ask, eventually, post } from '../../support/http.ts'
+import { ask, eventually, post, sameBytes } from '../../support/http.ts'
 import { type Program, fileOf, runServer, serve } from '../../support/server.ts'
 import { DRIFTED, anySnapshot, snapshotOf } from '../../support/snapshots.ts'
 
@@ -80,7 +80,7 @@ t.test('fuzz: whatever is saved, readers get a whole, valid document; never a cr
 })
 
 async function servedIsFile({ url, file }: { url: string; file: string }): Promise<void> {
-  await eventually(async () => deepStrictEqual((await ask(`${url}/status.json`)).body, readFileSync(file)))
+  await eventually(async () => sameBytes((await ask(`${url}/status.json`)).body, readFileSync(file)))
 }
 
 /** Resident memory of a program, in bytes. */

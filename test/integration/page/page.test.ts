@@ -16,6 +16,8 @@ import { HOSTILE_NAMES, snapshotOf } from '../../support/snapshots.ts'
 const BUILT = resolve(import.meta.dirname, '../../..', 'dist', 'page')
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const DAY = 24 * 3600 * 1000
+/** How often the page asks for news, in ms. */
+const POLL_MS = 5000
 
 const browser = await launchBrowser()
 t.teardown(async () => browser?.close())
@@ -62,12 +64,13 @@ t.test('GET /: one page under 40 kB, assets for ever, and nothing else of its di
 })
 
 t.test('a snapshot appears without a reload, and so do drift, stale, an edit and a removal', IN_BROWSER, async (t) => {
-  const { server, page } = await open(t)
+  const { server, page } = await open(t, undefined, { ownClock: true })
   await page.getByText('No target yet').waitFor()
   t.match(await page.locator('.empty pre').innerText(), `curl ${server.url}/api/status`)
   t.match(await page.title(), /^no targets/)
 
   await post(server.url, snapshotOf({ server: 'lab' }))
+  await page.clock.fastForward(POLL_MS)
   await row(page, 'lab').waitFor()
   t.match(await told(page), { drift: '0', stale: '0', 'in-sync': '1' }, 'within the five seconds of a poll')
   t.match(await page.title(), /^in sync/)
@@ -252,7 +255,7 @@ t.test(
   IN_BROWSER,
   async (t) => {
     const dataDir = directory(t)
-    const { server, page } = await open(t, await serve(t, dataDir))
+    const { server, page } = await open(t, await serve(t, dataDir), { ownClock: true })
     await post(server.url, snapshotOf({ server: 'lab' }))
     await look(page)
     await row(page, 'lab').waitFor()
@@ -267,6 +270,7 @@ t.test(
     t.equal(await page.locator('.document').evaluate((element) => getComputedStyle(element).filter), 'grayscale(1)')
 
     const again = await serve(t, dataDir, { port: Number(new URL(server.url).port) })
+    await page.clock.fastForward(2 * POLL_MS)
     await page.getByRole('alert').waitFor({ state: 'detached' })
     t.match(await page.locator('header').innerText(), /Up to date/, 'within the twice five seconds of the first retry')
     t.equal(again.url, server.url)
@@ -453,10 +457,16 @@ t.test(
   },
 )
 
-async function newPage(t: Test, options: BrowserContextOptions = {}): Promise<Page> {
+interface PageOptions extends BrowserContextOptions {
+  /** The test moves the page's clock, which otherwise moves as usual: `page.clock.fastForward()`. */
+  readonly ownClock?: boolean
+}
+
+async function newPage(t: Test, { ownClock = false, ...options }: PageOptions = {}): Promise<Page> {
   if (browser === undefined) throw new Error('there is no browser')
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options })
   t.teardown(async () => context.close())
+  if (ownClock) await context.clock.install()
   const page = await context.newPage()
   page.on('pageerror', (error) => t.fail(`the page threw: ${error.message}`))
   page.on('console', (message) => {
@@ -469,7 +479,7 @@ async function newPage(t: Test, options: BrowserContextOptions = {}): Promise<Pa
 async function open(
   t: Test,
   server?: Server,
-  options: BrowserContextOptions = {},
+  options: PageOptions = {},
   query = '',
 ): Promise<{ server: Server; page: Page }> {
   const from = server ?? (await serve(t))

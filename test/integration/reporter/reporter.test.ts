@@ -21,6 +21,7 @@ import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import type { Snapshot, Status } from '../../../src/status/schema.ts'
 import { directory } from '../../support/directory.ts'
+import { execute } from '../../support/disk.ts'
 import { ask, eventually, matches } from '../../support/http.ts'
 import { AS_ROOT, needs } from '../../support/machine.ts'
 import { type Ran, REPORTER, documentOf, report, sh, standIn, write } from '../../support/reporter.ts'
@@ -163,7 +164,8 @@ t.test('each kind of drift, on servers of one run, and what is no drift', WITH_A
   const deployed = await sh(t, deploy, {}, cwd)
   t.equal(deployed.code, 0, deployed.stdout)
   for (const server of servers.filter((name) => name !== 'synced')) {
-    cpSync(join(cwd, 'servers/synced'), join(cwd, 'servers', server), { recursive: true, verbatimSymlinks: true })
+    // cpSync() of Node 22 and 24 does not copy the mode of a directory.
+    execute('cp', '-a', `${cwd}/servers/synced/.`, join(cwd, 'servers', server))
   }
 
   for (const [server, [drift]] of Object.entries(drifts)) drift(etcOf(server))

@@ -215,7 +215,7 @@ t.test('a file that is a mount of its own, or a link, is refused at the start, w
   symlinkSync('elsewhere', join(linked, 'status.json'))
   const link = run(t, ['--port', '0', '--data-dir', linked])
   t.equal(await link.ended, 1)
-  t.match(linesOf(link).at(-1), { err: { message: /symbolic link; put the file itself into the data directory/ } })
+  t.match(linesOf(link).at(-1), { detail: /symbolic link; put the file itself into the data directory/ })
 
   await t.test('a mount', needs(MOUNTS), async (t) => {
     const mounted = directory(t, { elsewhere: '{"statuses":[]}', 'status.json': '' })
@@ -223,7 +223,7 @@ t.test('a file that is a mount of its own, or a link, is refused at the start, w
     t.teardown(() => spawnSync('umount', ['-l', join(mounted, 'status.json')]))
     const bound = run(t, ['--port', '0', '--data-dir', mounted])
     t.equal(await bound.ended, 1)
-    t.match(linesOf(bound).at(-1), { err: { message: /mount of its own.*mount the directory instead/ } })
+    t.match(linesOf(bound).at(-1), { detail: /mount of its own.*mount the directory instead/ })
   })
 })
 

@@ -1,0 +1,82 @@
+import type { Logger } from 'pino'
+import { EMPTY_DOCUMENT, committedDocument } from '../status/document.ts'
+import type { Edit } from '../status/edits.ts'
+import { readDocument } from '../status/saved-document.ts'
+import { savedDocumentSchema } from '../status/schema.ts'
+import type { Clock } from '../status/time.ts'
+import type { Directory } from './directory.ts'
+import type { FileState } from './durable-file.ts'
+import type { History } from './history.ts'
+import type { Inbox } from './inbox.ts'
+import type { Record } from './record.ts'
+import { type Rendered, render } from './render.ts'
+import { type Volume, inspectVolume } from './volume.ts'
+
+export interface OpeningParts {
+  readonly directory: Directory
+  readonly record: Record
+  readonly inbox: Inbox
+  readonly history: History
+  readonly log: Logger
+}
+
+/**
+ * Opens the directory: tries the volume, loads the record, and recovers what version 0.1 or a crash has left. The caller
+ * holds the lock.
+ */
+export async function openDirectory(parts: OpeningParts, clock: Clock): Promise<Volume> {
+  const { directory, record, inbox, history, log } = parts
+  const volume = await inspectVolume(directory.path)
+  if (volume.edits === 'polling') {
+    log.warn({ fileSystem: volume.fileSystem }, 'no change events on this file system; polling every 2 s')
+  }
+  await directory.writeSchema(`${JSON.stringify(savedDocumentSchema, null, 2)}\n`)
+  await record.load(clock)
+  await adoptLegacy(parts, clock)
+  const { document } = record.current
+  // Rows that a crash has prevented. What comes later has a known cause.
+  if (document.generation > 0) await history.record(document, new Map(), false)
+  inbox.add(...(await directory.recover()))
+  return volume
+}
+
+/** What is in a directory that cannot be opened, for example because the volume is read-only. Changes nothing. */
+export async function readUnopened(
+  { directory, record }: Pick<OpeningParts, 'directory' | 'record'>,
+  clock: Clock,
+): Promise<{ readonly base: Rendered; readonly edits: readonly Edit[] }> {
+  const status = await directory.readStatus()
+  const files = [await directory.readLegacyCopy(), status].map((state) => state && committedIn(state, clock))
+  const base = [await record.readNewest(clock), ...files].reduce<Rendered>(
+    (newest, each) => (each !== undefined && each.document.generation > newest.document.generation ? each : newest),
+    render(EMPTY_DOCUMENT),
+  )
+  const outcome = status === undefined || status.bytes.equals(base.bytes) ? undefined : readDocument(status.bytes)
+  const edit = outcome?.ok === true ? { saved: outcome.value, origin: base.document, isRestore: false } : undefined
+  return { base, edits: edit === undefined ? [] : [edit] }
+}
+
+/**
+ * Takes over what a server of version 0.1 has committed, which kept no record: its copy of the document, or a
+ * `status.json` that is newer than the record and in the server's own form.
+ */
+async function adoptLegacy({ directory, record, log }: OpeningParts, clock: Clock): Promise<void> {
+  const copy = await directory.readLegacyCopy()
+  for (const state of [copy, await directory.readStatus()]) {
+    const rendered = state && committedIn(state, clock)
+    if (rendered !== undefined && rendered.document.generation > record.current.document.generation) {
+      await record.begin(rendered, clock)
+      const { generation, entries } = rendered.document
+      log.info({ generation, targets: entries.length }, 'record begun with a document of version 0.1')
+    }
+  }
+  if (copy !== undefined) await directory.removeLegacyCopy()
+}
+
+/** The document that a server has written to a file; `undefined` if the file is not in the server's own form. */
+function committedIn(state: FileState, clock: Clock): Rendered | undefined {
+  const outcome = readDocument(state.bytes)
+  if (!outcome.ok || outcome.value.generation === undefined) return undefined
+  const rendered = render(committedDocument(outcome.value, clock))
+  return rendered.bytes.equals(state.bytes) ? rendered : undefined
+}

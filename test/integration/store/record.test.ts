@@ -1,0 +1,314 @@
+import { deepStrictEqual, ok, strictEqual } from 'node:assert'
+import {
+  appendFileSync,
+  copyFileSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import t from 'tap'
+import type { Clock } from '../../../src/status/time.ts'
+import { Record } from '../../../src/store/record.ts'
+import { type Rendered, render } from '../../../src/store/render.ts'
+import { directory } from '../../support/directory.ts'
+import { CLOCK, posted } from '../../support/documents.ts'
+import { ask, eventually, matches, post } from '../../support/http.ts'
+import { fileOf, serve } from '../../support/server.ts'
+import { DRIFTED, snapshotOf } from '../../support/snapshots.ts'
+
+const log = pino({ level: 'silent' })
+
+/** The names of the record's segments, oldest first. */
+function segmentsIn(dataDir: string): string[] {
+  return readdirSync(dataDir)
+    .filter((name) => /^status\.record-\d+\.jsonl$/.test(name))
+    .toSorted((a, b) => Number(/\d+/.exec(a)?.[0]) - Number(/\d+/.exec(b)?.[0]))
+}
+
+function segmentOf(dataDir: string): string {
+  return join(dataDir, segmentsIn(dataDir).at(-1) ?? '')
+}
+
+/** Removes the note that the last commit was put in place: its server was killed before. */
+function unplace(dataDir: string): void {
+  const file = segmentOf(dataDir)
+  const lines = readFileSync(file, 'utf8').split(/(?<=\n)/)
+  strictEqual(lines.at(-1)?.startsWith('{"placed":'), true)
+  writeFileSync(file, lines.slice(0, -1).join(''))
+}
+
+/** Commits a document with one more target. */
+async function grow(record: Record, name: string, clock: Clock = CLOCK, bytes = 10): Promise<Rendered> {
+  const snapshot = { ...snapshotOf({ server: name }, [], DRIFTED.last_check), note: 'x'.repeat(bytes) }
+  const next = render(posted(record.current.document, snapshot).document)
+  await (await record.append(next, [], clock)).confirm()
+  return next
+}
+
+t.test('another server and a later start read the same documents, generation by generation', async (t) => {
+  const place = directory(t)
+  const [one, two] = [new Record(place, log), new Record(place, log)]
+  const documents: Rendered[] = []
+  for (let index = 0; index < 40; index += 1) {
+    await one.load(CLOCK)
+    documents.push(await grow(index % 3 === 0 ? two : one, `s${index}`))
+    await two.load(CLOCK)
+    await one.load(CLOCK)
+    deepStrictEqual(two.current.bytes.equals(one.current.bytes), true)
+  }
+  const third = new Record(place, log)
+  await third.load(CLOCK)
+  t.ok(third.current.bytes.equals(documents.at(-1)?.bytes ?? Buffer.alloc(0)))
+  for (const record of [one, two, third]) {
+    for (const { document, digest } of documents) {
+      const found = await record.documentAt(document.generation, CLOCK)
+      strictEqual(found.digest, digest)
+      strictEqual(render(found.document).digest, digest)
+    }
+  }
+  t.equal((await third.documentAt(undefined, CLOCK)).digest, third.current.digest, 'no generation is the present one')
+  t.equal((await third.documentAt(999, CLOCK)).digest, third.current.digest, 'nor is one that is not there yet')
+  t.equal((await third.documentAt(0, CLOCK)).digest, documents[0]?.digest, 'before the oldest is the oldest')
+})
+
+t.test('a torn last line does not count, and the next commit is whole', async (t) => {
+  const place = directory(t)
+  const record = new Record(place, log)
+  await grow(record, 'a')
+  const { size } = statSync(segmentOf(place))
+  await grow(record, 'b')
+  truncateSync(segmentOf(place), size + 40)
+  const again = new Record(place, log)
+  await again.load(CLOCK)
+  t.equal(again.current.document.entries.length, 1)
+  t.equal(statSync(segmentOf(place)).size, size, 'and it is removed')
+  await grow(again, 'c')
+  const third = new Record(place, log)
+  await third.load(CLOCK)
+  t.equal(third.current.document.entries.length, 2)
+})
+
+t.test('a damaged record: what is before the damage counts, and the segment is kept for a look', async (t) => {
+  const place = directory(t)
+  const record = new Record(place, log)
+  for (const name of ['a', 'b', 'c']) await grow(record, name)
+  const segment = segmentOf(place)
+  const text = readFileSync(segment, 'utf8')
+  writeFileSync(segment, text.replace('"generation":2,', '"generation":oh,'))
+  const again = new Record(place, log)
+  await again.load(CLOCK)
+  t.equal(again.current.document.entries.length, 1)
+  t.ok(readdirSync(place).some((name) => name.endsWith('.damaged')))
+  await grow(again, 'd')
+  const third = new Record(place, log)
+  await third.load(CLOCK)
+  t.equal(third.current.document.entries.length, 2)
+
+  writeFileSync(segmentOf(place), 'no record at all\n')
+  const fourth = new Record(place, log)
+  await fourth.load(CLOCK)
+  t.equal(fourth.current.document.generation, 0, 'a segment without a document is none')
+})
+
+t.test('a line whose document is not the one that it was is damage, too', async (t) => {
+  const place = directory(t)
+  const record = new Record(place, log)
+  for (const name of ['a', 'b']) await grow(record, name)
+  const segment = segmentOf(place)
+  writeFileSync(segment, readFileSync(segment, 'utf8').replace('"server":"b"', '"server":"z"'))
+  const again = new Record(place, log)
+  await again.load(CLOCK)
+  t.ok(readdirSync(place).some((name) => name.endsWith('.damaged')))
+})
+
+t.test('a record of a later version is refused, and nothing is changed', async (t) => {
+  const dataDir = directory(t)
+  const server = await serve(t, dataDir)
+  await post(server.url, DRIFTED)
+  await server.stop()
+  const segment = segmentOf(dataDir)
+  const text = readFileSync(segment, 'utf8').replace('{"version":1,', '{"version":2,')
+  writeFileSync(segment, text)
+  const before = readFileSync(server.file, 'utf8')
+  const again = await serve(t, dataDir)
+  t.match(await ask(`${again.url}/readyz`), { status: 503, json: { problems: [{ detail: /later version/ }] } })
+  t.equal((await post(again.url, snapshotOf({ server: 'next' }))).status, 503)
+  t.same([readFileSync(segment, 'utf8'), readFileSync(again.file, 'utf8')], [text, before])
+})
+
+t.test('a commit that is taken back was never made', async (t) => {
+  const place = directory(t)
+  const record = new Record(place, log)
+  const first = await grow(record, 'a')
+  const size = statSync(segmentOf(place)).size
+  const next = render(posted(first.document, snapshotOf({ server: 'b' }, [], DRIFTED.last_check)).document)
+  const commit = await record.append(next, [], CLOCK)
+  await commit.takeBack()
+  t.equal(record.current, first)
+  t.equal(statSync(segmentOf(place)).size, size)
+  const confirmed = await record.append(next, [], CLOCK)
+  await confirmed.confirm()
+  await confirmed.takeBack()
+  t.equal(statSync(segmentOf(place)).size, size, 'also after it was confirmed')
+
+  const empty = directory(t)
+  const fresh = new Record(empty, log)
+  await (await fresh.append(first, [], CLOCK)).takeBack()
+  t.same([readdirSync(empty), fresh.current.document.generation], [[], 0], 'nor the first one')
+})
+
+t.test('segments: a new one in time, the one before is kept, older ones go by age or size', async (t) => {
+  const place = directory(t)
+  const record = new Record(place, log)
+  const peer = new Record(place, log)
+  const rotate = async (clock: Clock): Promise<void> => {
+    const { length } = segmentsIn(place)
+    for (let index = 0; segmentsIn(place).length === length && index < 100; index += 1) {
+      await grow(record, 'big', clock, 1_000_000 + index)
+      await record.compactIfDue(clock)
+      if (index % 3 === 0) await peer.load(clock)
+    }
+  }
+  const clock = { ...CLOCK, now: Date.now() }
+  await grow(record, 'small')
+  for (let round = 0; round < 4; round += 1) await rotate(clock)
+  const all = segmentsIn(place)
+  t.equal(all.length, 5, 'all that is younger than a day')
+  await peer.load(clock)
+  t.ok(peer.current.bytes.equals(record.current.bytes), 'a peer follows into new segments')
+  const old = new Date(clock.now - 25 * 3_600_000)
+  for (const name of all.slice(0, 2)) utimesSync(join(place, name), old, old)
+  await record.begin(record.current, clock)
+  t.same(segmentsIn(place).slice(0, 3), all.slice(2))
+  for (let bytes = 0; bytes < 64; bytes += 16) {
+    appendFileSync(join(place, all[2] ?? ''), Buffer.alloc(16 * 1024 * 1024))
+  }
+  await rotate(clock)
+  t.notOk(segmentsIn(place).includes(all[2] ?? ''), 'too large together')
+  const beforeLast = segmentsIn(place).slice(-2)
+  for (const name of beforeLast) utimesSync(join(place, name), old, old)
+  await record.begin(record.current, clock)
+  t.ok(segmentsIn(place).includes(beforeLast[1] ?? ''), 'the one before the last stays, whatever its age')
+})
+
+t.test('killed between the record and the file: the next start puts the commit in place', async (t) => {
+  const dataDir = directory(t)
+  const server = await serve(t, dataDir)
+  await post(server.url, DRIFTED)
+  const before = readFileSync(server.file)
+  await ask(`${server.url}/api/status?repo=rsyslog`, { method: 'DELETE' })
+  const after = readFileSync(server.file)
+  await server.stop()
+  unplace(dataDir)
+  writeFileSync(server.file, before)
+  const again = await serve(t, dataDir)
+  t.same(readFileSync(again.file), after, 'what was deleted is not taken for restored')
+})
+
+t.test('killed between the record and the file, with an edit: it is merged once', async (t) => {
+  const dataDir = directory(t)
+  const server = await serve(t, dataDir)
+  await post(server.url, DRIFTED)
+  const edit = readFileSync(server.file, 'utf8').replace('"stale": true', '"note": "mine",\n      "stale": true')
+  writeFileSync(server.file, edit)
+  await eventually(() => matches(fileOf(server), { generation: 3, statuses: [{ note: 'mine' }] }))
+  const after = readFileSync(server.file)
+  await server.stop()
+  unplace(dataDir)
+  writeFileSync(server.file, edit)
+  const again = await serve(t, dataDir)
+  t.same(readFileSync(again.file), after)
+  t.notOk(again.lines.some(({ msg }) => msg === 'edit merged'))
+})
+
+t.test(
+  'a peer that was killed between the record and the file: the other server puts its commit in place',
+  async (t) => {
+    const dataDir = directory(t)
+    const server = await serve(t, dataDir)
+    await post(server.url, DRIFTED)
+    const peer = new Record(dataDir, log)
+    await peer.load(CLOCK)
+    const next = render(
+      posted(peer.current.document, snapshotOf({ server: 'of the peer' }, [], DRIFTED.last_check)).document,
+    )
+    await peer.append(next, [], CLOCK)
+    await eventually(() => ok(next.bytes.equals(readFileSync(server.file))), 4000)
+    await eventually(async () => ok((await ask(`${server.url}/status.json`)).body.equals(next.bytes)))
+  },
+)
+
+t.test('a peer’s commit is told from an edit: what it changed is not merged a second time', async (t) => {
+  const dataDir = directory(t)
+  const [a, b] = [await serve(t, dataDir), await serve(t, dataDir)]
+  await post(a.url, DRIFTED)
+  await eventually(() => ok(b.lines.some(({ msg }) => msg === 'loaded commits of another server')))
+  t.notOk(b.lines.some(({ msg }) => msg === 'edit merged'))
+})
+
+t.test('a directory of version 0.1: loaded without a step by hand, and its copy goes', async (t) => {
+  const dataDir = directory(t)
+  const once = await serve(t, dataDir)
+  await post(once.url, DRIFTED)
+  await once.stop()
+  const text = readFileSync(once.file)
+  for (const name of segmentsIn(dataDir)) rmSync(join(dataDir, name))
+  copyFileSync(once.file, join(dataDir, 'status.copy.json'))
+  const again = await serve(t, dataDir)
+  t.same(readFileSync(again.file), text)
+  t.notOk(readdirSync(dataDir).includes('status.copy.json'))
+  await again.stop()
+
+  // An edit made while no server ran: the copy says what it is an edit of.
+  for (const name of segmentsIn(dataDir)) rmSync(join(dataDir, name))
+  copyFileSync(once.file, join(dataDir, 'status.copy.json'))
+  writeFileSync(once.file, text.toString().replace('"statuses"', '"note": "by hand",\n  "statuses"'))
+  const third = await serve(t, dataDir)
+  t.match(fileOf(third), { note: 'by hand', generation: 3, statuses: [{ server: 'rsyslog-lab' }] })
+  await third.stop()
+
+  // A server of version 0.1 has committed since: the file is newer than the record.
+  const newer = third.file
+  writeFileSync(
+    newer,
+    readFileSync(newer, 'utf8').replace('"generation": 3,', '"generation": 9,').replace('by hand', 'by 0.1'),
+  )
+  const fourth = await serve(t, dataDir)
+  t.match(fileOf(fourth), { note: 'by 0.1', generation: 9 })
+  t.match(
+    fourth.lines.find(({ msg }) => /version 0\.1/.test(msg)),
+    { generation: 9 },
+  )
+})
+
+t.test(
+  'a copy of ten minutes ago is merged against the document of its own generation, also after a restart',
+  async (t) => {
+    const dataDir = directory(t)
+    const server = await serve(t, dataDir)
+    await post(server.url, DRIFTED)
+    const old = readFileSync(server.file, 'utf8')
+    for (let index = 0; index < 30; index += 1) await post(server.url, snapshotOf({ server: `s${index}` }))
+    writeFileSync(
+      server.file,
+      readFileSync(server.file, 'utf8').replace('"statuses"', '"title": "anna",\n  "statuses"'),
+    )
+    await eventually(() => matches(fileOf(server), { title: 'anna' }))
+    await server.stop()
+    const again = await serve(t, dataDir)
+    writeFileSync(again.file, old.replace('"stale": true', '"note": "old copy",\n      "stale": true'))
+    await eventually(() => {
+      const document = fileOf(again)
+      ok(document.statuses.some((status) => status['note'] === 'old copy'))
+      matches(document, { title: 'anna' })
+    })
+    t.equal(fileOf(again).statuses.length, 31)
+    t.pass('what others have changed since stays')
+  },
+)
