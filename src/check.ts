@@ -3,14 +3,14 @@ import { buffer } from 'node:stream/consumers'
 import { readDocument } from './status/saved-document.ts'
 import { lineOf } from './status/json.ts'
 
-/** Standard input, where a file is named. */
+/** The name of standard input. */
 const STDIN = '-'
 
 /**
- * Checks a file as the server would when somebody saves it.
+ * Checks a file as the server does when it is saved as status.json.
  *
- * @param path the file; `-` is standard input
- * @returns a line `file:line:column pointer: message` for each fault; none where the file is good
+ * @param path `-` is standard input
+ * @returns a line `file:line:column pointer: message` for each fault; empty if the file is valid
  */
 export async function check(path: string): Promise<string[]> {
   let bytes: Buffer

@@ -6,13 +6,13 @@ import { StartError, start } from './server.ts'
 import { readCommandLine, settingsTable, type Settings } from './settings.ts'
 import { version } from './version.ts'
 
-/** The server could not start, or the checked file is not good. */
+/** The server could not start, or the checked file is not valid. */
 const EXIT_FAILED = 1
-/** The command line or the environment is wrong. */
+/** The command line or the environment is not valid. */
 const EXIT_USAGE = 2
 
-const asked = readCommandLine(process.argv.slice(2), process.env)
-switch (asked.command) {
+const commandLine = readCommandLine(process.argv.slice(2), process.env)
+switch (commandLine.command) {
   case 'help':
     process.stdout.write(help())
     break
@@ -20,23 +20,23 @@ switch (asked.command) {
     process.stdout.write(`${version}\n`)
     break
   case 'check': {
-    const faults = await check(asked.file)
+    const faults = await check(commandLine.file)
     process.stdout.write(faults.map((fault) => `${fault}\n`).join(''))
     if (faults.length > 0) process.exitCode = EXIT_FAILED
     break
   }
   case 'token': {
-    const { secret, token } = makeToken(asked.name)
-    process.stderr.write('The secret, shown only now, then the line for "tokens" in TOKENS_FILE:\n')
+    const { secret, token } = makeToken(commandLine.name)
+    process.stderr.write('The secret, which is shown only once, then the entry for "tokens" in TOKENS_FILE:\n')
     process.stdout.write(`${secret}\n${JSON.stringify(token)}\n`)
     break
   }
-  case 'refuse':
-    process.stderr.write(asked.faults.map((fault) => `gitops-status-server: ${fault}\n`).join(''))
+  case 'usage-error':
+    process.stderr.write(commandLine.faults.map((fault) => `gitops-status-server: ${fault}\n`).join(''))
     process.exitCode = EXIT_USAGE
     break
   case 'run':
-    await run(asked.settings)
+    await run(commandLine.settings)
 }
 
 async function run(settings: Settings): Promise<void> {
@@ -69,12 +69,13 @@ Usage: gitops-status-server [options]
 
 ${lines.join('\n')}
 
-  --help     prints this
-  --version  prints the version
+  --help     print this text
+  --version  print the version
 
-check FILE says what is wrong with a status.json before it is saved, a line a fault; - is standard input.
-token NAME makes a token: prints its secret, and its line for TOKENS_FILE, which has only the secret's hash.
-A flag goes before its variable; an empty variable counts as not set.
-Exit codes: 0 stopped by a signal, or the file is good; ${EXIT_FAILED} could not start, or it is not; ${EXIT_USAGE} wrong settings.
+check FILE  checks a status.json before it is saved, and prints one line per fault; - is standard input.
+token NAME  makes a token, and prints its secret and its entry for TOKENS_FILE, which has only the hash of the secret.
+
+A flag takes precedence over its variable. An empty variable counts as not set.
+Exit codes: 0 stopped by a signal, or the file is valid; ${EXIT_FAILED} could not start, or the file is not valid; ${EXIT_USAGE} invalid settings.
 `
 }

@@ -1,28 +1,28 @@
 import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 
-/** One setting: how it is named, what it is without being set, and what it takes. */
+/** A setting: its names, its default, and the values that it accepts. */
 interface Setting<T> {
   readonly flag: string
   readonly env: string
   readonly fallback: T
   readonly unit: string
   readonly help: string
-  /** Reads the text of a setting; `undefined` where it is none. */
+  /** Parses a value; `undefined` if it is not valid. */
   readonly read: (text: string) => T | undefined
   readonly expected: string
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
-/** Every setting there is; `--help`, the README and the check of a configuration all come from this table. */
+/** All settings. `--help` and the check of a configuration use this table; a test compares the README with it. */
 export const SETTINGS = {
   port: setting({
     flag: 'port',
     env: 'PORT',
     fallback: 8080,
     unit: 'TCP port',
-    help: 'Where to listen; 0 takes any free port.',
+    help: 'Port to listen on; 0 for any free port.',
     read: integer(0, 65_535),
     expected: 'a whole number from 0 to 65535',
   }),
@@ -31,7 +31,7 @@ export const SETTINGS = {
     env: 'HOST',
     fallback: '127.0.0.1',
     unit: 'address',
-    help: 'The address to listen on; 0.0.0.0 for all.',
+    help: 'Address to listen on; 0.0.0.0 for all.',
     read: text,
     expected: 'an IP address or a host name',
   }),
@@ -40,7 +40,7 @@ export const SETTINGS = {
     env: 'DATA_DIR',
     fallback: './data',
     unit: 'directory',
-    help: 'The persistent volume with status.json; made where it is missing.',
+    help: 'Directory of status.json, on a persistent volume; created if it does not exist.',
     read: text,
     expected: 'a path',
   }),
@@ -49,7 +49,7 @@ export const SETTINGS = {
     env: 'STALE_AFTER',
     fallback: 600,
     unit: 'seconds',
-    help: 'A status is stale once its last check is older than this, unless it has its own stale_after.',
+    help: 'Age of the last check at which a status is stale, if it has no stale_after of its own.',
     read: integer(1, 10 * 365 * 86_400),
     expected: 'a whole number of seconds, 1 or more, at most ten years',
   }),
@@ -58,7 +58,7 @@ export const SETTINGS = {
     env: 'HISTORY_RETENTION',
     fallback: 90,
     unit: 'days',
-    help: 'How long the history keeps what has happened.',
+    help: 'Time that the history is kept.',
     read: integer(1, 10 * 365),
     expected: 'a whole number of days, 1 or more, at most ten years',
   }),
@@ -67,7 +67,7 @@ export const SETTINGS = {
     env: 'TOKENS_FILE',
     fallback: undefined,
     unit: 'file',
-    help: 'Who may do what; without it anybody may post, read and remove.',
+    help: 'Tokens and their rights; without it, anyone may post, read and remove.',
     read: text,
     expected: 'a path',
   }),
@@ -76,7 +76,7 @@ export const SETTINGS = {
     env: 'PROTECT_READS',
     fallback: false,
     unit: 'true, false',
-    help: 'Whether reading needs a token, too. Probes never do.',
+    help: 'Whether reads require a token as well; probes never do.',
     read: (value) => ({ true: true, false: false })[value],
     expected: 'true or false',
   }),
@@ -85,7 +85,7 @@ export const SETTINGS = {
     env: 'TRUST_PROXY',
     fallback: undefined,
     unit: 'proxies',
-    help: 'Whose X-Forwarded-For counts: the number of proxies in front, or their addresses and networks.',
+    help: 'Proxies whose X-Forwarded-For is trusted: their number, or their addresses and networks.',
     read: (value) => integer(1, 16)(value) ?? proxies(value),
     expected: 'a number from 1 to 16, or addresses and networks such as 10.0.0.0/8, loopback, uniquelocal',
   }),
@@ -94,27 +94,26 @@ export const SETTINGS = {
     env: 'LOG_LEVEL',
     fallback: 'info',
     unit: 'level',
-    help: 'The least severe lines to log.',
+    help: 'Lowest severity that is logged.',
     read: (value) => LOG_LEVELS.find((level) => level === value),
     expected: `one of ${LOG_LEVELS.join(', ')}`,
   }),
 }
 
-/** The settings in force. */
 export type Settings = { readonly [Name in keyof typeof SETTINGS]: (typeof SETTINGS)[Name]['fallback'] }
 
-/** What the command line asks for: to run with these settings, to check a file, to make a token, to print something, or to be told off. */
+/** The parsed command line. */
 export type CommandLine =
   | { readonly command: 'run'; readonly settings: Settings }
   | { readonly command: 'check'; readonly file: string }
   | { readonly command: 'token'; readonly name: string }
   | { readonly command: 'help' }
   | { readonly command: 'version' }
-  | { readonly command: 'refuse'; readonly faults: readonly string[] }
+  | { readonly command: 'usage-error'; readonly faults: readonly string[] }
 
 /**
- * Reads the command line and the environment. A flag goes before its variable, an empty variable counts as not set.
- * All faults are told together.
+ * Parses the command line and the environment. A flag takes precedence over its variable; an empty variable counts as
+ * not set. Reports all faults together.
  */
 export function readCommandLine(
   args: readonly string[],
@@ -135,17 +134,17 @@ export function readCommandLine(
   if (command === 'check') {
     const [file] = operands
     if (file !== undefined && operands.length === 1) return { command, file }
-    return { command: 'refuse', faults: ['check: must be given one file, or - for standard input'] }
+    return { command: 'usage-error', faults: ['check: expected one file, or - for standard input'] }
   }
   if (command === 'token') {
     const [name] = operands
     if (name !== undefined && /^[\w.@-]{1,100}$/.test(name) && operands.length === 1) return { command: 'token', name }
-    return { command: 'refuse', faults: ['token: must be given one name of letters, digits, and . _ - @'] }
+    return { command: 'usage-error', faults: ['token: expected one name of letters, digits, and . _ - @'] }
   }
   for (const token of tokens) {
-    if (token.kind === 'positional') faults.push(`${token.value}: no such command; see --help`)
+    if (token.kind === 'positional') faults.push(`${token.value}: unknown command; see --help`)
     else if (token.kind === 'option' && !Object.hasOwn(flags, token.name)) {
-      faults.push(`${token.rawName}: no such option; see --help`)
+      faults.push(`${token.rawName}: unknown option; see --help`)
     }
   }
 
@@ -154,9 +153,9 @@ export function readCommandLine(
     const source = given === undefined ? variable : `--${flag}`
     const written = given ?? (env[variable] === '' ? undefined : env[variable])
     if (written === undefined) return fallback
-    // A flag where a value should be: the value was forgotten.
-    const forgotten = typeof written !== 'string' || (given !== undefined && written.startsWith('--'))
-    const result = forgotten ? undefined : read(written)
+    // `--port --host x`: the value of --port is missing.
+    const isMissing = typeof written !== 'string' || (given !== undefined && written.startsWith('--'))
+    const result = isMissing ? undefined : read(written)
     if (result === undefined) {
       const found = typeof written === 'string' ? JSON.stringify(written) : 'nothing'
       faults.push(`${source}: must be ${expected}, not ${found}`)
@@ -176,12 +175,12 @@ export function readCommandLine(
     logLevel: value(SETTINGS.logLevel),
   }
   if (settings.protectReads && settings.tokensFile === undefined) {
-    faults.push('PROTECT_READS: needs TOKENS_FILE, or nobody could read')
+    faults.push('PROTECT_READS: requires TOKENS_FILE, which says which tokens may read')
   }
-  return faults.length > 0 ? { command: 'refuse', faults } : { command: 'run', settings: Object.freeze(settings) }
+  return faults.length > 0 ? { command: 'usage-error', faults } : { command: 'run', settings: Object.freeze(settings) }
 }
 
-/** The settings as a table of columns: flag, variable, default, unit, meaning. */
+/** The settings as rows of cells; the first row has the titles of the columns. */
 export function settingsTable(): string[][] {
   return [
     ['flag', 'variable', 'default', 'unit', 'meaning'],
@@ -206,7 +205,7 @@ function integer(min: number, max: number): (text: string) => number | undefined
   }
 }
 
-/** Addresses, networks, and the names that Express has for some. */
+/** Addresses, networks, and the names that proxy-addr has for some of those. */
 function proxies(value: string): string[] | undefined {
   const parts = value.split(',').map((part) => part.trim())
   const known = parts.every((part) => {

@@ -1,6 +1,7 @@
 /**
- * Tells whether a text matches a pattern: `*` is any characters, also none, `?` is any one; all others are themselves.
- * Takes time in proportion to both lengths, whatever the pattern: a regular expression made of it might not.
+ * Reports whether a text matches a pattern: `*` matches any number of characters, `?` exactly one, all others themselves.
+ * Takes at most time proportional to the product of both lengths; a regular expression made of the pattern could take
+ * exponential time.
  */
 export function matchesGlob(pattern: string, text: string): boolean {
   const [wanted, given] = [Array.from(pattern), Array.from(text)]
@@ -16,7 +17,7 @@ export function matchesGlob(pattern: string, text: string): boolean {
     } else if (wanted[at] === '?' || wanted[at] === given[next]) {
       at += 1
     } else if (star >= 0) {
-      // The last star takes one character more.
+      // Backtrack: the last star takes one more character.
       at = star + 1
       next = resume
       resume += 1

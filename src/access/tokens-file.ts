@@ -4,15 +4,15 @@ import { lineOf } from '../status/json.ts'
 import { formatTime } from '../status/time.ts'
 import { type Tokens, readTokens } from './tokens.ts'
 
-/** A swapped Secret tells a watcher little, and a small file costs little to read. */
-const LOOK_EVERY_MS = 2000
+/** Polled, not watched: a Secret of Kubernetes is replaced by a symbolic link, which file watchers report unreliably. */
+const POLL_EVERY_MS = 2000
 
-/** `TOKENS_FILE` cannot be used; the message has every fault with its place. */
+/** `TOKENS_FILE` cannot be used. The message has every fault with its place. */
 export class TokensFileError extends Error {
   override readonly name = 'TokensFileError'
 }
 
-/** The tokens in force: those of the file as it was last good. */
+/** The tokens in force: those of the last valid version of the file. */
 export class TokensFile {
   readonly #path: string
   readonly #log: Logger
@@ -28,7 +28,7 @@ export class TokensFile {
     this.#tokens = tokens
   }
 
-  /** @throws {TokensFileError} when the file cannot be read or is not valid: there are no older tokens to go on with */
+  /** @throws {TokensFileError} if the file cannot be read or is not valid */
   static async open(path: string, log: Logger): Promise<TokensFile> {
     const bytes = await readOrThrow(path)
     return new TokensFile(path, log, bytes, tokensIn(path, bytes))
@@ -38,7 +38,7 @@ export class TokensFile {
     return this.#tokens
   }
 
-  /** Why the file as it is now is not in force. */
+  /** Why the present version of the file is not in force; `undefined` if it is. */
   get trouble(): { readonly since: string; readonly detail: string } | undefined {
     return this.#trouble
   }
@@ -49,7 +49,7 @@ export class TokensFile {
 
   /** Follows changes of the file, until `stop`. */
   watch(): void {
-    this.#timer = setTimeout(() => void this.#look(), LOOK_EVERY_MS).unref()
+    this.#timer = setTimeout(() => void this.#poll(), POLL_EVERY_MS).unref()
   }
 
   stop(): void {
@@ -57,7 +57,7 @@ export class TokensFile {
     this.#timer = undefined
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     try {
       const bytes = await readOrThrow(this.#path)
       if (!bytes.equals(this.#bytes) || this.#trouble !== undefined) {

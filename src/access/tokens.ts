@@ -8,7 +8,7 @@ import { validator } from '../status/validation.ts'
 import { matchesGlob } from './glob.ts'
 
 const TOKENS_MAX = 1000
-/** Tells what it is, to people and to scanners for secrets that have slipped out. */
+/** Identifies a secret to people, and to scanners for leaked secrets. */
 const SECRET_PREFIX = 'gss_'
 const SECRET_BYTES = 32
 
@@ -20,7 +20,7 @@ const scopes = {
   items: { type: 'object', properties: { repo: glob, server: glob }, additionalProperties: false },
 } as const
 
-/** `TOKENS_FILE`. */
+/** The schema of `TOKENS_FILE`. */
 export const tokensSchema = {
   title: 'Tokens of gitops-status-server',
   type: 'object',
@@ -39,17 +39,21 @@ export const tokensSchema = {
             maxLength: 100,
             pattern: '^[\\w.@-]+$',
             patternErrorMessage: 'must be letters, digits, and . _ - @',
-            description: 'Who it is, in the log and in the history. It may stand twice, for a rotation.',
+            description: 'The name in the log and in the history. Two tokens may share one, for a rotation.',
           },
           sha256: {
             type: 'string',
             pattern: '^[0-9a-f]{64}$',
             patternErrorMessage: 'must be a SHA-256 as 64 hexadecimal digits in lower case',
           },
-          write: { ...scopes, description: 'The targets that it may post; * and ? as in a shell, all where left out.' },
+          write: {
+            ...scopes,
+            description:
+              'The targets that it may post; * and ? as in a shell, a property that is left out matches all.',
+          },
           delete: { ...scopes, description: 'The targets that it may remove.' },
-          read: { type: 'boolean', description: 'Whether it may read where reads are protected.' },
-          expires: { ...time, description: 'From when on it is no longer valid.' },
+          read: { type: 'boolean', description: 'Whether it may read if reads are protected.' },
+          expires: { ...time, description: 'The time from which it is no longer valid.' },
         },
         additionalProperties: false,
       },
@@ -63,17 +67,16 @@ export type Token = TokensDocument['tokens'][number]
 
 const isTokensDocument = validator<TokensDocument>(tokensSchema)
 
-/** What can be done to a target. */
 export type Action = 'write' | 'delete'
 
-/** Tells whether a token may do this to a target. */
+/** Reports whether a token may do this to a target. */
 export function mayDo(token: Token, action: Action, target: Target): boolean {
   return (token[action] ?? []).some(
     ({ repo = '*', server = '*' }) => matchesGlob(repo, target.repo) && matchesGlob(server, target.server),
   )
 }
 
-/** The tokens that are known, by what they hash to. */
+/** A set of tokens, found by their secrets. */
 export class Tokens {
   readonly #tokens: readonly { readonly token: Token; readonly hash: Buffer; readonly expires: number }[]
 
@@ -89,7 +92,12 @@ export class Tokens {
     return this.#tokens.length
   }
 
-  /** Finds the valid token of a secret. Every token is compared, in constant time: the time tells nothing of any. */
+  /**
+   * Finds the valid token of a secret. Compares with every token in constant time, so that the time of an answer reveals
+   * nothing about any of them.
+   *
+   * @param now in ms since the epoch
+   */
   find(secret: string, now: number): Token | undefined {
     const hash = sha256(secret)
     let found: Token | undefined
@@ -100,7 +108,7 @@ export class Tokens {
   }
 }
 
-/** Reads `TOKENS_FILE`. */
+/** Parses and checks the content of `TOKENS_FILE`. */
 export function readTokens(bytes: Uint8Array): Outcome<Tokens, LocatedFault> {
   const json = parseJson(bytes)
   if (!json.ok) return json
@@ -109,7 +117,7 @@ export function readTokens(bytes: Uint8Array): Outcome<Tokens, LocatedFault> {
   const faults = value.tokens.flatMap(({ sha256: hash }, index): Fault[] => {
     const first = value.tokens.findIndex((other) => other.sha256 === hash)
     if (first === index) return []
-    return [{ pointer: `/tokens/${index}/sha256`, detail: `must not be the same as that of /tokens/${first}` }]
+    return [{ pointer: `/tokens/${index}/sha256`, detail: `duplicate of /tokens/${first}/sha256` }]
   })
   if (faults.length > 0) return { ok: false, faults: locate(text, faults) }
   const duplicates = duplicateFaults(text)
@@ -117,13 +125,13 @@ export function readTokens(bytes: Uint8Array): Outcome<Tokens, LocatedFault> {
   return { ok: true, value: new Tokens(value.tokens) }
 }
 
-/** Makes a token: the secret, for whoever is to use it, and what goes into `TOKENS_FILE`; it may post all targets. */
+/** Makes a token that may post all targets: the secret, and the entry of `TOKENS_FILE`, which has only its hash. */
 export function makeToken(name: string): { readonly secret: string; readonly token: Token } {
   const secret = SECRET_PREFIX + randomBytes(SECRET_BYTES).toString('base64url')
   return { secret, token: { name, sha256: sha256(secret).toString('hex'), write: [{ repo: '*', server: '*' }] } }
 }
 
-/** Secrets have 256 random bits: a slow hash with a salt would keep nobody out that this does not. */
+/** Secrets have 256 random bits and cannot be guessed: a slow, salted hash would add nothing. */
 function sha256(secret: string): Buffer {
   return createHash('sha256').update(secret).digest()
 }

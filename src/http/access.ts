@@ -7,16 +7,16 @@ import type { Fault } from '../status/json.ts'
 import { Problem } from './problems.ts'
 import { isRead } from './request.ts'
 
-/** Probes carry no credentials. */
+/** Paths of probes, which have no credentials. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
 const REALM = 'realm="gitops-status-server"'
 
-/** How many targets one line of the log names. */
-const TOLD_MAX = 10
-/** So many refusals in so many seconds from one address. */
+/** A log line names this many targets at most. */
+const TARGETS_LOGGED_MAX = 10
+/** The number of requests without a valid token that one address may send in `REFUSALS_SECONDS`. */
 const REFUSALS_MAX = 30
 const REFUSALS_SECONDS = 60
-/** Addresses share so many counters, so that nobody can make counters without end. */
+/** Addresses share counters by hash, so that memory is bounded however many addresses a client uses. */
 const COUNTERS = 4096
 
 interface Trouble {
@@ -25,16 +25,16 @@ interface Trouble {
 }
 
 export interface AccessOptions {
-  /** The tokens in force now; without it anybody may do anything. */
+  /** The tokens in force now; `undefined`: every request may do everything. */
   readonly tokens?: { readonly tokens: Tokens; readonly trouble: Trouble | undefined } | undefined
   readonly protectReads: boolean
 }
 
-/** Who may do what. Nothing but the probes is open unless it is meant to be: a new route is protected by itself. */
+/** Access by token. Protects every path but those of probes, so that a new route is protected without being listed. */
 export class Access {
   readonly #options: AccessOptions
   readonly #addressOf: (req: IncomingMessage) => string | undefined
-  /** The tokens that requests were admitted with: a token may be removed while the body is still arriving. */
+  /** Found once per request: a token may expire or be removed while the body is still arriving. */
   readonly #found = new WeakMap<IncomingMessage, Token | undefined>()
   readonly #refusals = new RateLimiterMemory({ points: REFUSALS_MAX, duration: REFUSALS_SECONDS })
 
@@ -43,7 +43,7 @@ export class Access {
     this.#addressOf = addressOf
   }
 
-  /** Reports whether a request may be handled at all. What a token may do to which target is up to `permit`. */
+  /** Reports whether a request may be handled at all. `permit` checks what its token may do to a target. */
   admits(req: IncomingMessage, path: string): boolean {
     if (this.#options.tokens === undefined || OPEN_PATHS.has(path) || req.method === 'OPTIONS') return true
     if (!isRead(req)) return this.#tokenOf(req) !== undefined
@@ -51,7 +51,7 @@ export class Access {
   }
 
   /**
-   * Refuses a request that is not admitted. A valid token is never kept out, whatever else comes from its address.
+   * Refuses a request that is not admitted. Only requests without a valid token count against the limit of an address.
    *
    * @throws {Problem}
    */
@@ -63,25 +63,27 @@ export class Access {
     } catch (error) {
       if (!(error instanceof RateLimiterRes)) throw error
       const headers = { 'Retry-After': String(Math.ceil(error.msBeforeNext / 1000)) }
-      throw new Problem('too-many-refusals', 'too many requests without a valid token came from there', { headers })
+      throw new Problem('too-many-refusals', 'too many requests without a valid token from this address', { headers })
     }
     const presented = req.headers.authorization !== undefined
     const bearer = presented ? `Bearer ${REALM}, error="invalid_token"` : `Bearer ${REALM}`
     const challenge = isRead(req) ? [bearer, `Basic ${REALM}, charset="UTF-8"`] : bearer
-    const detail = presented ? 'the token is not known, or no longer valid' : 'Authorization: Bearer is missing'
+    const detail = presented
+      ? 'the token is unknown or has expired'
+      : 'the request has no token; expected Authorization: Bearer'
     throw new Problem('unauthorized', detail, { headers: { 'WWW-Authenticate': challenge } })
   }
 
-  /** Whether who asks may know what is in the document: a probe may not, where reads are protected. */
+  /** Reports whether the client of a request may see content of the document. A probe may not if reads are protected. */
   mayRead(req: IncomingMessage): boolean {
     return !this.#options.protectReads || this.#tokenOf(req)?.read === true
   }
 
   /**
-   * Makes sure that all of this may be done.
+   * Checks that the token of a request may do this to all targets.
    *
-   * @param pointers where in the body each target stands
-   * @throws {Problem} naming every target that the token may not touch
+   * @param pointers JSON Pointer of each target in the body
+   * @throws {Problem} with a fault for each target that it may not touch
    */
   permit(req: IncomingMessage, action: Action, targets: readonly Target[], pointers: readonly string[] = []): void {
     if (this.#options.tokens === undefined) return
@@ -92,7 +94,7 @@ export class Access {
         : [
             {
               pointer: pointers[index] ?? '',
-              detail: `must be a target that the token may ${action}: ${told(target)}`,
+              detail: `must be a target that the token may ${action}: ${describeTarget(target)}`,
             },
           ],
     )
@@ -100,12 +102,12 @@ export class Access {
     throw forbidden(`the token ${token?.name ?? ''} may not ${action} this; nothing was changed`, faults)
   }
 
-  /** What is wrong with the tokens, as `/readyz` tells it. */
+  /** Why the tokens file as it is now is not in force; `undefined` if it is. */
   get trouble(): Trouble | undefined {
     return this.#options.tokens?.trouble
   }
 
-  /** Who sent a request, for the log and the history. */
+  /** The token and the address that a request came with, for the log and the history. */
   actorOf(req: IncomingMessage): Actor {
     const name = this.#tokenOf(req)?.name
     const address = this.#addressOf(req)
@@ -129,8 +131,8 @@ function forbidden(detail: string, faults: readonly Fault[] = []): Problem {
 }
 
 /**
- * The secret that a request brings: as a bearer, and for reading also as the password of Basic, which browsers ask for.
- * Not for writing: a browser sends a password that it knows with whatever page asks.
+ * The secret of a request: a bearer token or, for reads only, the password of Basic, which browsers can ask a person for.
+ * Writes do not accept Basic: a browser also sends a stored password with requests that pages of other origins make.
  */
 function secretOf(req: IncomingMessage): string | undefined {
   const [, scheme = '', credentials = ''] = /^(\w+) +([\w.~+/=-]+) *$/.exec(req.headers.authorization ?? '') ?? []
@@ -144,12 +146,12 @@ function counterOf(address: string): number {
   return createHash('sha256').update(address).digest().readUInt32BE() % COUNTERS
 }
 
-function told({ repo, server }: Target): string {
+function describeTarget({ repo, server }: Target): string {
   return `${JSON.stringify(server)} of ${JSON.stringify(repo)}`
 }
 
-/** What a log line tells of the targets of a request: how many, and the first few. */
+/** The targets of a request as fields of a log line: their number, and the first few. */
 export function summaryOf(targets: readonly Target[]): { targets: number; first: Target[] } {
-  const first = targets.slice(0, TOLD_MAX).map(({ repo, server }) => ({ repo, server }))
+  const first = targets.slice(0, TARGETS_LOGGED_MAX).map(({ repo, server }) => ({ repo, server }))
   return { targets: targets.length, first }
 }

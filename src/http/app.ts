@@ -28,7 +28,7 @@ export interface AppOptions {
   readonly version: string
 }
 
-/** What answers requests. It does not listen by itself. */
+/** The application, without a server that listens. */
 export interface App {
   readonly listener: RequestListener
   /** The paths of all routes. */
@@ -68,7 +68,7 @@ export function createApp({ store, metrics, access: accessOptions, trustProxy, l
   }
 }
 
-/** The document, byte for byte the file. */
+/** Serves the document, byte for byte the file. */
 function statusFile(store: Pick<Store, 'published'>, metrics: Pick<Metrics, 'countAnswer'>): Handler {
   const headers = { ...SECURITY_HEADERS, ...ANY_ORIGIN_HEADERS, ...JSON_HEADERS }
   return publishedFile(

@@ -4,7 +4,7 @@ import type { Status } from '../status/schema.ts'
 import type { Store } from '../store/store.ts'
 import { matcher, readSelector } from './selector.ts'
 
-/** Answers a picture that says how the worst of the matching targets stands; also where there is none, so that it shows. */
+/** Serves a badge with the worst state of the matching targets; `unknown` if none matches, not an error that shows as a broken image. */
 export function badge(store: Pick<Store, 'published'>): RequestHandler {
   return (req, res) => {
     const matches = matcher(readSelector(req.query))
@@ -14,7 +14,7 @@ export function badge(store: Pick<Store, 'published'>): RequestHandler {
   }
 }
 
-/** A drift that is known is worse than not to know; a stale status is not trusted, whatever it says. */
+/** Drift is worse than stale. A stale status counts as stale whatever it says. */
 function summaryOf(statuses: readonly Status[]): { message: string; color: string } {
   const known = statuses.filter(({ stale }) => !stale)
   const files = known.reduce((sum, { drift_count: drifted }) => sum + drifted, 0)

@@ -3,22 +3,22 @@ import type { LocatedFault } from '../status/json.ts'
 import type { Store, Health } from '../store/store.ts'
 import type { Access } from './access.ts'
 
-/** What is wrong, as `/readyz` tells it. */
+/** An entry of `problems` in `/readyz`. */
 interface HealthProblem {
   readonly kind: string
   readonly since: string
   readonly detail: string
-  /** The file with the rejected text, in the data directory. */
+  /** The file in the data directory that holds a rejected text. */
   readonly file?: string
   readonly errors?: readonly LocatedFault[]
 }
 
-/** Says that the process is alive: for a liveness probe, which restarts what does not answer. */
+/** Liveness: the process answers. */
 export const alive: RequestHandler = (_req, res) => {
   res.set('Cache-Control', 'no-store').json({ status: 'alive' })
 }
 
-/** Says whether a snapshot could be committed now, and everything that is wrong; 503 where it could not. */
+/** Readiness: whether a snapshot could be committed now, else 503, with everything that is wrong. */
 export function ready(store: Pick<Store, 'health' | 'published'>, access: Access): RequestHandler {
   return (req, res) => {
     const { health, published } = store
@@ -40,7 +40,7 @@ function problemsOf({ troubles }: Health, access: Access): HealthProblem[] {
   return problems
 }
 
-/** What a probe may know where reads are protected: the rest may speak of what is in the document. */
+/** For clients that may not read: details, files and faults can quote the document. */
 function withoutContent({ kind, since }: HealthProblem): HealthProblem {
-  return { kind, since, detail: 'a token that may read is told more' }
+  return { kind, since, detail: 'details require a token with read access' }
 }

@@ -12,7 +12,7 @@ const LIMIT_DEFAULT = 10_000
 const LIMIT_MAX = 100_000
 /** The end of the year 9999, the last that ISO 8601 writes with four digits. */
 const TIME_MAX_MS = 253_402_300_799_999
-/** A row names its files, of which there may be many thousand. */
+/** Rows differ in size: one names up to 10,000 files. */
 const BYTES_MAX = 64 * 1024 * 1024
 
 /** `?repo=&server=&from=&to=&limit=` */
@@ -22,12 +22,12 @@ export const historyQuerySchema = {
     ...selectorSchema.properties,
     from: {
       type: 'string',
-      description: 'ISO 8601 with a zone, or milliseconds since 1970. Empty: as far back as there is.',
+      description: 'ISO 8601 with a zone, or milliseconds since 1970. Empty: the beginning of the history.',
     },
     to: { type: 'string', description: 'ISO 8601 with a zone, or milliseconds since 1970. Empty: now.' },
     limit: {
       type: 'string',
-      description: `At most so many changes, ${LIMIT_DEFAULT} without it, ${LIMIT_MAX} at most. Of more the newest.`,
+      description: `Number of changes, ${LIMIT_MAX} at most, by default ${LIMIT_DEFAULT}. If there are more, the newest.`,
     },
   },
   additionalProperties: false,
@@ -37,7 +37,7 @@ type HistoryQuery = FromSchema<typeof historyQuerySchema>
 
 const isHistoryQuery = validator<HistoryQuery>(historyQuerySchema)
 
-/** Answers what has happened, oldest first, and before it, with the time `from`, what was in force then. */
+/** Lists changes, oldest first. Before them, with the time `from`, it lists the state of each target at that time. */
 export function listHistory(store: Pick<Store, 'history'>): RequestHandler {
   return async (req, res) => {
     const { query } = req

@@ -11,13 +11,14 @@ import { Problem } from './problems.ts'
 
 /** The largest body, after decompression. */
 const BODY_BYTES_MAX = 1024 * 1024
-/** The largest answer: a small post can speak of large entries, and of one of them many times. */
+/** The largest answer: the receipts of a small body can hold large entries, the same one many times. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024
-/** Larger bodies are let in while they are not more than so much together. */
+/** Bodies up to this size are always admitted. */
 const SMALL_BODY_BYTES = 64 * 1024
+/** All larger bodies that are being received, together. */
 const BODIES_BYTES_MAX = 256 * 1024 * 1024
 
-/** Takes posted snapshots: answers once they are safely on disk, 201 when one of them made a new target. */
+/** Merges posted snapshots. Answers once they are safely on disk: 201 if one of them made a new target. */
 export function ingest(
   store: Pick<Store, 'submit'>,
   metrics: Pick<Metrics, 'received'>,
@@ -33,7 +34,7 @@ export function ingest(
       const snapshots = readSnapshots(posted, Date.now())
       if (!snapshots.ok) {
         const { faults } = snapshots
-        const detail = faults.length === 1 ? 'the snapshot has a fault' : `the snapshots have ${faults.length} faults`
+        const detail = faults.length === 1 ? '1 fault' : `${faults.length} faults`
         throw new Problem('invalid-snapshot', `${detail}; nothing was changed`, { faults })
       }
       const pointers = Array.isArray(posted) ? snapshots.value.map((_, index) => `/${index}`) : []
@@ -45,14 +46,17 @@ export function ingest(
           const receipt = mergeSnapshot(draft, snapshot, by)
           bytes += draft.get(snapshot)?.bytes ?? 0
           if (bytes <= ANSWER_BYTES_MAX) return receipt
-          throw new Problem('too-large', 'the answer, with every entry that is posted to, would be larger than 16 MiB')
+          throw new Problem(
+            'too-large',
+            'the answer, which has the entry of every snapshot, would be larger than 16 MiB; post fewer at once',
+          )
         })
       })
       metrics.received(receipts)
       log.info({ ...by, ...summaryOf(snapshots.value), results: countResults(receipts) }, 'posted')
       const answer = Array.isArray(posted) ? receipts : (receipts[0] satisfies Receipt | undefined)
       const body = Buffer.from(JSON.stringify(answer))
-      // Nobody asks for an answer to a post again: it needs no ETag, which Express would make of it.
+      // Express would compute an ETag, which the answer to a POST does not need.
       res.writeHead(receipts.some(({ result }) => result === 'created') ? 201 : 200, {
         'Content-Type': JSON_HEADERS['Content-Type'],
         'Content-Length': body.length,
@@ -69,19 +73,19 @@ function countResults(receipts: readonly Receipt[]): Partial<Record<Receipt['res
 }
 
 /**
- * Bounds the memory of bodies that are on their way, above all of those that never arrive. Small ones, and with them
- * nearly all snapshots, are always let in.
+ * Limits the memory of bodies that are being received, above all of those that are never sent to their end. Small
+ * bodies, which nearly all snapshots are, are always admitted.
  */
 function admitBodies(): RequestHandler {
   let admitted = 0
   return (req, res, next) => {
     const { 'content-length': length, 'content-encoding': encoding } = req.headers
-    // What is chunked or compressed does not say how large it will be.
+    // A chunked or compressed body does not announce its size.
     const size =
       encoding === undefined && length !== undefined ? Math.min(Number(length), BODY_BYTES_MAX) : BODY_BYTES_MAX
     if (size > SMALL_BODY_BYTES) {
       if (admitted + size > BODIES_BYTES_MAX) {
-        throw new Problem('overloaded', 'too many large bodies are on their way', { headers: { 'Retry-After': '5' } })
+        throw new Problem('overloaded', 'too many large bodies are being received', { headers: { 'Retry-After': '5' } })
       }
       admitted += size
       res.once('close', () => {
@@ -96,8 +100,8 @@ const requireJson: RequestHandler = (req, _res, next) => {
   const type = req.headers['content-type']
   const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(type ?? '')?.[1]?.toLowerCase()
   if (type === undefined || !req.is(['json', '+json']) || !['utf-8', 'utf8', undefined].includes(charset)) {
-    const found = type === undefined ? 'there is no Content-Type' : 'Content-Type says otherwise'
-    throw new Problem('unsupported-media-type', `the body must be sent as application/json in UTF-8; ${found}`)
+    const found = type === undefined ? 'Content-Type is missing' : 'Content-Type is something else'
+    throw new Problem('unsupported-media-type', `${found}; expected application/json in UTF-8`)
   }
   next()
 }
@@ -105,5 +109,5 @@ const requireJson: RequestHandler = (req, _res, next) => {
 function parseBody(body: unknown): unknown {
   const json = parseJson(Buffer.isBuffer(body) ? body : Buffer.alloc(0))
   if (json.ok) return json.value.value
-  throw new Problem('not-json', 'the body cannot be read', { faults: json.faults })
+  throw new Problem('not-json', 'the body cannot be parsed', { faults: json.faults })
 }

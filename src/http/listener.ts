@@ -115,9 +115,9 @@ export class Listener {
   }
 
   /**
-   * Stops accepting, lets every request that has begun be answered, and closes.
+   * Accepts no more connections, waits until every request that has begun is answered, and closes.
    *
-   * @param graceMs after this time connections are cut
+   * @param graceMs connections that are still open after this time are destroyed
    */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true
@@ -136,13 +136,13 @@ function urlOf(address: AddressInfo | string | null): string {
   return `http://${host}:${address.port}`
 }
 
-/** Answers what never became a request. */
+/** Answers bytes that are not a request, or not a whole one. */
 function refuse({ code }: NodeJS.ErrnoException, socket: Socket, metrics: Pick<Metrics, 'refused'>): void {
   if (code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
-  const problem = new Problem(clientProblem(code), 'the request cannot be read to its end')
+  const problem = new Problem(clientProblem(code), 'the request is malformed or incomplete')
   metrics.refused(problem.code)
   const { status } = PROBLEMS[problem.code]
   const body = bodyOf(problem)

@@ -7,38 +7,41 @@ import { PROBLEMS, type ProblemCode } from './problems.ts'
 
 const TARGET = ['repo', 'server'] as const
 const OWN = 'gitops_status_server_'
-/** Gauges of prom-client whose names end as only a counter's may. */
+/** Gauges of prom-client whose names end in `_total`, which is for counters. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total']
 
-/** Counts what happens in the server, and tells Prometheus of it and of every target. */
+/** The metrics of the server and of every target. */
 export class Metrics implements CommitEvents {
   readonly #own = new Registry()
   readonly #targets = new TargetMetrics()
-  readonly #snapshots = this.#counter('snapshots_total', 'Posted snapshots by what became of them.', 'result')
-  readonly #refusals = this.#counter('refusals_total', 'Refused requests by the code of the problem.', 'problem')
-  readonly #requests = this.#counter('http_requests_total', 'Answers by route and class of status.', 'route', 'status')
-  /** The answers since the last scrape, by route and status: a count of prom-client takes a good part of an answer. */
+  readonly #snapshots = this.#counter('snapshots_total', 'Posted snapshots by result.', 'result')
+  readonly #refusals = this.#counter('refusals_total', 'Refused requests by problem code.', 'problem')
+  readonly #requests = this.#counter('http_requests_total', 'Answers by route and status class.', 'route', 'status')
+  /** Answers since the last scrape, by route and status. A counter of prom-client would take a good part of the time of an answer. */
   readonly #answers = new Map<string, Map<number, number>>()
-  readonly #edits = this.#counter('edits_total', 'Edits of status.json by what became of them.', 'outcome')
-  readonly #commits = this.#counter('commits_total', 'Commits that are on disk.')
-  readonly #failures = this.#counter('commit_failures_total', 'Commits that failed; nothing of them was acknowledged.')
+  readonly #edits = this.#counter('edits_total', 'Edits of status.json by outcome.', 'outcome')
+  readonly #commits = this.#counter('commits_total', 'Commits on disk.')
+  readonly #failures = this.#counter(
+    'commit_failures_total',
+    'Failed commits; none of their snapshots was acknowledged.',
+  )
   readonly #seconds = new Histogram({
     name: `${OWN}commit_duration_seconds`,
-    help: 'How long a commit took until it was on disk.',
+    help: 'Time until a commit was on disk.',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
     registers: [this.#own],
   })
   readonly #batch = new Histogram({
     name: `${OWN}commit_requests`,
-    help: 'How many requests one commit served.',
+    help: 'Number of requests in a commit.',
     buckets: [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
     registers: [this.#own],
   })
-  readonly #rejectedEdit = this.#gauge('rejected_edit', '1 while an edit that is not valid stands.')
-  readonly #ready = this.#gauge('ready', '1 while a snapshot could be committed.')
-  readonly #generation = this.#gauge('document_generation', 'The generation of the document.')
-  readonly #bytes = this.#gauge('document_bytes', 'The size of the document.')
-  readonly #entries = this.#gauge('document_entries', 'How many targets the document has.')
+  readonly #rejectedEdit = this.#gauge('rejected_edit', '1 while there is an invalid edit.')
+  readonly #ready = this.#gauge('ready', '1 while snapshots can be committed.')
+  readonly #generation = this.#gauge('document_generation', 'Generation of the document.')
+  readonly #bytes = this.#gauge('document_bytes', 'Size of the document.')
+  readonly #entries = this.#gauge('document_entries', 'Number of targets in the document.')
 
   constructor(version: string) {
     for (const result of ['created', 'updated', 'ignored']) this.#snapshots.inc({ result }, 0)
@@ -113,7 +116,7 @@ function classOf(status: number): string {
   return `${Math.floor(status / 100)}xx`
 }
 
-/** What every target says of itself; made once for each published document, whoever scrapes it how often. */
+/** The metrics of the targets, computed once for each published document. */
 class TargetMetrics {
   #of: PublishedDocument | undefined
   #text: Promise<string> = Promise.resolve('')
@@ -131,11 +134,11 @@ async function textOf({ document }: PublishedDocument): Promise<string> {
   const registry = new Registry()
   const gauge = (name: string, help: string): Gauge<'repo' | 'server'> =>
     new Gauge({ name: `gitops_${name}`, help, labelNames: TARGET, registers: [registry] })
-  const syncStatus = gauge('sync_status', '1 where the server is as in Git, 0 where files drifted.')
-  const driftFiles = gauge('drift_files', 'How many files drifted.')
-  const lastCheck = gauge('last_check_timestamp_seconds', 'When the last drift check was made.')
-  const since = gauge('since_timestamp_seconds', 'When the present sync_status began.')
-  const stale = gauge('stale', '1 where the last check is older than it should be.')
+  const syncStatus = gauge('sync_status', '1 if the server is in sync with Git, 0 if files have drifted.')
+  const driftFiles = gauge('drift_files', 'Number of drifted files.')
+  const lastCheck = gauge('last_check_timestamp_seconds', 'Time of the last drift check.')
+  const since = gauge('since_timestamp_seconds', 'Time at which the present sync_status began.')
+  const stale = gauge('stale', '1 if the last check is older than stale_after.')
   for (const { status } of document.entries) {
     const target = { repo: status.repo, server: status.server }
     syncStatus.set(target, status.sync_status === 'SYNCED' ? 1 : 0)

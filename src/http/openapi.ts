@@ -17,7 +17,7 @@ const fault = {
   type: 'object',
   required: ['pointer', 'detail'],
   properties: {
-    pointer: { type: 'string', description: 'JSON Pointer (RFC 6901) to what is wrong; empty for the whole.' },
+    pointer: { type: 'string', description: 'JSON Pointer (RFC 6901) to the faulty value; empty for the whole text.' },
     detail: { type: 'string', description: 'What was expected.' },
     line: { type: 'integer', minimum: 1 },
     column: { type: 'integer', minimum: 1 },
@@ -36,9 +36,9 @@ const schemas = {
       result: {
         type: 'string',
         enum: ['created', 'updated', 'ignored'],
-        description: 'created: a new target. updated: the snapshot is what stands now. ignored: see reason.',
+        description: 'created: a new target. updated: the snapshot replaced the status. ignored: see reason.',
       },
-      reason: { type: 'string', description: 'Why the snapshot was not applied: the entry has a newer last_check.' },
+      reason: { type: 'string', description: 'Why the snapshot was ignored: the entry has a newer last_check.' },
       status: reference('Status'),
     },
     additionalProperties: false,
@@ -60,7 +60,7 @@ const schemas = {
     type: 'object',
     required: ['ready', 'generation', 'problems'],
     properties: {
-      ready: { type: 'boolean', description: 'Whether a snapshot could be committed now.' },
+      ready: { type: 'boolean', description: 'True if a snapshot could be committed now.' },
       generation: { type: 'integer', minimum: 0 },
       problems: {
         type: 'array',
@@ -75,7 +75,7 @@ const schemas = {
             },
             since: { type: 'string', format: 'date-time' },
             detail: { type: 'string' },
-            file: { type: 'string', description: 'Where the rejected text stands, in the data directory.' },
+            file: { type: 'string', description: 'The file in the data directory that holds the rejected text.' },
             errors: { type: 'array', items: { ...fault, required: ['pointer', 'detail', 'line', 'column'] } },
           },
           additionalProperties: false,
@@ -99,18 +99,18 @@ const schemas = {
   },
 }
 
-/** What the server does, as an OpenAPI 3.1 document. */
+/** The API as an OpenAPI 3.1 document. */
 export function openapi(version: string): object {
   return {
     openapi: '3.1.0',
     info: {
       title: 'gitops-status-server',
       version,
-      description: 'Says what on the servers is no longer what is in Git.',
+      description: 'Reports which files on your servers differ from Git.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
-    // Whether a token is needed is up to TOKENS_FILE and PROTECT_READS.
+    // TOKENS_FILE and PROTECT_READS decide whether a token is required.
     security: [{}, { bearer: [] }, { basic: [] }],
     paths: {
       '/status.json': {
@@ -124,11 +124,11 @@ export function openapi(version: string): object {
           ...read('listTargets', 'The status document with only the matching entries', json('StatusDocument'), {}, [
             'invalid-query',
           ]),
-          parameters: selector('Only this; may be given many times. Empty: all.'),
+          parameters: selector('Filter; may be repeated. Empty: all.'),
         },
         post: {
           operationId: 'postSnapshots',
-          summary: 'Merges one snapshot, or an array of them: all or none. Answers once they are safely on disk.',
+          summary: 'Merges one snapshot or an array of them, all or none. Answers once they are safely on disk.',
           requestBody: {
             required: true,
             content: {
@@ -155,9 +155,9 @@ export function openapi(version: string): object {
         delete: {
           operationId: 'removeTargets',
           summary: 'Removes the matching targets; a repo alone removes all its servers.',
-          parameters: selector('Removes only this; may be given many times. At least one of both is needed.'),
+          parameters: selector('What to remove; may be repeated. At least one of repo and server is required.'),
           responses: {
-            200: { description: 'What was removed.', content: json('Removed') },
+            200: { description: 'The removed entries.', content: json('Removed') },
             ...refusals(...ACCESS, 'target-not-found', 'invalid-query', 'cannot-commit', 'volume-full'),
           },
         },
@@ -166,7 +166,7 @@ export function openapi(version: string): object {
         get: {
           ...read(
             'listHistory',
-            'What has happened, oldest first; before it what was in force at the beginning',
+            'Changes, oldest first; before them the state of each target at the beginning',
             { 'application/json': { schema: listOf('HistoryRow') } },
             {},
             ['invalid-query'],
@@ -174,7 +174,7 @@ export function openapi(version: string): object {
           parameters: Object.entries(historyQuerySchema.properties).map(([name, schema]) =>
             'description' in schema
               ? { name, in: 'query', description: schema.description, schema: { type: 'string' } }
-              : parameter(name, 'Only this; may be given many times. Empty: all.'),
+              : parameter(name, 'Filter; may be repeated. Empty: all.'),
           ),
         },
       },
@@ -193,12 +193,12 @@ export function openapi(version: string): object {
         get: {
           ...read(
             'getBadge',
-            'How the worst of the matching targets stands, as a picture; also where there is none',
+            'The worst state of the matching targets as an image; unknown if none matches',
             { 'image/svg+xml': { schema: { type: 'string' } } },
             undefined,
             ['invalid-query'],
           ),
-          parameters: selector('Only this; may be given many times. Empty: all.'),
+          parameters: selector('Filter; may be repeated. Empty: all.'),
         },
       },
       '/metrics': {
@@ -218,16 +218,16 @@ export function openapi(version: string): object {
         get: {
           operationId: 'isAlive',
           summary: 'Whether the process is alive',
-          responses: { 200: { description: 'It is.', content: json('Alive') }, ...refusals() },
+          responses: { 200: { description: 'The process is alive.', content: json('Alive') }, ...refusals() },
         },
       },
       '/readyz': {
         get: {
           operationId: 'isReady',
-          summary: 'Whether a snapshot could be committed now, and all that is wrong',
+          summary: 'Whether a snapshot could be committed now, and everything that is wrong',
           responses: {
-            200: { description: 'It could.', content: json('Readiness') },
-            503: { description: 'It could not.', content: json('Readiness') },
+            200: { description: 'A snapshot could be committed.', content: json('Readiness') },
+            503: { description: 'Nothing can be committed.', content: json('Readiness') },
             ...refusals(),
           },
         },
@@ -237,13 +237,17 @@ export function openapi(version: string): object {
       schemas,
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'A token of TOKENS_FILE.' },
-        basic: { type: 'http', scheme: 'basic', description: 'For reading: the token as password, any user.' },
+        basic: {
+          type: 'http',
+          scheme: 'basic',
+          description: 'For reads: the token as the password, with any user name.',
+        },
       },
     },
   }
 }
 
-/** What a token, or the lack of one, can meet. */
+/** Refusals because of a missing, invalid or insufficient token. */
 const ACCESS: readonly ProblemCode[] = ['unauthorized', 'forbidden', 'too-many-refusals']
 
 function read(
@@ -259,13 +263,13 @@ function read(
     summary,
     responses: {
       200: { description: summary, headers, content },
-      304: { description: 'As the client knows it already.', headers: ETag === undefined ? {} : { ETag } },
+      304: { description: 'The client has the current version.', headers: ETag === undefined ? {} : { ETag } },
       ...refusals(...ACCESS, ...problems),
     },
   }
 }
 
-/** The refusals of an operation by status, and what any request can meet: wrong path or method, broken HTTP, a fault. */
+/** The refusals of an operation by status; the default stands for those that any request can get. */
 function refusals(...codes: ProblemCode[]): Record<string, object> {
   const content = { [PROBLEM_MEDIA_TYPE]: { schema: reference('Problem') } }
   const named = codes.map((code) => {

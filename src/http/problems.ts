@@ -7,40 +7,40 @@ import { StoreError, type StoreErrorKind } from '../store/store.ts'
 import { setHeaders } from './headers.ts'
 import { pathOf } from './request.ts'
 
-/** Every refusal there is: its HTTP status and what it means. The README shows the same table. */
+/** The register of refusals: HTTP status and meaning by code. A test compares the README's table with it. */
 export const PROBLEMS = {
-  'bad-request': { status: 400, title: 'The request is not HTTP that can be read' },
+  'bad-request': { status: 400, title: 'The request is malformed' },
   'not-json': { status: 400, title: 'The body is not JSON' },
-  unauthorized: { status: 401, title: 'A valid token is needed' },
-  forbidden: { status: 403, title: 'The token may not do this' },
-  'not-found': { status: 404, title: 'There is no such resource' },
+  unauthorized: { status: 401, title: 'A valid token is required' },
+  forbidden: { status: 403, title: 'The token does not permit this' },
+  'not-found': { status: 404, title: 'No such resource' },
   'target-not-found': { status: 404, title: 'No target matches' },
-  'method-not-allowed': { status: 405, title: 'The resource does not take this method' },
+  'method-not-allowed': { status: 405, title: 'The resource does not support this method' },
   'request-timeout': { status: 408, title: 'The request did not arrive in time' },
-  'too-large': { status: 413, title: 'The body is larger than 1 MiB, or its answer than 16 MiB' },
-  'unsupported-media-type': { status: 415, title: 'The body is not sent as JSON in UTF-8' },
-  'expectation-failed': { status: 417, title: 'The server does not do what Expect asks for' },
+  'too-large': { status: 413, title: 'The body exceeds 1 MiB, or its answer 16 MiB' },
+  'unsupported-media-type': { status: 415, title: 'The body must be sent as JSON in UTF-8' },
+  'expectation-failed': { status: 417, title: 'The Expect header is not supported' },
   'invalid-snapshot': { status: 422, title: 'The body is not a valid snapshot' },
   'invalid-query': { status: 422, title: 'The query is not valid' },
   'too-many-refusals': { status: 429, title: 'Too many requests without a valid token' },
-  'headers-too-large': { status: 431, title: 'The headers or the address are too long' },
-  internal: { status: 500, title: 'The server has a fault' },
+  'headers-too-large': { status: 431, title: 'The headers or the URL are too long' },
+  internal: { status: 500, title: 'Internal error of the server' },
   'cannot-commit': { status: 503, title: 'Nothing can be committed now' },
-  overloaded: { status: 503, title: 'Too much is being posted at once' },
+  overloaded: { status: 503, title: 'Too many large bodies at once' },
   starting: { status: 503, title: 'The server is starting' },
   'volume-full': { status: 507, title: 'The volume is full' },
-  'document-full': { status: 507, title: 'The document may not grow any more' },
+  'document-full': { status: 507, title: 'The document has reached its largest size' },
 } as const
 
 export type ProblemCode = keyof typeof PROBLEMS
 
-/** A fault with its place in a text, where the text could not be read far enough to have JSON Pointers. */
+/** A fault, with its place in the text if the text is not JSON and so has no JSON Pointers. */
 export interface ProblemFault extends Fault {
   readonly line?: number
   readonly column?: number
 }
 
-/** A refusal: it reaches the client as RFC 9457 problem details. */
+/** A refusal, sent to the client as problem details (RFC 9457). */
 export class Problem extends Refusal {
   override readonly name = 'Problem'
   readonly code: ProblemCode
@@ -62,7 +62,7 @@ export class Problem extends Refusal {
   }
 }
 
-/** How many faults one answer tells. */
+/** An answer has this many faults at most. */
 const FAULTS_MAX = 100
 const FAULTS_LOGGED_MAX = 10
 /** Seconds after which a client may try again. */
@@ -70,10 +70,10 @@ const RETRY_AFTER = 5
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 
-/** The problem details object of a refusal (RFC 9457), with all faults where there are any. */
+/** The problem details object of a refusal. */
 export function problemDetails({ code, message, faults }: Problem): Record<string, unknown> {
   const { status, title } = PROBLEMS[code]
-  const more = faults.length > FAULTS_MAX ? ` (the first ${FAULTS_MAX} of ${faults.length} faults are shown)` : ''
+  const more = faults.length > FAULTS_MAX ? ` (the first ${FAULTS_MAX} of ${faults.length} faults)` : ''
   return {
     type: `urn:gitops-status-server:problem:${code}`,
     title,
@@ -83,7 +83,7 @@ export function problemDetails({ code, message, faults }: Problem): Record<strin
   }
 }
 
-/** Sends a refusal, after the headers that are already set. */
+/** Sends a refusal. Headers that are already set are sent as well. */
 export function sendProblem(res: ServerResponse, problem: Problem): void {
   const body = Buffer.from(`${JSON.stringify(problemDetails(problem))}\n`)
   setHeaders(res, problem.headers)
@@ -94,16 +94,16 @@ export function sendProblem(res: ServerResponse, problem: Problem): void {
 export interface ErrorAnswererOptions {
   readonly log: Logger
   readonly refused: (code: ProblemCode) => void
-  /** Who sent a request, for the log. */
+  /** The fields of a log line that say who sent a request. */
   readonly actorOf: (req: IncomingMessage) => Actor
 }
 
-/** Returns the one function that turns an error into an answer, a line of the log and a count. */
+/** Returns the function that answers an error, logs it and counts it. Every error of a request goes through it. */
 export function errorAnswerer({ log, refused, actorOf }: ErrorAnswererOptions) {
   return (error: unknown, req: IncomingMessage, res: ServerResponse): void => {
     const request = { ...actorOf(req), method: req.method, path: pathOf(req) }
     if (req.socket.destroyed) {
-      log.debug(request, 'client went away')
+      log.debug(request, 'client disconnected')
       return
     }
     if (res.headersSent) {
@@ -120,7 +120,7 @@ export function errorAnswerer({ log, refused, actorOf }: ErrorAnswererOptions) {
       ...(problem.faults.length === 0 ? {} : { errors: problem.faults.slice(0, FAULTS_LOGGED_MAX) }),
     }
     if (problem.code === 'internal') {
-      // The store has logged the stack already, once for all the requests that a defect of its own concerns.
+      // The store logs the stack of its own defects, once for all requests of a batch.
       log.error({ ...line, ...(error instanceof StoreError ? {} : { err: error }) }, 'request failed')
     } else log[problem.code === 'too-many-refusals' ? 'debug' : 'warn'](line, 'request refused')
     sendProblem(res, problem)
@@ -141,7 +141,7 @@ function problemOf(error: unknown): Problem {
   }
   const status = error instanceof Error && 'status' in error ? error.status : undefined
   const detail = error instanceof Error ? error.message : ''
-  // What Express and its body parser refuse, they mark with a status; the rest is a fault of ours.
+  // Express and its body parser mark what they refuse with a status.
   if (status === 413) return new Problem('too-large', detail)
   if (status === 415) return new Problem('unsupported-media-type', detail)
   if (typeof status === 'number' && status >= 400 && status < 500) return new Problem('bad-request', detail)

@@ -4,19 +4,19 @@ import { brotliCompress, constants, gzip } from 'node:zlib'
 import fresh from 'fresh'
 import Negotiator from 'negotiator'
 
-/** What is served as it stands. */
-export interface Bytes {
+/** A file in memory. */
+export interface ServedFile {
   readonly bytes: Buffer
-  /** Changes with every byte; a part of the ETag. */
+  /** Changes with every byte. Part of the ETag. */
   readonly digest: string
   /** In ms since the epoch. */
   readonly modifiedAt: number
 }
 
-/** Quick to make, and most of what the highest levels save: a document changes every few seconds. */
+/** Fast, with most of the gain of the highest levels: a document changes every few seconds. */
 const BROTLI_QUALITY = 5
-/** Clients send few different `Accept-Encoding`; whoever makes up more costs only the looking up. */
-const ACCEPTED_MAX = 100
+/** Distinct values of `Accept-Encoding` to remember. Clients send few; the limit is for those that make them up. */
+const ENCODINGS_MAX = 100
 
 const ENCODINGS = {
   br: async (bytes: Buffer): Promise<Buffer> =>
@@ -26,32 +26,32 @@ const ENCODINGS = {
 
 type Encoding = keyof typeof ENCODINGS | 'identity'
 
-/** One version of a file in one encoding, with its headers as they go out: names and values in turn. */
+/** One version of a file in one encoding. Headers are arrays of alternating names and values, as `writeHead` takes them. */
 interface Answer {
   readonly etag: string
-  readonly found: string[]
-  readonly notModified: string[]
+  readonly okHeaders: string[]
+  readonly notModifiedHeaders: string[]
   readonly body: Buffer
 }
 
-/** One version of a file in the encodings that were asked for, each made once and in the thread pool. */
+/** One version of a file in the encodings that were requested, each compressed once, in the thread pool. */
 class Representation {
-  readonly file: Bytes
+  readonly file: ServedFile
   readonly lastModified: string
-  /** Whether somebody was sent other bytes with the same Last-Modified, which counts whole seconds. */
+  /** Whether other bytes were sent with the same Last-Modified, which has a resolution of one second. */
   readonly ambiguous: boolean
-  sent = false
+  wasSent = false
   readonly #headers: Readonly<Record<string, string>>
   readonly #answers = new Map<Encoding, Answer | Promise<Answer>>()
 
-  constructor(file: Bytes, headers: Readonly<Record<string, string>>, before: Representation | undefined) {
+  constructor(file: ServedFile, headers: Readonly<Record<string, string>>, before: Representation | undefined) {
     this.file = file
     this.#headers = headers
     this.lastModified = new Date(file.modifiedAt).toUTCString()
-    this.ambiguous = before?.lastModified === this.lastModified && (before.sent || before.ambiguous)
+    this.ambiguous = before?.lastModified === this.lastModified && (before.wasSent || before.ambiguous)
   }
 
-  /** The answer, where it is ready; else a promise of it. */
+  /** Returns the answer at once if it is ready. */
   answer(encoding: Encoding): Answer | Promise<Answer> {
     const known = this.#answers.get(encoding)
     if (known !== undefined) return known
@@ -69,77 +69,85 @@ class Representation {
   #answer(encoding: Encoding, body: Buffer): Answer {
     const plain = encoding === 'identity'
     const etag = plain ? `"${this.file.digest}"` : `"${this.file.digest}-${encoding}"`
-    const { 'Content-Type': _type, ...kept } = this.#headers
+    const { 'Content-Type': _type, ...rest } = this.#headers
     const validators = { ETag: etag, Vary: 'Accept-Encoding' }
-    const found = {
+    const okHeaders = {
       ...this.#headers,
       'Last-Modified': this.lastModified,
       ...validators,
       ...(plain ? {} : { 'Content-Encoding': encoding }),
       'Content-Length': String(body.length),
     }
-    // RFC 9110, 15.4.5: nothing but what a cache needs; with an ETag it needs no date.
-    const notModified = { ...kept, ...validators }
-    return { etag, found: Object.entries(found).flat(), notModified: Object.entries(notModified).flat(), body }
+    // RFC 9110, 15.4.5: only the headers that a cache needs. With an ETag, Last-Modified is not one of them.
+    const notModifiedHeaders = { ...rest, ...validators }
+    return {
+      etag,
+      okHeaders: Object.entries(okHeaders).flat(),
+      notModifiedHeaders: Object.entries(notModifiedHeaders).flat(),
+      body,
+    }
   }
 }
 
 /**
  * Serves a file byte for byte from memory, whatever Accept says, and never with a redirect. Everything that does not
- * depend on the request is made once for each version of the file.
+ * depend on the request is computed once for each version of the file.
  *
- * @param current the file as it stands now
- * @param headers what goes out with it: `Content-Type`, `Cache-Control`, and whatever else belongs to it
- * @param answered is told the status of each answer
+ * @param current returns the present version
+ * @param headers sent with every answer, such as `Content-Type` and `Cache-Control`
+ * @param onAnswer called with the status of each answer
  */
 export function publishedFile(
-  current: () => Bytes,
+  current: () => ServedFile,
   headers: Readonly<Record<string, string>>,
-  answered: (status: number) => void = () => undefined,
+  onAnswer: (status: number) => void = () => undefined,
 ): (req: IncomingMessage, res: ServerResponse) => Promise<void> | undefined {
   let newest = new Representation(current(), headers, undefined)
   return (req, res) => {
     if (newest.file !== current()) newest = new Representation(current(), headers, newest)
     const representation = newest
     const answer = representation.answer(encodingFor(req))
-    if (answer instanceof Promise) return answer.then((made) => answered(send(req, res, representation, made)))
-    answered(send(req, res, representation, answer))
+    if (answer instanceof Promise) return answer.then((made) => onAnswer(send(req, res, representation, made)))
+    onAnswer(send(req, res, representation, answer))
     return undefined
   }
 }
 
 /** Returns the status. */
 function send(req: IncomingMessage, res: ServerResponse, representation: Representation, answer: Answer): number {
-  if (isKnown(req, representation, answer)) {
-    res.writeHead(304, answer.notModified).end()
+  if (isNotModified(req, representation, answer)) {
+    res.writeHead(304, answer.notModifiedHeaders).end()
     return 304
   }
-  representation.sent = true
-  res.writeHead(200, answer.found).end(req.method === 'HEAD' ? undefined : answer.body)
+  representation.wasSent = true
+  res.writeHead(200, answer.okHeaders).end(req.method === 'HEAD' ? undefined : answer.body)
   return 200
 }
 
-/** Whether the client has this version already. */
-function isKnown({ headers }: IncomingMessage, { ambiguous, lastModified }: Representation, { etag }: Answer): boolean {
+function isNotModified(
+  { headers }: IncomingMessage,
+  { ambiguous, lastModified }: Representation,
+  { etag }: Answer,
+): boolean {
   const { 'if-none-match': tags, 'if-modified-since': since } = headers
   if (tags === undefined && since === undefined) return false
-  // What nearly all clients send that ask again.
+  // The common case, without the cost of `fresh`.
   if (tags === etag && headers['cache-control'] === undefined) return true
-  // A time of whole seconds cannot tell two documents of one second apart: better sent twice than old for new.
-  const asked = ambiguous ? { ...headers, 'if-modified-since': undefined } : headers
-  return fresh(asked, { etag, 'last-modified': lastModified })
+  // Last-Modified cannot distinguish two documents of the same second: rather send one twice than withhold a new one.
+  const conditions = ambiguous ? { ...headers, 'if-modified-since': undefined } : headers
+  return fresh(conditions, { etag, 'last-modified': lastModified })
 }
 
-const accepted = new Map<string, Encoding>()
+const encodings = new Map<string, Encoding>()
 
-/** The best encoding that the client takes; `q=0` refuses one. */
+/** The best encoding that the client accepts. */
 function encodingFor(req: IncomingMessage): Encoding {
   const header = req.headers['accept-encoding'] ?? ''
-  const known = accepted.get(header)
+  const known = encodings.get(header)
   if (known !== undefined) return known
   const negotiator = new Negotiator(req)
   const encoding = (['br', 'gzip'] as const).find((each) => negotiator.encoding([each]) === each) ?? 'identity'
-  if (accepted.size >= ACCEPTED_MAX) accepted.clear()
-  accepted.set(header, encoding)
+  if (encodings.size >= ENCODINGS_MAX) encodings.clear()
+  encodings.set(header, encoding)
   return encoding
 }

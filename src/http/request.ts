@@ -15,8 +15,8 @@ export function isRead({ method }: IncomingMessage): boolean {
 /**
  * Returns a function that finds the address of a client.
  *
- * @param trustProxy whose `X-Forwarded-For` counts: the number of proxies in front of this server, or their addresses,
- * networks and the names that proxy-addr has for some; `undefined`: nobody's
+ * @param trustProxy the proxies whose `X-Forwarded-For` is trusted: their number, or their addresses, networks and the
+ * names that proxy-addr has for some of those; `undefined`: none
  */
 export function clientAddress(
   trustProxy: number | readonly string[] | undefined,

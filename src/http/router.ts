@@ -7,13 +7,13 @@ import { Problem } from './problems.ts'
 import { originForm } from './request-target.ts'
 import { isRead, pathOf } from './request.ts'
 
-/** Answers a request. Whatever it throws, or rejects with, is answered as a problem. */
+/** Answers a request. An error that it throws, or rejects with, is answered as a problem. */
 export type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void> | undefined
 
-/** A path and what it answers; a method without a handler is answered with 405. */
+/** A path and its handlers; other methods are answered with 405. */
 export interface ExpressRoute {
   readonly path: string
-  /** Whether pages of any origin may read it. Never sent with a preflight request for a path that takes writes. */
+  /** Pages of any origin may read it. A path with writes does not say so in answer to a preflight request. */
   readonly anyOrigin?: true
   /** GET and HEAD. */
   readonly get: RequestHandler
@@ -21,10 +21,10 @@ export interface ExpressRoute {
   readonly delete?: RequestHandler
 }
 
-/** A path that is answered without Express, which would take most of the time. All of its readers may be of any origin. */
+/** A path that is answered without Express, which would take most of the time. Pages of any origin may read it. */
 export interface FastRoute {
   readonly path: string
-  /** GET and HEAD. Sends the headers of every answer by itself, and counts it. */
+  /** GET and HEAD. It sends the common headers itself, and counts its answers. */
   readonly fast: Handler
 }
 
@@ -37,8 +37,8 @@ export interface RouterOptions {
 }
 
 /**
- * Finds the route of a request. What all routes share, with Express and without, is done here, ahead of both: one reading
- * of the target, access, security headers, counting, and the answers to errors.
+ * Routes requests. Everything that all routes share, with and without Express, is done here, ahead of both: parsing the
+ * target, access, security headers, counting, and answering errors.
  */
 export function createRouter(routes: readonly Route[], options: RouterOptions): RequestListener {
   const { access, metrics, answerError } = options
@@ -49,9 +49,9 @@ export function createRouter(routes: readonly Route[], options: RouterOptions): 
     else mount(app, route)
   }
   app.use(((req) => {
-    throw new Problem('not-found', `${req.path} does not exist; /openapi.json tells what does`)
+    throw new Problem('not-found', `${req.path} does not exist; see /openapi.json`)
   }) satisfies RequestHandler)
-  // Express tells an error handler by its four parameters.
+  // Express recognizes an error handler by its four parameters.
   app.use((error: unknown, req: IncomingMessage, res: ServerResponse, _next: unknown) => answerError(error, req, res))
 
   function begin(req: IncomingMessage, res: ServerResponse, path?: string): void {
@@ -82,7 +82,7 @@ export function createRouter(routes: readonly Route[], options: RouterOptions): 
   }
 }
 
-/** Sets the headers of every answer, and counts it when it is sent: for the route that Express found, without `path`. */
+/** Sets the common headers, and counts the answer when it is sent. `path` is that of the route, by default Express's. */
 type Begin = (req: IncomingMessage, res: ServerResponse, path?: string) => void
 
 function createExpress(): Express {
@@ -148,11 +148,11 @@ const anyOrigin: RequestHandler = (_req, res, next) => {
 
 function setAnyOrigin(res: ServerResponse): void {
   setHeaders(res, ANY_ORIGIN_HEADERS)
-  // A page may send the ETag that it has; a browser asks first whether it may.
+  // Lets pages make conditional requests.
   res.setHeader('Access-Control-Allow-Headers', 'If-None-Match')
 }
 
-/** Answers OPTIONS, and refuses every method that a path does not have; `allowed` is what it has. */
+/** Answers OPTIONS, and refuses all other methods. */
 function onlyAllow(...allowed: readonly string[]): Handler {
   const allow = [...allowed, 'OPTIONS'].join(', ')
   return (req, res) => {
@@ -164,7 +164,7 @@ function onlyAllow(...allowed: readonly string[]): Handler {
   }
 }
 
-/** The path of the route that Express found: paths as clients send them would make a metric of each. */
+/** The path of the route, not of the request: each value becomes a series of its own. */
 function expressRouteOf(req: IncomingMessage): string {
   const route: unknown = 'route' in req ? req.route : undefined
   const path: unknown = typeof route === 'object' && route !== null && 'path' in route ? route.path : undefined

@@ -5,7 +5,7 @@ import { Problem } from './problems.ts'
 
 const names = { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] } as const
 
-/** `?repo=&server=`, each once or many times: a target matches where each that is given names it. */
+/** `?repo=&server=`, each of which may be repeated. A target matches if it has one of the values of each. */
 export const selectorSchema = {
   type: 'object',
   properties: { repo: names, server: names },
@@ -16,19 +16,19 @@ export type Selector = FromSchema<typeof selectorSchema>
 
 const isSelector = validator<Selector>(selectorSchema)
 
-/** @throws {Problem} where there is any other parameter */
+/** @throws {Problem} if there is another parameter */
 export function readSelector(query: unknown): Selector {
   if (isSelector(query)) return query
-  throw new Problem('invalid-query', 'repo and server are the only parameters', { faults: isSelector.faults('') })
+  throw new Problem('invalid-query', 'unknown parameter; expected repo and server', { faults: isSelector.faults('') })
 }
 
-/** Tells whether a target matches. An empty parameter counts as not given. */
+/** Returns a function that reports whether a target matches. An empty parameter matches all. */
 export function matcher({ repo, server }: Selector): (target: Target) => boolean {
-  const repos = named(repo)
-  const servers = named(server)
+  const repos = valuesOf(repo)
+  const servers = valuesOf(server)
   return (target) => (repos.size === 0 || repos.has(target.repo)) && (servers.size === 0 || servers.has(target.server))
 }
 
-function named(parameter: Selector['repo']): ReadonlySet<string> {
+function valuesOf(parameter: Selector['repo']): ReadonlySet<string> {
   return new Set([parameter ?? []].flat().filter((name) => name !== ''))
 }

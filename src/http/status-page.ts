@@ -3,9 +3,9 @@ import { readFileSync, readdirSync, statSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { RequestHandler } from 'express'
-import { type Bytes, publishedFile } from './published-file.ts'
+import { type ServedFile, publishedFile } from './published-file.ts'
 
-/** Where `npm run build` puts the page; the same from `src/http` and from `dist/http`. */
+/** The output of `npm run build`; the same path from `src/http` and from `dist/http`. */
 const DIRECTORY = fileURLToPath(new URL('../../dist/page', import.meta.url))
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -15,7 +15,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml; charset=utf-8',
 }
 
-/** The page runs its own script and asks its own server; it has to be framed by nobody, and sends no form. */
+/** The page loads its own files and asks its own server. It must not be framed, and has no forms. */
 const PAGE_POLICY = [
   "default-src 'none'",
   ...['script-src', 'style-src', 'img-src', 'connect-src'].map((directive) => `${directive} 'self'`),
@@ -25,7 +25,7 @@ const PAGE_POLICY = [
   "require-trusted-types-for 'script'",
 ].join('; ')
 
-/** The built status page: its HTML, and what it loads, by names that change with every byte. */
+/** The built status page: its HTML, and its assets, whose names change with their content. */
 export function statusPage(): { index: RequestHandler; asset: RequestHandler } {
   const index = serve(join(DIRECTORY, 'index.html'), {
     'Cache-Control': 'no-cache',
@@ -38,18 +38,18 @@ export function statusPage(): { index: RequestHandler; asset: RequestHandler } {
   return {
     index,
     asset: (req, res, next) => {
-      const handler = assets.get(String(req.params['name'])) ?? passOn
+      const handler = assets.get(String(req.params['name'])) ?? nextRoute
       return handler(req, res, next)
     },
   }
 }
 
-const passOn: RequestHandler = (_req, _res, next) => next('route')
+const nextRoute: RequestHandler = (_req, _res, next) => next('route')
 
-/** Serves a file as it was when the server started: nothing else in its directory can be asked for. */
+/** Serves a file as it was when the server started. */
 function serve(path: string, headers: Record<string, string>): RequestHandler {
   const bytes = readFileSync(path)
-  const file: Bytes = {
+  const file: ServedFile = {
     bytes,
     digest: createHash('sha256').update(bytes).digest('base64url').slice(0, 22),
     modifiedAt: statSync(path).mtimeMs,

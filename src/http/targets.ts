@@ -6,7 +6,7 @@ import { JSON_HEADERS } from './headers.ts'
 import { Problem } from './problems.ts'
 import { matcher, readSelector } from './selector.ts'
 
-/** Answers the document with only the matching entries. An empty parameter counts as not given. */
+/** Serves the document with only the matching entries. */
 export function listTargets(store: Pick<Store, 'published'>): RequestHandler {
   return (req, res) => {
     const matches = matcher(readSelector(req.query))
@@ -17,14 +17,14 @@ export function listTargets(store: Pick<Store, 'published'>): RequestHandler {
   }
 }
 
-/** Removes the matching targets and answers what it removed. A repo alone removes all its servers. */
+/** Removes the matching targets, and answers with them. A repo alone removes all its servers. */
 export function removeTargets(store: Pick<Store, 'submit'>, access: Access, log: Logger): RequestHandler {
   return async (req, res) => {
     const selector = readSelector(req.query)
     const values = Object.values(selector).flat()
     if (values.length === 0 || values.includes('')) {
-      // A shell variable that turned out empty must not remove everything.
-      throw new Problem('invalid-query', 'repo or server must say what to remove, and neither may be empty')
+      // An unset shell variable must not remove everything.
+      throw new Problem('invalid-query', 'expected repo, server or both, not empty')
     }
     const matches = matcher(selector)
     const by = access.actorOf(req)
@@ -34,7 +34,7 @@ export function removeTargets(store: Pick<Store, 'submit'>, access: Access, log:
       for (const status of matching) draft.remove(status, { origin: 'delete', by })
       return matching
     })
-    if (removed.length === 0) throw new Problem('target-not-found', 'nothing was removed')
+    if (removed.length === 0) throw new Problem('target-not-found', 'no target matches; nothing was removed')
     log.info({ ...by, ...summaryOf(removed) }, 'removed')
     res.json({ removed })
   }

@@ -1,33 +1,33 @@
 import { useSignalEffect } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useRef, useState } from 'preact/hooks'
-import { connection, picture } from './state.ts'
+import { connection, statusDocument } from './state.ts'
 import { STATE_WORDS, type Target } from './targets.ts'
 import { count, visibleName } from './words.ts'
 
-/** So many changes are named one by one. */
+/** More changes than this are announced as a number. */
 const NAMED_MAX = 3
 
-/** Tells a screen reader what changes, and nothing else. */
+/** Announces changes to screen readers. */
 export function Announcer(): JSX.Element {
-  const [said, say] = useState('')
+  const [message, announce] = useState('')
   const before = useRef<readonly Target[] | undefined>(undefined)
   const wasLost = useRef(false)
   useSignalEffect(() => {
     const lost = connection.value.kind === 'lost'
-    // The banner speaks for itself when it comes.
-    if (wasLost.current && !lost) say('Connection is back')
+    // The banner of a lost connection is an alert and announces itself.
+    if (wasLost.current && !lost) announce('Connection is back')
     wasLost.current = lost
-    const targets = picture.value?.targets
+    const targets = statusDocument.value?.targets
     if (targets === before.current) return
     const changes = before.current === undefined ? [] : changesBetween(before.current, targets ?? [])
     before.current = targets
-    if (changes.length > NAMED_MAX) say(`${count(changes.length, 'target has', 'targets have')} changed`)
-    else if (changes.length > 0) say(changes.join('; '))
+    if (changes.length > NAMED_MAX) announce(`${count(changes.length, 'target has', 'targets have')} changed`)
+    else if (changes.length > 0) announce(changes.join('; '))
   })
   return (
-    <p class="unseen" role="status">
-      {said}
+    <p class="visually-hidden" role="status">
+      {message}
     </p>
   )
 }

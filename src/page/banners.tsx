@@ -4,15 +4,22 @@ import { type Trouble, connection, counts, newestCheck, now, troubles } from './
 import { ago, count, exact, sentence, visible } from './words.ts'
 
 const FAULTS_MAX = 5
-/** Where nobody flips `stale`, a page must say by itself that the picture is old: the server's own default, in ms. */
+/** The default of STALE_AFTER, in ms: no server updates `stale` in a static copy, so the page checks its age. */
 const STALE_AFTER_MS = 600_000
 
-/** What stands between who looks and the truth, worst first. */
+/** Titles of troubles that do not keep the server from committing. */
+const TITLES: Readonly<Record<string, string>> = {
+  'rejected-edit': 'An edit was rejected',
+  'tokens-file': 'The tokens file was rejected',
+  'internal-error': 'Internal error of the server',
+}
+
+/** What keeps the page from showing the present state, worst first. */
 export function Banners(): JSX.Element {
   return (
     <div class="banners">
-      <Lost />
-      <Unattended />
+      <ConnectionLost />
+      <StaleCopy />
       {troubles.value?.map((trouble) => (
         <Banner key={trouble.kind} title={titleOf(trouble)}>
           <p>
@@ -35,7 +42,7 @@ function Banner({ title, children }: { title: string; children: ComponentChildre
   )
 }
 
-function Lost(): JSX.Element | false {
+function ConnectionLost(): JSX.Element | false {
   if (connection.value.kind !== 'lost') return false
   const { since, reason } = connection.value
   return (
@@ -46,7 +53,7 @@ function Lost(): JSX.Element | false {
           'There is nothing to show yet.'
         ) : (
           <>
-            What you see is how things stood <time title={exact(since)}>{ago(now.value - since)}</time>.
+            The page shows the state of <time title={exact(since)}>{ago(now.value - since)}</time>.
           </>
         )}{' '}
         The page keeps trying.
@@ -55,8 +62,8 @@ function Lost(): JSX.Element | false {
   )
 }
 
-/** A copy of the file that no server keeps up to date: `stale` does not flip in it. */
-function Unattended(): JSX.Element | false {
+/** A static copy of the file that is no longer updated. */
+function StaleCopy(): JSX.Element | false {
   const newest = newestCheck.value
   if (connection.value.kind !== 'live' || troubles.value !== undefined || newest === undefined) return false
   if (now.value - newest < STALE_AFTER_MS || counts.value.drift + counts.value['in-sync'] === 0) return false
@@ -83,6 +90,5 @@ function Faults({ faults }: Pick<Trouble, 'faults'>): JSX.Element {
 }
 
 function titleOf({ kind }: Trouble): string {
-  if (kind === 'rejected-edit') return 'An edit was rejected'
-  return kind === 'tokens-file' ? 'The tokens are as before' : 'Nothing can be committed'
+  return TITLES[kind] ?? 'Nothing can be committed'
 }

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 
-/** What to do where no snapshot was ever posted. */
+/** Shown until the first snapshot is posted: how to post one. */
 export function EmptyState(): JSX.Element {
   const address = new URL('api/status', document.baseURI).href
   const snapshot = {

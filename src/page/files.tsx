@@ -7,7 +7,7 @@ const FILES_MAX = 200
 const DIFF_LINES_MAX = 400
 const DIFF_LENGTH_MAX = 64 * 1024
 
-/** What an opened target tells: each drifted file with its own since, and what else the snapshot brought. */
+/** The details of a target: its drifted files with their times, and other properties of the snapshot. */
 export function Details({ id, target }: { id: string; target: Target }): JSX.Element {
   const { files, commit, branch, lastCheck, since, drifted, state } = target
   return (
@@ -99,5 +99,5 @@ function Diff({ text, label }: { text: string; label: string }): JSX.Element {
 function classOf(line: string, index: number): string | undefined {
   if (line.startsWith('@@') || (index < 2 && /^(---|\+\+\+) /.test(line))) return 'hunk'
   if (line.startsWith('+')) return 'added'
-  return line.startsWith('-') ? 'taken' : undefined
+  return line.startsWith('-') ? 'removed' : undefined
 }

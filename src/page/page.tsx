@@ -4,7 +4,7 @@ import { Announcer } from './announcer.tsx'
 import { Banners } from './banners.tsx'
 import { EmptyState } from './empty-state.tsx'
 import { Ago, StateIcon } from './parts.tsx'
-import { connection, counts, listed, look, newestCheck, picture, toggleState, view } from './state.ts'
+import { connection, counts, listed, setView, newestCheck, statusDocument, toggleState, view } from './state.ts'
 import { STATES, STATE_WORDS, type State } from './targets.ts'
 import { TargetList } from './target-list.tsx'
 import { useWindowTitle } from './window-title.ts'
@@ -15,7 +15,7 @@ export function Page(): JSX.Element {
   useShortcuts(filter)
   useWindowTitle()
   const { kiosk } = view.value
-  const targets = picture.value?.targets
+  const targets = statusDocument.value?.targets
   const lost = connection.value.kind === 'lost'
   return (
     <div class={`page${kiosk ? ' kiosk' : ''}${lost ? ' lost' : ''}`}>
@@ -26,10 +26,10 @@ export function Page(): JSX.Element {
       <main>
         <Banners />
         {targets !== undefined && (
-          <div class="picture">
+          <div class="document">
             <Summary />
             {!kiosk && targets.length > 0 && <Controls filter={filter} />}
-            <h2 class="unseen">Targets</h2>
+            <h2 class="visually-hidden">Targets</h2>
             {targets.length === 0 ? <EmptyState /> : <TargetList />}
           </div>
         )}
@@ -40,7 +40,7 @@ export function Page(): JSX.Element {
   )
 }
 
-/** Whether this page is up to date, and how new the newest check is. */
+/** The connection to the server, and the age of the newest check. */
 function Freshness(): JSX.Element {
   const words = { connecting: 'Connecting', live: 'Up to date', lost: 'Not up to date' }
   return (
@@ -56,7 +56,7 @@ function Freshness(): JSX.Element {
   )
 }
 
-/** How many targets are in each state. Each is a button that lists only these. */
+/** The number of targets in each state. Each is a button that filters the list. */
 function Summary(): JSX.Element {
   return (
     <div class="summary" role="group" aria-label="Targets by state">
@@ -106,11 +106,11 @@ function Controls({ filter }: { filter: { readonly current: HTMLInputElement | n
         aria-keyshortcuts="/"
         autocomplete="off"
         spellcheck={false}
-        onInput={({ currentTarget }) => look({ query: currentTarget.value })}
+        onInput={({ currentTarget }) => setView({ query: currentTarget.value })}
       />
       <kbd aria-hidden="true">/</kbd>
       <label>
-        <input type="checkbox" checked={grouped} onChange={() => look({ grouped: !grouped })} />
+        <input type="checkbox" checked={grouped} onChange={() => setView({ grouped: !grouped })} />
         Group by repository
       </label>
       <output>{all ? count(listed.value, 'target') : `${count(listed.value, 'target')} listed`}</output>
@@ -119,7 +119,7 @@ function Controls({ filter }: { filter: { readonly current: HTMLInputElement | n
 }
 
 function Footer(): JSX.Element {
-  const generation = picture.value?.generation
+  const generation = statusDocument.value?.generation
   return (
     <footer class="quiet">
       {generation !== undefined && <span>Generation {generation}</span>}
@@ -129,18 +129,18 @@ function Footer(): JSX.Element {
   )
 }
 
-/** `/` goes to the filter, Esc clears it, down and Enter go on to the list. */
+/** `/` focuses the filter, Esc clears it, the down arrow and Enter move from it to the list. */
 function useShortcuts(filter: { readonly current: HTMLInputElement | null }): void {
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
-      const typing = event.target === filter.current
-      if (event.key === '/' && !typing && filter.current !== null) {
+      const isTyping = event.target === filter.current
+      if (event.key === '/' && !isTyping && filter.current !== null) {
         filter.current.focus()
         filter.current.select()
       } else if (event.key === 'Escape' && (view.value.query !== '' || view.value.states.size > 0)) {
-        look({ query: '', states: new Set() })
-      } else if (typing && (event.key === 'ArrowDown' || event.key === 'Enter')) {
+        setView({ query: '', states: new Set() })
+      } else if (isTyping && (event.key === 'ArrowDown' || event.key === 'Enter')) {
         document.querySelector<HTMLElement>('.targets button')?.focus()
       } else return
       event.preventDefault()

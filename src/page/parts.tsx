@@ -3,7 +3,7 @@ import { now } from './state.ts'
 import { STATE_WORDS, type State } from './targets.ts'
 import { ago, exact, visibleName } from './words.ts'
 
-/** A state by its shape: nobody has to tell the colours apart. */
+/** States differ in shape, so that they can be told apart without colour. */
 export function StateIcon({ state }: { state: State }): JSX.Element {
   return (
     <svg class={`icon ${state}`} viewBox="0 0 20 20" aria-hidden="true">
@@ -38,12 +38,12 @@ export function StateWord({ state }: { state: State }): JSX.Element {
   )
 }
 
-/** Text from a snapshot or an edit: kept apart from the text around it, whatever direction it has. */
+/** Text from a snapshot or an edit, isolated: its direction does not affect the text around it. */
 export function Name({ children }: { children: string }): JSX.Element {
   return <bdi>{visibleName(children)}</bdi>
 }
 
-/** When something was, seen from now; the exact time on hover. */
+/** A relative time, with the exact one on hover. */
 export function Ago({ time }: { time: number | undefined }): JSX.Element {
   if (time === undefined) return <span>never</span>
   return (

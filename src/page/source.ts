@@ -1,17 +1,17 @@
 import { batch } from '@preact/signals'
-import { type Trouble, connection, now, picture, troubles } from './state.ts'
+import { type Trouble, connection, now, statusDocument, troubles } from './state.ts'
 import { isRecord, readDocument } from './targets.ts'
 
 const PERIOD_MS = 5000
-/** Where nobody looks, only the title and the icon are seen. */
+/** In a hidden tab only the title and the icon are visible. */
 const PERIOD_HIDDEN_MS = 60_000
 const PERIOD_LOST_MAX_MS = 60_000
 const TIMEOUT_MS = 10_000
 const TICK_MS = 5000
 
 /**
- * Keeps the page's picture of the server up to date: asks for `status.json` every 5 s, less often where the page is not
- * seen or the server is not reached, and at once when somebody looks.
+ * Keeps the state of the page up to date: polls `status.json` every 5 s, less often if the page is hidden or the server
+ * cannot be reached, and at once when the page becomes visible.
  */
 export function keepUpToDate(): void {
   const source = new Source()
@@ -24,27 +24,27 @@ export function keepUpToDate(): void {
 
 class Source {
   #etag: string | undefined
-  /** How far the server's clock is ahead of this one, in ms. */
-  #ahead = 0
+  /** The server's clock minus the browser's, in ms. */
+  #offset = 0
   #checkedAt: number | undefined
   #failures = 0
   #timer: ReturnType<typeof setTimeout> | undefined
   #polling: Promise<void> | undefined
 
   tick(): void {
-    now.value = Date.now() + this.#ahead
+    now.value = Date.now() + this.#offset
   }
 
-  /** Asks once; who asks meanwhile gets the same answer. */
+  /** Polls once; calls while a poll is running share it. */
   async poll(): Promise<void> {
-    this.#polling ??= this.#ask().finally(() => {
+    this.#polling ??= this.#request().finally(() => {
       this.#polling = undefined
       this.#wait()
     })
     return this.#polling
   }
 
-  /** Asks at once where the page has come to be seen. */
+  /** Polls at once if the page is visible now. */
   schedule(): void {
     if (document.visibilityState === 'visible') void this.poll()
     else this.#wait()
@@ -52,12 +52,12 @@ class Source {
 
   #wait(): void {
     clearTimeout(this.#timer)
-    const seen = document.visibilityState === 'visible'
+    const isVisible = document.visibilityState === 'visible'
     const period = Math.min(PERIOD_MS * 2 ** this.#failures, PERIOD_LOST_MAX_MS)
-    this.#timer = setTimeout(() => void this.poll(), seen ? period : PERIOD_HIDDEN_MS)
+    this.#timer = setTimeout(() => void this.poll(), isVisible ? period : PERIOD_HIDDEN_MS)
   }
 
-  async #ask(): Promise<void> {
+  async #request(): Promise<void> {
     const health = readTroubles()
     try {
       const response = await get('status.json', this.#etag === undefined ? {} : { 'If-None-Match': this.#etag })
@@ -65,9 +65,9 @@ class Source {
       const read = response.status === 304 ? undefined : readDocument(await response.json())
       const found = await health
       batch(() => {
-        this.#ahead = aheadOf(response)
+        this.#offset = clockOffset(response)
         this.tick()
-        if (read !== undefined) picture.value = read
+        if (read !== undefined) statusDocument.value = read
         troubles.value = found
         connection.value = { kind: 'live' }
       })
@@ -86,17 +86,17 @@ async function get(path: string, headers: Record<string, string> = {}): Promise<
   return fetch(path, { headers, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) })
 }
 
-/** How far the clock that wrote `Date` is ahead of this one; a second more or less is the way of the answer. */
-function aheadOf(response: Response): number {
+/** The offset of the server's clock, from the header `Date`. Less than 2 s is its resolution and the time of the answer: 0. */
+function clockOffset(response: Response): number {
   const date = Date.parse(response.headers.get('Date') ?? '')
-  const ahead = date - Date.now()
-  return Number.isNaN(ahead) || Math.abs(ahead) < 2000 ? 0 : ahead
+  const offset = date - Date.now()
+  return Number.isNaN(offset) || Math.abs(offset) < 2000 ? 0 : offset
 }
 
 function reasonOf(error: unknown): string {
   if (error instanceof DOMException && error.name === 'TimeoutError') return 'no answer came in time'
   if (error instanceof SyntaxError) return 'the answer is not JSON'
-  // A browser's own words for a connection that could not be made differ from one to the next, and say nothing.
+  // fetch() rejects with a TypeError, whose message differs between browsers, if there is no connection.
   if (error instanceof TypeError && !error.message.startsWith('not a')) return 'the server cannot be reached'
   return error instanceof Error ? error.message : String(error)
 }

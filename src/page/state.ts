@@ -2,40 +2,40 @@ import { computed, signal } from '@preact/signals'
 import { type State, type StatusDocument, type Target, byAttention, byRepo, countStates, select } from './targets.ts'
 import { type View, readView, writeView } from './view.ts'
 
-/** Whether what is shown is what the server says. Times are the server's. */
+/** Whether the page shows the server's present data. Times are those of the server's clock. */
 export type Connection =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'live' }
-  /** `since`: when the page last knew; undefined, where it never did. */
+  /** `since`: when the server last answered; undefined if it never did. */
   | { readonly kind: 'lost'; readonly since: number | undefined; readonly reason: string }
 
-/** Something that is wrong with the server, as `/readyz` tells it. */
+/** An entry of `problems` in `/readyz`. */
 export interface Trouble {
   readonly kind: string
   readonly detail: string
-  /** The file with the rejected text. */
+  /** The file in the data directory that holds a rejected text. */
   readonly file: string | undefined
   readonly faults: readonly { readonly place: string; readonly detail: string }[]
 }
 
-/** What the server last said; it stays when the connection is lost. */
-export const picture = signal<StatusDocument | undefined>(undefined)
+/** The last document that the server sent; kept when the connection is lost. */
+export const statusDocument = signal<StatusDocument | undefined>(undefined)
 export const connection = signal<Connection>({ kind: 'connecting' })
-/** undefined: nobody answers for the file, as where a web server serves a copy. */
+/** undefined if there is no `/readyz`: the page stands beside a static copy of the file. */
 export const troubles = signal<readonly Trouble[] | undefined>(undefined)
-/** The server's time: the clock of who looks may be wrong. */
+/** The time of the server's clock, in ms; the browser's may be wrong. */
 export const now = signal(Date.now())
 export const view = signal<View>(readView(location.search))
-/** The keys of the targets that are opened. */
+/** Keys of the targets whose details are open. */
 export const opened = signal<ReadonlySet<string>>(new Set())
 
-const ordered = computed(() => byAttention(picture.value?.targets ?? []))
+const ordered = computed(() => byAttention(statusDocument.value?.targets ?? []))
 const selected = computed(() => select(ordered.value, view.value.query, view.value.states))
 
-export const counts = computed(() => countStates(picture.value?.targets ?? []))
+export const counts = computed(() => countStates(statusDocument.value?.targets ?? []))
 
 export const newestCheck = computed(() =>
-  (picture.value?.targets ?? []).reduce<number | undefined>(
+  (statusDocument.value?.targets ?? []).reduce<number | undefined>(
     (newest, { lastCheck = 0 }) => (lastCheck > (newest ?? 0) ? lastCheck : newest),
     undefined,
   ),
@@ -58,18 +58,18 @@ export const items = computed<readonly Item[]>(() => {
   ])
 })
 
-/** How many targets are listed. */
+/** Number of targets in the list. */
 export const listed = computed(() => selected.value.length)
 
-/** Changes the view, and the address with it. */
-export function look(change: Partial<View>): void {
+/** Changes the view and the URL, which contains it. */
+export function setView(change: Partial<View>): void {
   view.value = { ...view.value, ...change }
   history.replaceState(null, '', `${location.pathname}${writeView(view.value)}`)
 }
 
-/** Lists the targets of one state more, or of one less. */
+/** Adds a state to the filter, or removes it. */
 export function toggleState(state: State): void {
-  look({ states: view.value.states.symmetricDifference(new Set([state])) })
+  setView({ states: view.value.states.symmetricDifference(new Set([state])) })
 }
 
 export function toggleOpened(key: string): void {

@@ -5,10 +5,10 @@ import { STRIP_MS, type Stretch, strips } from './strips.ts'
 import { STATES, STATE_WORDS, type State, type Target } from './targets.ts'
 import { count, duration, short } from './words.ts'
 
-/** The strip is drawn on so many units, and a stretch is never narrower than it can be seen. */
+/** The width of the drawing, and the least width of a stretch by state, in its units. */
 const WIDTH = 1000
 const NARROWEST: Record<State, number> = { drift: 7, stale: 4, 'in-sync': 0 }
-/** States differ in height, too: nobody has to tell the colours apart. */
+/** States differ in height as well, so that they can be told apart without colour. */
 const TOP: Record<State, number> = { drift: 0, stale: 9, 'in-sync': 5 }
 const HEIGHT = 16
 
@@ -17,14 +17,14 @@ interface Drawn extends Stretch {
   readonly width: number
 }
 
-/** What a target was in the last seven days. Pointer and arrow keys move over the stretches and tell each one. */
+/** The states of a target in the last seven days. The pointer and the arrow keys select a stretch, which is described. */
 export function Strip({ target }: { target: Target }): JSX.Element {
   const [chosen, choose] = useState<number | undefined>(undefined)
   const stretches = draw(strips.value.get(target.key) ?? [], now.value)
   if (stretches.length === 0) return <div class="strip" />
   const at = Math.min(chosen ?? stretches.length - 1, stretches.length - 1)
   const stretch = stretches[at]
-  const told = stretch === undefined ? '' : tell(stretch, now.value)
+  const description = stretch === undefined ? '' : describe(stretch, now.value)
 
   const onKeyDown = (event: KeyboardEvent): void => {
     const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: stretches.length - 1 }[event.key]
@@ -48,7 +48,7 @@ export function Strip({ target }: { target: Target }): JSX.Element {
       aria-valuemin={1}
       aria-valuemax={stretches.length}
       aria-valuenow={at + 1}
-      aria-valuetext={told}
+      aria-valuetext={description}
       onKeyDown={onKeyDown}
       onFocus={() => choose(at)}
       onBlur={() => choose(undefined)}
@@ -67,7 +67,7 @@ export function Strip({ target }: { target: Target }): JSX.Element {
       </svg>
       {chosen !== undefined && (
         <span class="tip" aria-hidden="true">
-          {told}
+          {description}
         </span>
       )}
     </div>
@@ -94,14 +94,14 @@ function pathOf(stretches: readonly Drawn[], state: State): string {
     .join('')
 }
 
-/** The stretch under the pointer; a drift before what surrounds it, since it may be the width of a hair. */
+/** The stretch at `x`. Drift takes precedence over its neighbours, because it may be very narrow. */
 function nearest(stretches: readonly Drawn[], x: number): number {
   const under = stretches.flatMap((each, index) => (x >= each.x && x <= each.x + each.width ? [index] : []))
   const drift = under.find((index) => stretches[index]?.state === 'drift')
   return drift ?? under.at(-1) ?? (x < (stretches[0]?.x ?? 0) ? 0 : stretches.length - 1)
 }
 
-function tell({ state, from, to, files }: Stretch, end: number): string {
+function describe({ state, from, to, files }: Stretch, end: number): string {
   const what = state === 'drift' ? `${STATE_WORDS[state]}, ${count(files, 'file')}` : STATE_WORDS[state]
   return `${what}: ${short(from)} – ${to === undefined ? 'now' : short(to)} (${duration((to ?? end) - from)})`
 }

@@ -4,49 +4,49 @@ import { type State, type Target, isRecord, keyOf, timeOf } from './targets.ts'
 
 export const STRIP_MS = 7 * 24 * 3600 * 1000
 
-/** What a target was, from one moment to the next. */
+/** A time during which a target was in one state. Times are in ms since the epoch. */
 export interface Stretch {
   readonly from: number
-  /** undefined: still. */
+  /** undefined if it has not ended. */
   readonly to: number | undefined
   readonly state: State
   readonly files: number
 }
 
-/** What the targets were in the last seven days, by their keys, as far as it was asked for. */
+/** The states of the last seven days by key of target, for those that were fetched. */
 export const strips = signal<ReadonlyMap<string, readonly Stretch[]>>(new Map())
 
-/** Long enough for a screen of targets, and short enough for any server and proxy between. */
+/** Enough for a screen of targets, and within the limits of servers and proxies. */
 const ADDRESS_LENGTH_MAX = 6000
 const AGAIN_MS = 60_000
 const TIMEOUT_MS = 10_000
 
-/** For each target the state in which it stood when its history was asked for: it is asked for again when it is another. */
-const asked = new Map<string, string>()
+/** The state of each target when its history was fetched. It is fetched again when the state changes. */
+const fetched = new Map<string, string>()
 let waiting = new Map<string, Target>()
-let asking = false
+let isFetching = false
 let notBefore = 0
 
-/** Asks for the history of targets that are seen, where it is not known yet. A static copy has none; nothing is shown then. */
-export function wantStrips(targets: readonly Target[]): void {
+/** Fetches the history of targets that is not known yet. Beside a static copy there is none, and no strips are shown. */
+export function requestStrips(targets: readonly Target[]): void {
   waiting = new Map(
-    targets.filter((target) => asked.get(target.key) !== markOf(target)).map((each) => [each.key, each]),
+    targets.filter((target) => fetched.get(target.key) !== markOf(target)).map((each) => [each.key, each]),
   )
-  if (!asking) void ask()
+  if (!isFetching) void fetchWaiting()
 }
 
-async function ask(): Promise<void> {
-  asking = true
+async function fetchWaiting(): Promise<void> {
+  isFetching = true
   try {
-    while (waiting.size > 0 && Date.now() >= notBefore) await askFor(takeSome())
+    while (waiting.size > 0 && Date.now() >= notBefore) await fetchStrips(takeSome())
   } catch {
     notBefore = Date.now() + AGAIN_MS
   } finally {
-    asking = false
+    isFetching = false
   }
 }
 
-/** As many of the waiting targets as one address takes. */
+/** Takes as many of the waiting targets as fit into one URL. */
 function takeSome(): Target[] {
   const some: Target[] = []
   let length = 0
@@ -69,14 +69,14 @@ function addressOf(targets: readonly Target[]): string {
   return `api/history?from=${Math.floor(now.value - STRIP_MS)}&${parameters}`
 }
 
-async function askFor(targets: readonly Target[]): Promise<void> {
+async function fetchStrips(targets: readonly Target[]): Promise<void> {
   const response = await fetch(addressOf(targets), { signal: AbortSignal.timeout(TIMEOUT_MS) })
   if (!response.ok) throw new Error(`the server answered ${response.status}`)
   const rows: unknown = await response.json()
   const byTarget = Map.groupBy(Array.isArray(rows) ? rows.filter(isRecord) : [], ({ repo, server }) =>
     keyOf(String(repo), String(server)),
   )
-  for (const target of targets) asked.set(target.key, markOf(target))
+  for (const target of targets) fetched.set(target.key, markOf(target))
   strips.value = new Map([
     ...strips.value,
     ...targets.map(({ key }) => [key, stretches(byTarget.get(key) ?? [])] as const),
@@ -87,7 +87,7 @@ function markOf({ state, drifted, since, files }: Target): string {
   return JSON.stringify([state, drifted, since, files.length])
 }
 
-/** Rows of the history, oldest first, as stretches; rows that differ in nothing that is shown are one. */
+/** Converts rows of the history, oldest first, into stretches. Successive rows with the same state and number of files are merged. */
 function stretches(rows: readonly Readonly<Record<string, unknown>>[]): Stretch[] {
   const result: Stretch[] = []
   for (const row of rows) {
@@ -105,7 +105,7 @@ function stretches(rows: readonly Readonly<Record<string, unknown>>[]): Stretch[
   return result
 }
 
-/** undefined: the target was removed. */
+/** undefined if the target was removed. */
 function stateOf(row: Readonly<Record<string, unknown>>): State | undefined {
   if (row['sync_status'] === null) return undefined
   if (row['stale'] === true) return 'stale'

@@ -2,14 +2,14 @@ import { type JSX, options } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Name, StateIcon } from './parts.tsx'
 import { type Item, items, listed } from './state.ts'
-import { strips, wantStrips } from './strips.ts'
+import { strips, requestStrips } from './strips.ts'
 import { STATES, STATE_WORDS } from './targets.ts'
 import { TargetRow } from './target-row.tsx'
 import { useVirtualList } from './virtual-list.ts'
 
 const ROW_HEIGHT = 72
 
-/** The targets, what needs attention first. Arrow keys go from one to the next. */
+/** The list of targets. The arrow keys move between them. */
 export function TargetList(): JSX.Element {
   const lines = items.value
   const list = useRef<HTMLUListElement>(null)
@@ -24,7 +24,7 @@ export function TargetList(): JSX.Element {
   })
   const seen = virtual.getVirtualItems()
 
-  useEffect(() => wantStrips(seen.flatMap(({ index }) => targetAt(lines, index) ?? [])))
+  useEffect(() => requestStrips(seen.flatMap(({ index }) => targetAt(lines, index) ?? [])))
 
   const move = (event: KeyboardEvent): void => {
     const from = lines.findIndex(({ key }) => key === keyIn(event.target))
@@ -80,7 +80,7 @@ function RepoLine({ line: { repo, counts } }: { line: Extract<Item, { kind: 'rep
       {STATES.filter((state) => counts[state] > 0).map((state) => (
         <span key={state} class={`word ${state}`}>
           <StateIcon state={state} />
-          {counts[state]} <span class="unseen">{STATE_WORDS[state]}</span>
+          {counts[state]} <span class="visually-hidden">{STATE_WORDS[state]}</span>
         </span>
       ))}
     </h3>
@@ -92,7 +92,7 @@ function targetAt(lines: readonly Item[], index: number): Extract<Item, { kind: 
   return line?.kind === 'target' ? line.target : undefined
 }
 
-/** The next line with a target in a direction; the same one where there is none. */
+/** The next line with a target in a direction; `from` if there is none. */
 function nextTarget(lines: readonly Item[], from: number, step: 1 | -1): number {
   for (let index = from + step; index >= 0 && index < lines.length; index += step) {
     if (lines[index]?.kind === 'target') return index
@@ -100,12 +100,12 @@ function nextTarget(lines: readonly Item[], from: number, step: 1 | -1): number 
   return from
 }
 
-/** The key of the target that an element belongs to, where it is its button. */
+/** The key of the target if an element is its button. */
 function keyIn(element: EventTarget | null): string | undefined {
   return element instanceof HTMLElement ? element.dataset['key'] : undefined
 }
 
-/** Where an element begins on the page; it moves when a message comes or goes above it. */
+/** The offset of an element from the top of the page, in pixels. It changes when a banner appears above it. */
 function useTopOf(element: { readonly current: HTMLElement | null }): number {
   const [top, setTop] = useState(0)
   useLayoutEffect(() => {
@@ -118,12 +118,12 @@ function useTopOf(element: { readonly current: HTMLElement | null }): number {
   return top
 }
 
-/** Whether the page is being printed: all of it, then, and not only what is seen. */
+/** Whether the page is being printed: every line is rendered then. */
 function usePrinting(): boolean {
   const [printing, setPrinting] = useState(false)
   useEffect(() => {
     const atOnce = (value: boolean) => (): void => {
-      // The browser takes its picture when this event is over.
+      // The browser prints what is rendered when this event handler returns.
       options.debounceRendering = (render) => render()
       setPrinting(value)
       delete options.debounceRendering

@@ -6,7 +6,7 @@ import { Strip } from './strip.tsx'
 import type { Target } from './targets.ts'
 import { count, duration, visibleName } from './words.ts'
 
-/** One target: what it is, since when, and whether to trust it. Opens to its files. */
+/** A target, with a button that opens its details. */
 export function TargetRow({ target, id }: { target: Target; id: string }): JSX.Element {
   const { key, repo, server, state, files, note, lastCheck, pipelineUrl } = target
   const open = opened.value.has(key)
@@ -28,7 +28,7 @@ export function TargetRow({ target, id }: { target: Target; id: string }): JSX.E
             <Name>{server}</Name>
           </span>
           <span class="repo">
-            <span class="unseen">, repository </span>
+            <span class="visually-hidden">, repository </span>
             <Name>{repo}</Name>
           </span>
         </button>
@@ -43,11 +43,11 @@ export function TargetRow({ target, id }: { target: Target; id: string }): JSX.E
       </div>
       <Strip target={target} />
       <div class="check">
-        <span class="unseen">Last check </span>
+        <span class="visually-hidden">Last check </span>
         <Ago time={lastCheck} />
         {pipelineUrl !== undefined && (
           <a href={pipelineUrl} target="_blank" rel="noopener noreferrer">
-            Pipeline<span class="unseen"> of {visibleName(server)}, in a new tab</span>
+            Pipeline<span class="visually-hidden"> of {visibleName(server)}, in a new tab</span>
           </a>
         )}
       </div>

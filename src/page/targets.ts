@@ -1,8 +1,8 @@
-/** What a target is to who looks: whether it can be trusted comes before what it says. */
+/** The state of a target on the page: a stale one is stale whatever its last check said. In order of attention. */
 export const STATES = ['drift', 'stale', 'in-sync'] as const
 export type State = (typeof STATES)[number]
 
-/** Their words, in the order in which they need attention. */
+/** Labels of the states. */
 export const STATE_WORDS: Record<State, string> = {
   drift: 'Out of sync',
   stale: 'Stale',
@@ -11,18 +11,18 @@ export const STATE_WORDS: Record<State, string> = {
 
 export interface DriftedFile {
   readonly name: string
-  /** Milliseconds since the epoch, as all times here. */
+  /** In ms since the epoch, as all times here. */
   readonly since: number | undefined
   readonly diff: string | undefined
 }
 
 export interface Target {
-  /** One string for repo and server. */
+  /** See `keyOf`. */
   readonly key: string
   readonly repo: string
   readonly server: string
   readonly state: State
-  /** What the last check said, also where it is stale. */
+  /** The verdict of the last check, also if it is stale. */
   readonly drifted: boolean
   readonly files: readonly DriftedFile[]
   readonly since: number | undefined
@@ -31,20 +31,20 @@ export interface Target {
   readonly branch: string | undefined
   readonly commit: string | undefined
   readonly pipelineUrl: string | undefined
-  /** What the filter looks at. */
+  /** The text that the filter searches, in lower case. */
   readonly haystack: string
 }
 
-/** What `status.json` says, as far as this page needs it. */
+/** The parts of `status.json` that the page uses. */
 export interface StatusDocument {
   readonly generation: number | undefined
   readonly targets: readonly Target[]
 }
 
 /**
- * Reads `status.json`. A static copy may be read while somebody edits it: what is missing in an entry is passed over.
+ * Reads `status.json`. A static copy may be read while it is being edited, so invalid entries are skipped.
  *
- * @throws {TypeError} where it is no status document at all
+ * @throws {TypeError} if it is not a status document
  */
 export function readDocument(value: unknown): StatusDocument {
   if (!isRecord(value) || !Array.isArray(value['statuses'])) throw new TypeError('not a status document')
@@ -84,7 +84,7 @@ function readFile(value: unknown): DriftedFile | undefined {
   return { name: value['name'], since: timeOf(value['since']), diff: stringOf(value['diff']) }
 }
 
-/** One string for a target; no name holds a line break. */
+/** A string that identifies a target. Names have no line breaks. */
 export function keyOf(repo: string, server: string): string {
   return `${repo}\n${server}`
 }
@@ -106,20 +106,20 @@ export function timeOf(value: unknown): number | undefined {
   return Number.isNaN(time) ? undefined : time
 }
 
-/** An address that a browser may be sent to: nothing that runs, such as `javascript:`. */
+/** A URL that is safe as a link, unlike `javascript:`. */
 function webAddressOf(value: unknown): string | undefined {
   if (typeof value !== 'string' || !URL.canParse(value)) return undefined
   return ['http:', 'https:'].includes(new URL(value).protocol) ? value : undefined
 }
 
-/** How many targets are in each state. */
+/** The number of targets in each state. */
 export function countStates(targets: readonly Target[]): Record<State, number> {
   const counts = { drift: 0, stale: 0, 'in-sync': 0 }
   for (const { state } of targets) counts[state] += 1
   return counts
 }
 
-/** What needs attention first: the longest drift, then the longest without a check, then the rest by name. */
+/** Sorts by attention: the longest drift first, then the longest without a check, then the rest by name. */
 export function byAttention(targets: readonly Target[]): Target[] {
   return targets.toSorted(
     (a, b) =>
@@ -139,7 +139,7 @@ function compare(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1
 }
 
-/** Finds the targets that have all the words, in repo, server or a file's name, and one of the states, where any is given. */
+/** The targets that contain every word of the query in repo, server or the name of a file, and have one of the states; no states: any. */
 export function select(targets: readonly Target[], query: string, states: ReadonlySet<State>): Target[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean)
   return targets.filter(

@@ -1,16 +1,16 @@
 import { STATES, type State } from './targets.ts'
 
-/** What of the document is looked at. All of it stands in the address, so that a view can be shared. */
+/** What the page shows of the document. It is part of the URL, so that a view can be shared. */
 export interface View {
   readonly query: string
-  /** Only these states; none means all. */
+  /** The states to list; empty: all. */
   readonly states: ReadonlySet<State>
   readonly grouped: boolean
   /** For a wall: large, without controls. */
   readonly kiosk: boolean
 }
 
-/** Reads the view from the query part of an address. */
+/** Reads the view from the query of a URL. */
 export function readView(search: string): View {
   const parameters = new URLSearchParams(search)
   const states = (parameters.get('status') ?? '').split(',')
@@ -22,7 +22,7 @@ export function readView(search: string): View {
   }
 }
 
-/** The query part of the address of a view; empty for the plain one. */
+/** The query of the URL of a view; empty for the default. */
 export function writeView({ query, states, grouped, kiosk }: View): string {
   const parts = [
     query === '' ? '' : `q=${encodeURIComponent(query)}`,

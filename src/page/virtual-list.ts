@@ -7,20 +7,20 @@ import {
 } from '@tanstack/virtual-core'
 import { useEffect, useLayoutEffect, useReducer, useState } from 'preact/hooks'
 
-/** How many lines are rendered beyond the ones that are seen: the tabulator key moves on to them. */
+/** Lines rendered beyond the visible ones, for the tab key to reach. */
 const OVERSCAN = 8
 
 export interface VirtualListOptions {
   readonly keys: readonly string[]
-  /** The height of a line before it was measured, in pixels. */
+  /** The height of a line before it is measured, in pixels. */
   readonly estimate: number
-  /** Where the list begins on the page, in pixels. */
+  /** The offset of the list from the top of the page, in pixels. */
   readonly top: number
-  /** A line that is rendered wherever it is, since it has the focus. */
+  /** The index of the line with the focus, which is rendered even if it is not visible; -1: none. */
   readonly kept: number
 }
 
-/** Makes a list in a scrolling page render only the lines that are seen. */
+/** Renders only the visible lines of a list in a scrolling page. */
 export function useVirtualList({ keys, estimate, top, kept }: VirtualListOptions): Virtualizer<Window, HTMLElement> {
   const [, render] = useReducer((renders: number) => renders + 1, 0)
   const options = {
@@ -42,7 +42,7 @@ export function useVirtualList({ keys, estimate, top, kept }: VirtualListOptions
   }
   const [virtualizer] = useState(() => new Virtualizer<Window, HTMLElement>(options))
   virtualizer.setOptions(options)
-  // Underlined, yet meant for whoever ties the library to a view library.
+  // Meant for adapters to view libraries, despite the underscore.
   // oxlint-disable no-underscore-dangle
   useEffect(() => virtualizer._didMount(), [virtualizer])
   useLayoutEffect(() => virtualizer._willUpdate())

@@ -12,7 +12,7 @@ const SHORT = new Intl.DateTimeFormat('en-GB', {
   minute: '2-digit',
 })
 
-/** How long, in its two largest units: `3 d 4 h`. */
+/** A duration in its two largest units: `3 d 4 h`. */
 export function duration(ms: number): string {
   if (ms < MINUTE) return '< 1 min'
   const units = [
@@ -28,7 +28,7 @@ export function duration(ms: number): string {
     .join(' ')
 }
 
-/** How long ago, in its largest unit: `2 min ago`. */
+/** A past time in its largest unit: `2 min ago`. */
 export function ago(ms: number): string {
   if (ms < MINUTE) return 'just now'
   if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min ago`
@@ -36,12 +36,12 @@ export function ago(ms: number): string {
   return `${Math.floor(ms / DAY)} d ago`
 }
 
-/** A moment to the second, with its zone. */
+/** A time to the second, with its zone. */
 export function exact(time: number): string {
   return EXACT.format(time)
 }
 
-/** A moment to the minute. */
+/** A time to the minute. */
 export function short(time: number): string {
   return SHORT.format(time)
 }
@@ -50,17 +50,17 @@ export function count(number: number, one: string, many = `${one}s`): string {
   return `${number.toLocaleString('en')} ${number === 1 ? one : many}`
 }
 
-/** Control characters, and those that change the direction of what follows or are not seen at all. */
-const UNSEEN = /[\p{Cc}\u061C\u200B\u200E\u200F\u2028\u2029\u202A-\u202E\u2066-\u2069\uFEFF]/gu
-/** Spaces where nobody sees them. */
+/** Control characters, and characters that are invisible or change the direction of text. */
+const INVISIBLE = /[\p{Cc}\u061C\u200B\u200E\u200F\u2028\u2029\u202A-\u202E\u2066-\u2069\uFEFF]/gu
+/** Leading and trailing spaces, which are invisible. */
 const OUTER_SPACES = /^\s+|\s+$/gu
 
-/** Text with what could make it look like another one spelt out: `‹U+202E›`. */
+/** Spells out characters that could make a text look like another one: `‹U+202E›`. */
 export function visible(text: string): string {
-  return text.replace(UNSEEN, spellOut)
+  return text.replace(INVISIBLE, spellOut)
 }
 
-/** A name with every character that is there to be seen. */
+/** As `visible`, and spells out spaces at the ends as well. */
 export function visibleName(name: string): string {
   return visible(name.replace(OUTER_SPACES, spellOut))
 }
@@ -72,7 +72,7 @@ function spellOut(characters: string): string {
   }).join('')
 }
 
-/** With a capital at its beginning. */
+/** Capitalizes the first letter. */
 export function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 }

@@ -20,11 +20,11 @@ t.test('settings: a flag goes before its variable, an empty variable is not set'
 t.test('settings: all faults are told together', async (t) => {
   const env = { PORT: '80a', HOST: ' ', STALE_AFTER: '0', LOG_LEVEL: 'loud' }
   const asked = readCommandLine(['--prot', '80', 'start', '--data-dir'], env)
-  t.match(asked, { command: 'refuse' })
-  const faults = asked.command === 'refuse' ? asked.faults : []
+  t.match(asked, { command: 'usage-error' })
+  const faults = asked.command === 'usage-error' ? asked.faults : []
   for (const expected of [
-    '--prot: no such option',
-    'start: no such command',
+    '--prot: unknown option',
+    'start: unknown command',
     'PORT: must be a whole number from 0 to 65535, not "80a"',
     'HOST: must be an IP address or a host name, not " "',
     'STALE_AFTER: must be a whole number of seconds',
@@ -36,8 +36,8 @@ t.test('settings: all faults are told together', async (t) => {
       expected,
     )
   }
-  t.match(readCommandLine(['--data-dir', '--port', '80'], {}), { command: 'refuse' }, 'a forgotten value')
+  t.match(readCommandLine(['--data-dir', '--port', '80'], {}), { command: 'usage-error' }, 'a forgotten value')
   for (const port of ['-1', '65536', '1e3', '0x50', '8080.0', ' 80']) {
-    t.match(readCommandLine([`--port=${port}`], {}), { command: 'refuse' }, port)
+    t.match(readCommandLine([`--port=${port}`], {}), { command: 'usage-error' }, port)
   }
 })

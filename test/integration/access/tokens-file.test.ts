@@ -93,7 +93,7 @@ t.test('the program: makes tokens that work, and does not start with a file that
 
   const faulty: [text: string, told: RegExp][] = [
     ['{ "tokens": [', /tokens\.json:1:14 \(file\): must be JSON/],
-    [`{ "tokens": [${line}, ${line}] }`, /\/tokens\/1\/sha256: must not be the same as that of \/tokens\/0/],
+    [`{ "tokens": [${line}, ${line}] }`, /\/tokens\/1\/sha256: duplicate of \/tokens\/0/],
     [
       `{ "tokens": [{ "name": "a b", "sha256": "" }] }`,
       /\/tokens\/0\/name: must be letters.+\/tokens\/0\/sha256: must be/,
@@ -110,11 +110,11 @@ t.test('the program: makes tokens that work, and does not start with a file that
   t.equal(await lost.ended, 1)
   t.match(lost.stdout(), /nothing\.json: cannot be read/)
   const usage: [args: string[], told: RegExp][] = [
-    [['--protect-reads', 'true'], /PROTECT_READS: needs TOKENS_FILE/],
+    [['--protect-reads', 'true'], /PROTECT_READS: requires TOKENS_FILE/],
     [['--protect-reads', 'yes'], /--protect-reads: must be true or false/],
     [['--trust-proxy', '10.0.0.0/33'], /--trust-proxy: must be a number from 1 to 16, or addresses/],
-    [['token'], /token: must be given one name/],
-    [['token', 'two words'], /token: must be given one name/],
+    [['token'], /token: expected one name/],
+    [['token', 'two words'], /token: expected one name/],
   ]
   for (const [args, told] of usage) {
     const refused = run(t, args)

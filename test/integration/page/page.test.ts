@@ -126,7 +126,7 @@ t.test(
     const first = details.locator('pre').first()
     t.match(await first.innerText(), '+new    <img src=x onerror=alert(1)>')
     t.equal(await first.locator('.added').count(), 1)
-    t.equal(await first.locator('.taken').count(), 1)
+    t.equal(await first.locator('.removed').count(), 1)
     await details.getByText('Difference').nth(1).click()
     t.equal(await details.locator('pre').nth(1).locator('span').count(), 400)
     t.match(await details.innerText(), /Cut here: [\d,]+ characters more/)
@@ -251,7 +251,7 @@ t.test('the strip of seven days tells each stretch, to the pointer and to the ke
 })
 
 t.test(
-  'connection lost: the page says so, keeps the picture without its colours, and comes back by itself',
+  'connection lost: the page says so, keeps the data without colours, and comes back by itself',
   IN_BROWSER,
   async (t) => {
     const dataDir = directory(t)
@@ -262,15 +262,12 @@ t.test(
     await server.stop()
     await look(page)
     await page.getByRole('alert').filter({ hasText: 'Connection lost' }).waitFor()
-    t.match(
-      await page.getByRole('alert').innerText(),
-      /The server cannot be reached\. What you see is how things stood/,
-    )
+    t.match(await page.getByRole('alert').innerText(), /The server cannot be reached\. The page shows the state of/)
     t.match(await page.locator('header').innerText(), /Not up to date/)
     t.match(await page.title(), /connection lost/)
     t.match(await page.locator('link[rel=icon]').getAttribute('href'), /lost/)
     t.equal(await row(page, 'lab').count(), 1)
-    t.equal(await page.locator('.picture').evaluate((element) => getComputedStyle(element).filter), 'grayscale(1)')
+    t.equal(await page.locator('.document').evaluate((element) => getComputedStyle(element).filter), 'grayscale(1)')
 
     const again = await serve(t, dataDir, { port: Number(new URL(server.url).port) })
     await page.clock.fastForward(2 * POLL_MS)
