@@ -29,17 +29,19 @@ export function has(program: string): boolean {
 /**
  * This server, on a directory.
  *
- * @param nodeArgs options of Node, to look into it
+ * @param nodeArgs options of Node
+ * @param program the program of another version
  */
 export async function startOurs(
   directory: string,
   nodeArgs: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  program = PROGRAM,
 ): Promise<Running> {
   const command = (port: string): string[] => [
     process.execPath,
     ...nodeArgs,
-    PROGRAM,
+    program,
     '--port',
     port,
     '--data-dir',
@@ -139,8 +141,10 @@ async function start(
 
 async function answers(url: string): Promise<boolean> {
   try {
-    await (await fetch(url)).arrayBuffer()
-    return true
+    const response = await fetch(url)
+    await response.arrayBuffer()
+    // A server that is still loading its document answers 503.
+    return response.status !== 503
   } catch {
     return false
   }

@@ -15,3 +15,8 @@ export function cpuSeconds(pid: number): number {
   const [user = '', system = ''] = fields.split(' ').slice(11)
   return (Number(user) + Number(system)) / TICKS_PER_SECOND
 }
+
+/** Bytes that a process has caused to be written to storage, in whole pages. */
+export function writtenBytes(pid: number): number {
+  return Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1])
+}

@@ -24,7 +24,7 @@ export interface Replaced {
 /**
  * Brings the next document to disk. The caller holds the lock, and publishes and answers afterwards (step 5).
  *
- * A failure before the end of step 2 leaves the file and the record as they were; a later one undoes steps 3 and 2.
+ * A failure in steps 1 and 2 leaves the file and the record as they were; a later one undoes what was done.
  *
  * @returns what was displaced; `undefined` if there was no file
  * @throws the system's error
@@ -32,20 +32,18 @@ export interface Replaced {
 export async function commit(
   parts: CommitParts,
   next: Rendered,
-  { status, merged }: Replaced,
+  replaced: Replaced,
   clock: Clock,
 ): Promise<DisplacedFile | undefined> {
-  const { directory } = parts
   // (1) Stage the document beside the file. A full disk is noticed here, before anything has changed.
-  const staged = await directory.stage(next.bytes, status)
   // (2) Append the commit to the record. From here on it stands: after a crash the next server puts it in place.
-  const line = await appendOrDiscard(parts, staged, next, merged, clock)
+  const { staged, line } = await prepare(parts, next, replaced, clock)
   // (3) Put the document in place and look at what was displaced: it may be an edit that nobody has read.
   const path = await placeOrUndo(parts, staged, line)
   // (4) Sync the directory, so that the new name survives a power cut.
   const [displaced, ...others] = await Promise.allSettled([
     path === undefined ? undefined : openDisplaced(path),
-    directory.sync(),
+    parts.directory.sync(),
     line.confirm(),
   ])
   const failed = [displaced, ...others].find((result) => result.status === 'rejected')
@@ -71,19 +69,21 @@ export async function putInPlace(
   return path === undefined ? undefined : openDisplaced(path)
 }
 
-async function appendOrDiscard(
+/** Steps 1 and 2 at once: neither needs the other, and a journal writes both to disk together. */
+async function prepare(
   { directory, record }: CommitParts,
-  staged: string,
   next: Rendered,
-  merged: readonly string[],
+  { status, merged }: Replaced,
   clock: Clock,
-): Promise<AppendedCommit> {
-  try {
-    return await record.append(next, merged, clock)
-  } catch (error) {
-    await directory.discard(staged)
-    throw error
-  }
+): Promise<{ readonly staged: string; readonly line: AppendedCommit }> {
+  const [stage, append] = await Promise.allSettled([
+    directory.stage(next.bytes, status),
+    record.append(next, merged, clock),
+  ])
+  if (stage.status === 'fulfilled' && append.status === 'fulfilled') return { staged: stage.value, line: append.value }
+  if (stage.status === 'fulfilled') await directory.discard(stage.value)
+  if (append.status === 'fulfilled') await append.value.takeBack()
+  throw stage.status === 'rejected' ? stage.reason : append.status === 'rejected' ? append.reason : undefined
 }
 
 async function placeOrUndo(

@@ -69,11 +69,13 @@ export class Round {
    * Runs one round. What goes wrong is answered to the requests that wait and reported as a trouble.
    *
    * @returns true if there is more to do soon
+   * @throws {StoreError} if nothing can be committed and there is nothing to serve: at the start only
    */
   async run(): Promise<boolean> {
-    const { inbox, troubles, clock } = this.#parts
+    const { inbox, published, troubles, clock } = this.#parts
     const taken: Taken = { clock: clock(), found: NOTHING_FOUND, batch: undefined }
     const report = await this.#attempt(taken).catch((error: unknown) => this.#fail(storeErrorOf(error), taken))
+    if (report.failure !== undefined && published.isEmpty) throw report.failure
     troubles.report({ ...report, rejected: inbox.rejected })
     return taken.found.isUnfinished || inbox.hasUnread
   }

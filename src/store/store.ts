@@ -168,12 +168,9 @@ export class Store {
 
   /** Runs rounds until there is something to serve: `status.json` may be being written just now. */
   async #firstRound(): Promise<void> {
-    for (;;) {
+    while (this.#published.isEmpty) {
       await this.#round.run()
-      if (!this.#published.isEmpty) return
-      const { failure } = this.#troubles
-      if (failure !== undefined) throw failure
-      await sleep(LOOK_AGAIN_MS)
+      if (this.#published.isEmpty) await sleep(LOOK_AGAIN_MS)
     }
   }
 }

@@ -46,7 +46,7 @@ interface Rejected {
 export class Troubles {
   readonly #log: Logger
   readonly #onRejected: () => void
-  #failure: { readonly error: StoreError; readonly trouble: Trouble } | undefined
+  #failure: Trouble | undefined
   #defect: Trouble | undefined
   #rejectedEdit: { readonly text: RejectedText; readonly trouble: Trouble } | undefined
 
@@ -56,17 +56,12 @@ export class Troubles {
     this.#onRejected = onRejected
   }
 
-  /** Why the last round could not commit. */
-  get failure(): StoreError | undefined {
-    return this.#failure?.error
-  }
-
   get canCommit(): boolean {
     return this.#failure === undefined
   }
 
   get health(): Health {
-    const troubles = [this.#failure?.trouble, this.#defect, this.#rejectedEdit?.trouble]
+    const troubles = [this.#failure, this.#defect, this.#rejectedEdit?.trouble]
     return { canCommit: this.canCommit, troubles: troubles.filter((each) => each !== undefined) }
   }
 
@@ -85,12 +80,11 @@ export class Troubles {
     if (failure === undefined) {
       if (this.#failure !== undefined) this.#log.info('commits work again')
       this.#failure = undefined
-    } else if (this.#failure?.error.message !== failure.message) {
+    } else if (this.#failure?.detail !== failure.message) {
       const { kind, message, cause } = failure
-      const trouble = { kind: kindOf(failure), since: now(), detail: message }
-      this.#failure = { error: failure, trouble }
+      this.#failure = { kind: kindOf(failure), since: now(), detail: message }
       const stack = kind === 'internal' ? { err: cause } : {}
-      this.#log.error({ kind: trouble.kind, detail: message, ...stack }, 'commit failed')
+      this.#log.error({ kind: this.#failure.kind, detail: message, ...stack }, 'commit failed')
     }
   }
 
