@@ -1,39 +1,39 @@
 import { type ParseError, findNodeAtLocation, parseTree, printParseErrorCode, visit } from 'jsonc-parser'
 
-/** One thing that is wrong with an input: where, as a JSON Pointer (RFC 6901, `''` is the whole), and what was expected. */
+/** A fault of an input: where, as a JSON Pointer (RFC 6901; `''` is the whole), and what was expected. */
 export interface Fault {
   readonly pointer: string
   readonly detail: string
 }
 
-/** A fault in a text that a person wrote; `line` and `column` count from 1, columns in UTF-16 units as editors do. */
+/** A fault with its place in a text. `line` and `column` start at 1; columns are UTF-16 code units, as in editors. */
 export interface LocatedFault extends Fault {
   readonly line: number
   readonly column: number
 }
 
-/** What came of reading an input: its value, or everything that is wrong with it. */
+/** The result of reading an input: its value, or all of its faults. */
 export type Outcome<T, F extends Fault = Fault> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: readonly F[] }
 
-/** Deep enough for what people write; JSON.stringify would overflow the stack at some thousands. */
+/** The deepest nesting. JSON.stringify overflows the stack at some thousands. */
 const NESTING_MAX = 32
-/** How many faults of one text are told with their places. */
+/** The largest number of faults that are located in one text. */
 const FAULTS_MAX = 100
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** A fault on one line, as compilers tell theirs. `whole` stands for the empty pointer. */
+/** Formats a fault on one line, as compilers do. `whole` is printed for the empty pointer. */
 export function lineOf(file: string, { line, column, pointer, detail }: LocatedFault, whole: string): string {
   return `${file}:${line}:${column} ${pointer === '' ? whole : pointer}: ${detail}`
 }
 
-/** Appends one member name or array index to a JSON Pointer. */
+/** Appends a property name or an array index to a JSON Pointer. */
 export function pointTo(pointer: string, member: string | number): string {
   return `${pointer}/${String(member).replaceAll('~', '~0').replaceAll('/', '~1')}`
 }
 
-/** Reads UTF-8 JSON; a byte order mark in front is taken for what it is. The value is not looked into. */
+/** Parses UTF-8 JSON, with or without a byte order mark. The value itself is not checked. */
 export function parseJson(bytes: Uint8Array): Outcome<{ value: unknown; text: string }, LocatedFault> {
   let text: string
   try {
@@ -53,7 +53,7 @@ function syntaxFault(text: string, error: unknown): LocatedFault {
   try {
     visit(text, { onError: (code, offset, length) => errors.push({ error: code, offset, length }) }, STRICT)
   } catch {
-    // Nested deeper than the parser's own stack: what JSON.parse said has to do.
+    // Nested deeper than the parser's stack. The message of JSON.parse is used.
   }
   const [first] = errors
   if (first === undefined) {
@@ -68,7 +68,7 @@ function syntaxFault(text: string, error: unknown): LocatedFault {
 
 const STRICT = { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false }
 
-/** What no schema can say: how deep, how many, and whether every number survives being read. */
+/** What a schema cannot express: the depth, the number of items, and whether every number keeps its digits. */
 export function limitFaults(root: unknown, itemsMax: number): Fault[] {
   const faults: Fault[] = []
   const waiting = [{ value: root, pointer: '', depth: 1 }]
@@ -85,7 +85,7 @@ export function limitFaults(root: unknown, itemsMax: number): Fault[] {
         faults.push({ pointer, detail: `must not have more than ${itemsMax} items` })
       } else {
         for (const [member, child] of Object.entries(value)) {
-          // Most values are short strings, which have no limit to break.
+          // Strings have no limits. Most values are strings.
           if (typeof child !== 'string') {
             waiting.push({ value: child, pointer: pointTo(pointer, member), depth: depth + 1 })
           }
@@ -96,7 +96,7 @@ export function limitFaults(root: unknown, itemsMax: number): Fault[] {
   return faults.toReversed()
 }
 
-/** Members that stand twice in one object: JSON.parse would silently keep the last. */
+/** Duplicate keys in an object, of which JSON.parse silently keeps the last. */
 export function duplicateFaults(text: string): LocatedFault[] {
   const faults: LocatedFault[] = []
   const open: Set<string>[] = []
@@ -112,7 +112,7 @@ export function duplicateFaults(text: string): LocatedFault[] {
       const names = open.at(-1)
       if (names?.has(name) === true && faults.length < FAULTS_MAX) {
         const pointer = [...pathTo(), name].reduce(pointTo, '')
-        faults.push({ pointer, ...positionOf(offset), detail: 'must stand only once in its object' })
+        faults.push({ pointer, ...positionOf(offset), detail: 'must not be a duplicate key' })
       }
       names?.add(name)
     },
@@ -120,7 +120,7 @@ export function duplicateFaults(text: string): LocatedFault[] {
   return faults
 }
 
-/** Finds the line and column of each fault in the text that it was found in; of the first hundred, where there are more. */
+/** Adds the line and column of each fault in its text. Keeps the first hundred. */
 export function locate(text: string, faults: readonly Fault[]): LocatedFault[] {
   const tree = parseTree(text)
   const positionOf = positions(text)
@@ -129,7 +129,7 @@ export function locate(text: string, faults: readonly Fault[]): LocatedFault[] {
       .split('/')
       .slice(1)
       .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-    // A member that is missing is looked for where it should stand: in its object.
+    // A missing property has no place. Its object has one.
     for (let length = path.length; length >= 0; length -= 1) {
       const node = tree && findNodeAtLocation(tree, segments(path.slice(0, length)))
       if (node !== undefined) return { ...fault, ...positionOf(node.offset) }
@@ -147,7 +147,7 @@ export function locate(text: string, faults: readonly Fault[]): LocatedFault[] {
   }
 }
 
-/** Tells the line and column of offsets in a text, going through the text only once. */
+/** Converts offsets in a text to lines and columns, after one pass over the text. */
 function positions(text: string): (offset: number) => { line: number; column: number } {
   const lineStarts = [0]
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lineStarts.push(at + 1)

@@ -149,7 +149,7 @@ const documentProperties = {
   generation: {
     ...generation,
     description:
-      'The version of the document, one higher at every commit. Leave it as you opened it: it tells the server what your copy is based on.',
+      'The version of the document, one higher at every commit. Leave it as you opened it: the server finds by it the document that your copy was made from.',
   },
   updated_at: { ...time, description: 'Stamped by the server: when it last wrote the file.' },
 } as const

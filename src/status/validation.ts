@@ -13,18 +13,18 @@ const FORMATS: Record<string, { holds: (text: string) => boolean; expected: stri
 const ajv = new Ajv({
   allErrors: true,
   verbose: true,
-  // What editors show in place of a regular expression.
+  // VS Code shows this instead of the regular expression.
   keywords: ['patternErrorMessage'],
   formats: Object.fromEntries(Object.entries(FORMATS).map(([name, { holds }]) => [name, holds])),
 })
 
-/** Tells whether a value has the shape `T` of the schema; where not, `faults` tells everything that is wrong. */
+/** Reports whether a value has the shape `T` of a schema. After `false`, `faults` returns all of its faults. */
 export interface Validator<T> {
   (value: unknown): value is T
   faults(pointer: string): Fault[]
 }
 
-/** Makes the check of one JSON Schema. */
+/** Compiles the check of one JSON Schema. */
 export function validator<T>(schema: object): Validator<T> {
   const holds = ajv.compile<T>(schema)
   return Object.assign((value: unknown): value is T => holds(value), {

@@ -42,17 +42,23 @@ t.test('README: its tables are what the code says', async (t) => {
 })
 
 t.test('README: every fault in its table has the test that it names', async (t) => {
-  const tests = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts'))
-    .map((name) => readFileSync(join(ROOT, 'test', name), 'utf8'))
-    .join('\n')
-    // The names of some tests are made of parts.
-    .replaceAll('${kind}', 'xfs')
-    .replaceAll('${namespaces}', 'two PID namespaces')
   const [, section = ''] = /## What can go wrong([^]*?)\n## /.exec(readme) ?? []
   const named = [...section.matchAll(/\| `([^`]+)` +\|$/gm)].map(([, name]) => name ?? '')
   t.ok(named.length >= 18, `${named.length} faults`)
-  for (const name of named) t.match(tests, new RegExp(`t\\.test\\(\\s*['\`]${name}`), name)
+  for (const name of named) t.match(tests(), new RegExp(`t\\.test\\(\\s*['\`]${name}`), name)
+})
+
+t.test('docs/architecture.md: every invariant has the tests that it names, every module is there', async (t) => {
+  const text = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
+  const [, section = ''] = /## What always holds([^]*)$/.exec(text) ?? []
+  const rows = [...section.matchAll(/\| +(`[^|]+`) +\|$/gm)].map(([, names]) => names ?? '')
+  t.ok(rows.length >= 9, `${rows.length} invariants`)
+  for (const [, name = ''] of rows.join('\n').matchAll(/`([^`]+)`/g)) {
+    t.match(tests(), new RegExp(`t\\.test\\(\\s*['\`]${name}`), name)
+  }
+  const files = sources().filter((file) => file.startsWith('store/') && !file.endsWith('.d.ts'))
+  const missing = files.filter((file) => !text.includes(`\`${file.slice('store/'.length)}\``))
+  t.same(missing, ['store/store-error.ts'], 'all parts of the store but its error')
 })
 
 t.test('lint refuses imports that point upwards, cycles, and I/O in status/', async (t) => {
@@ -204,6 +210,16 @@ function sources(): string[] {
   return readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
     /(?<!\.d)\.tsx?$/.test(name),
   )
+}
+
+/** The text of all tests. The names of some are made of parts. */
+function tests(): string {
+  return readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => readFileSync(join(ROOT, 'test', name), 'utf8'))
+    .join('\n')
+    .replaceAll('${kind}', 'xfs')
+    .replaceAll('${namespaces}', 'two PID namespaces')
 }
 
 /** The project's own files that a file imports. */

@@ -35,7 +35,7 @@ t.test('what is wrong is reported with line, column and pointer', async (t) => {
       '/statuses/0/note',
       /digits would be lost/,
     ],
-    ['{"statuses":[],"note":1,"note":2}', 1, 25, '/note', /only once/],
+    ['{"statuses":[],"note":1,"note":2}', 1, 25, '/note', /duplicate key/],
   ]
   for (const [text, line, column, pointer, detail] of cases) {
     const outcome = readDocument(Buffer.from(text))
