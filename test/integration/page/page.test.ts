@@ -67,13 +67,13 @@ t.test('a snapshot appears without a reload, and so do drift, stale, an edit and
   const { server, page } = await open(t, undefined, { ownClock: true })
   await page.getByText('No target yet').waitFor()
   t.match(await page.locator('.empty pre').innerText(), `curl ${server.url}/api/status`)
-  t.match(await page.title(), /^no targets/)
+  await titled(page, /^no targets/)
 
   await post(server.url, snapshotOf({ server: 'lab' }))
   await page.clock.fastForward(POLL_MS)
   await row(page, 'lab').waitFor()
   t.match(await told(page), { drift: '0', stale: '0', 'in-sync': '1' }, 'within the five seconds of a poll')
-  t.match(await page.title(), /^in sync/)
+  await titled(page, /^in sync/)
 
   await post(server.url, [
     snapshotOf({ server: 'lab' }, ['rsyslog.conf', 'rsyslog.d/30-lab.conf']),
@@ -81,11 +81,11 @@ t.test('a snapshot appears without a reload, and so do drift, stale, an edit and
   ])
   await look(page)
   await eventually(async () => matches(await told(page), { drift: '1', stale: '1', 'in-sync': '0' }))
-  t.match(await page.title(), /^\(1\) drift/)
-  t.match(await page.locator('link[rel=icon]').getAttribute('href'), /drift/)
+  await titled(page, /^\(1\) drift/)
+  await eventually(async () => matches(await page.locator('link[rel=icon]').getAttribute('href'), /drift/))
   t.match(await row(page, 'lab').innerText(), /Out of sync[^]*2 files[^]*drifted for < 1 min/)
   t.match(await row(page, 'old').innerText(), /Stale[^]*no check for 1 d/)
-  t.match(await page.locator('p[role=status]').innerText(), /lab of rsyslog: Out of sync, 2 files/)
+  await announced(page, /lab of rsyslog: Out of sync, 2 files/)
 
   const text = readFileSync(server.file, 'utf8')
   writeFileSync(server.file, text.replace('"server": "lab",', '"server": "lab", "note": "ticket 123",'))
@@ -97,8 +97,8 @@ t.test('a snapshot appears without a reload, and so do drift, stale, an edit and
   await ask(`${server.url}/api/status?repo=rsyslog&server=lab`, { method: 'DELETE' })
   await look(page)
   await row(page, 'lab').waitFor({ state: 'detached' })
-  t.match(await page.locator('p[role=status]').innerText(), /lab of rsyslog: removed/)
-  t.match(await page.title(), /^\(1\) stale/)
+  await announced(page, /lab of rsyslog: removed/)
+  await titled(page, /^\(1\) stale/)
 })
 
 t.test(
@@ -264,8 +264,8 @@ t.test(
     await page.getByRole('alert').filter({ hasText: 'Connection lost' }).waitFor()
     t.match(await page.getByRole('alert').innerText(), /The server cannot be reached\. The page shows the state of/)
     t.match(await page.locator('header').innerText(), /Not up to date/)
-    t.match(await page.title(), /connection lost/)
-    t.match(await page.locator('link[rel=icon]').getAttribute('href'), /lost/)
+    await titled(page, /connection lost/)
+    await eventually(async () => matches(await page.locator('link[rel=icon]').getAttribute('href'), /lost/))
     t.equal(await row(page, 'lab').count(), 1)
     t.equal(await page.locator('.document').evaluate((element) => getComputedStyle(element).filter), 'grayscale(1)')
 
@@ -507,6 +507,16 @@ function row(page: Page, server: string): ReturnType<Page['locator']> {
 
 async function servers(page: Page): Promise<string[]> {
   return page.locator('.row .server').allInnerTexts()
+}
+
+/** Waits for an announcement to a screen reader: like the title and the icon, it follows the drawing of a change. */
+async function announced(page: Page, text: RegExp): Promise<void> {
+  await eventually(async () => matches(await page.locator('p[role=status]').innerText(), text))
+}
+
+/** Waits for a title. */
+async function titled(page: Page, title: RegExp): Promise<void> {
+  await eventually(async () => matches(await page.title(), title))
 }
 
 /** The counts at the top, by state. */
