@@ -5,16 +5,8 @@ import { type MakeEntry, applyChanges, changesBetween } from '../status/changes.
 import { EMPTY_DOCUMENT, committedDocument, committedEntryOf, entryOf } from '../status/document.ts'
 import type { Clock } from '../status/time.ts'
 import { openIfPresent, readState, syncDirectory, writeDurably } from './durable-file.ts'
-import {
-  type RecordLine,
-  changesOf,
-  formatCommit,
-  formatHead,
-  formatPlaced,
-  isCommit,
-  readHead,
-  readLines,
-} from './record-file.ts'
+import { changesOf, formatCommit, formatHead, formatPlaced, isCommit, readHead, readLines } from './record-file.ts'
+import { type RecordState, type Recorded, type Segment, advanced, followed, stateAt } from './record-state.ts'
 import { type Rendered, render } from './render.ts'
 import { StoreError, codeOf } from './store-error.ts'
 
@@ -27,11 +19,6 @@ const SEGMENT_BYTES_MAX = 16 * 1024 * 1024
 /** Beyond the previous segment, older ones are kept for this long, in ms, while all together are not larger, in bytes. */
 const KEPT_MS = 86_400_000
 const KEPT_BYTES = 64 * 1024 * 1024
-/** Number of recent documents that are kept in memory. They share most entries. */
-const RECENT_MAX = 16
-
-/** A document that was committed, and the digest of the bytes of `status.json` that held it. */
-export type Recorded = Pick<Rendered, 'document' | 'digest'>
 
 /** A commit whose line is on disk. */
 export interface AppendedCommit {
@@ -39,27 +26,6 @@ export interface AppendedCommit {
   takeBack(): Promise<void>
   /** Notes that the document is in place. A note that is lost does no harm. */
   confirm(): Promise<void>
-}
-
-/** What this server knows of the record. */
-interface State {
-  readonly current: Rendered
-  /** The last commits without a gap, oldest first; the last is `current`. */
-  readonly recent: readonly Recorded[]
-  /** The texts that the last commit replaces, by digest, if nothing says that it was put in place. */
-  readonly unplaced: ReadonlySet<string>
-  /** The segment that the next commit is appended to; `undefined` before the first. */
-  readonly segment: Segment | undefined
-}
-
-interface Segment {
-  readonly name: string
-  /** Tells the file from another one of the same name, in a directory that was replaced. */
-  readonly inode: number
-  /** Bytes of the head line. */
-  readonly headBytes: number
-  /** How far it has been read or written. */
-  readonly end: number
 }
 
 /**
@@ -72,7 +38,7 @@ interface Segment {
 export class Record {
   readonly #directory: string
   readonly #log: Logger
-  #state: State
+  #state: RecordState
   /** The last document that was replayed from disk. */
   #replayed: { readonly generation: number; readonly recorded: Recorded } | undefined
 
@@ -330,32 +296,6 @@ export class Record {
       throw error
     }
   }
-}
-
-function stateAt(current: Rendered, segment: Segment | undefined): State {
-  return { current, recent: [current], unplaced: new Set(), segment }
-}
-
-/** The state after one more commit, which replaces the texts of these digests. */
-function advanced(state: State, current: Rendered, replaced: readonly string[]): State {
-  return { ...state, current, recent: [...state.recent.slice(1 - RECENT_MAX), current], unplaced: new Set(replaced) }
-}
-
-/** The state after some lines. Of many commits only the last documents are made. */
-function followed(state: State, lines: readonly RecordLine[], clock: Clock, makeEntry: MakeEntry): State {
-  const commits = lines.filter(isCommit)
-  const last = commits.at(-1)
-  if (last === undefined) return lines.length === 0 ? state : { ...state, unplaced: new Set() }
-  const recent: Recorded[] = commits.length < RECENT_MAX ? state.recent.slice(commits.length - RECENT_MAX) : []
-  const skipped = commits.slice(0, -RECENT_MAX)
-  let document = applyChanges(state.current.document, skipped.map(changesOf), clock, makeEntry)
-  for (const commit of commits.slice(-RECENT_MAX)) {
-    document = applyChanges(document, [changesOf(commit)], clock, makeEntry)
-    recent.push({ document, digest: commit.digest })
-  }
-  const replaced = [(commits.at(-2) ?? state.current).digest, ...last.edits]
-  const isPlaced = lines.at(-1) !== last
-  return { ...state, current: render(document, state.current), recent, unplaced: new Set(isPlaced ? [] : replaced) }
 }
 
 function generationOf(name: string): number {
