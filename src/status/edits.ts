@@ -79,7 +79,7 @@ function restore(draft: Draft, older: StatusDocument): void {
   for (const { status } of older.entries) {
     const now = draft.get(status)?.status
     const isCheckedSince = now !== undefined && isNewerCheck(now, status, draft.clock.now)
-    draft.put(withVerdictOf(isCheckedSince ? now : status, status), RESTORE)
+    draft.put(now === undefined ? status : withVerdictOf(isCheckedSince ? now : status, status), RESTORE)
   }
 }
 

@@ -9,10 +9,13 @@ import {
   parseJson,
   pointTo,
 } from './json.ts'
-import { type SavedDocument, type SavedStatus, TARGETS_MAX, savedDocumentSchema } from './schema.ts'
+import { type SavedDocument, type SavedStatus, TARGETS_MAX, savedDocumentSchema, statusSchema } from './schema.ts'
 import { contradictions } from './snapshot.ts'
 import { toUtc } from './time.ts'
 import { validator } from './validation.ts'
+
+const STATUS_TIMES = timesIn(statusSchema.properties)
+const FILE_TIMES = timesIn(statusSchema.properties.files.items.properties)
 
 const isSavedDocument = validator<SavedDocument>(savedDocumentSchema)
 
@@ -49,10 +52,19 @@ function documentFaults(value: SavedDocument): Fault[] {
 }
 
 function withUtcTimes(status: SavedStatus): SavedStatus {
-  return {
-    ...status,
-    last_check: toUtc(status.last_check),
-    files: status.files.map((file) => (file.since === undefined ? file : { ...file, since: toUtc(file.since) })),
-    ...(status.since === undefined ? {} : { since: toUtc(status.since) }),
-  }
+  return { ...utc(status, STATUS_TIMES), files: status.files.map((file) => utc(file, FILE_TIMES)) }
+}
+
+function utc<T extends Record<string, unknown>>(value: T, names: readonly string[]): T {
+  const times = names.flatMap((name) => {
+    const time = Object.hasOwn(value, name) ? value[name] : undefined
+    return typeof time === 'string' ? [[name, toUtc(time)] as const] : []
+  })
+  return { ...value, ...Object.fromEntries(times) }
+}
+
+function timesIn(properties: Readonly<Record<string, object>>): string[] {
+  return Object.entries(properties).flatMap(([name, schema]) =>
+    'format' in schema && schema.format === 'date-time' ? name : [],
+  )
 }

@@ -10,7 +10,7 @@ import {
 } from './schema.ts'
 import { AHEAD_MAX_MS, type Clock, formatTime, timeOf } from './time.ts'
 
-/** A status before it is stamped. Stamps in it are what a person claims, or the stamps of the entry before. */
+/** A status before it is stamped. The stamps in it are those that a person set, or those of the document to go back to. */
 export type Unstamped = SavedStatus
 
 /**
@@ -69,8 +69,10 @@ export const STAMPS: { readonly [Name in StampName]: Stamp<Status[Name]> } = {
   generation: { compute: ({ generation }) => generation, editable: false },
 }
 
+type SavedFile = SavedStatus['files'][number]
+
 interface FileStamp<Value> {
-  readonly compute: (file: SavedStatus['files'][number], before: DriftedFile | undefined, status: Unstamped) => Value
+  readonly compute: (file: SavedFile, before: DriftedFile | undefined, status: Unstamped) => Value
 }
 
 /** Everything that the server derives for a drifted file, one row each. `before` is the file in the entry before. */
@@ -79,6 +81,7 @@ const FILE_STAMPS: { readonly [Name in FileStampName]: FileStamp<DriftedFile[Nam
 }
 
 const ROWS = Object.entries(STAMPS)
+const FILE_ROWS = Object.entries(FILE_STAMPS)
 export const STAMP_NAMES: ReadonlySet<string> = new Set(Object.keys(stampProperties))
 const FILE_STAMP_NAMES: ReadonlySet<string> = new Set(Object.keys(fileStampProperties))
 const ORDER: readonly string[] = statusSchema.required
@@ -86,12 +89,16 @@ const ORDER: readonly string[] = statusSchema.required
 /** The names of the stamps that a person may set. */
 export const EDITABLE_STAMPS: readonly string[] = ROWS.flatMap(([name, { editable }]) => (editable ? name : []))
 
+const NOT_EDITABLE: ReadonlySet<string> = new Set([...STAMP_NAMES].filter((name) => !EDITABLE_STAMPS.includes(name)))
+
 /** Stamps a status and puts its properties in the order of the file: the schema's, then the others as they came. */
 export function stamped(input: StampInput): Status {
-  const { status, before } = input
+  const { before, origin } = input
+  // A person cannot set the other stamps. A document to go back to has them from a server.
+  const status = origin === 'restore' ? input.status : omit(input.status, NOT_EDITABLE)
   const filesBefore = new Map(before?.files.map((file) => [file.name, file]))
   const files = status.files.map((file) => stampedFile(file, filesBefore.get(file.name), status))
-  const stamps = ROWS.map(([name, { compute }]) => [name, compute(input)] as const)
+  const stamps = ROWS.map(([name, { compute }]) => [name, compute({ ...input, status })] as const)
   return arranged({ ...withoutStamps(status), files, ...Object.fromEntries(stamps) })
 }
 
@@ -132,13 +139,11 @@ export function stampChanges(last: Readonly<Record<string, unknown>>, status: St
   })
 }
 
-function stampedFile(
-  file: SavedStatus['files'][number],
-  before: DriftedFile | undefined,
-  status: Unstamped,
-): DriftedFile {
-  const { name, ...rest } = omit(file, FILE_STAMP_NAMES)
-  return { name, since: FILE_STAMPS.since.compute(file, before, status), ...rest }
+function stampedFile(file: SavedFile, before: DriftedFile | undefined, status: Unstamped): DriftedFile {
+  const stamps = FILE_ROWS.map(([name, { compute }]) => [name, compute(file, before, status)] as const)
+  const { name, ...others } = withoutFileStamps(file)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a file with a value for every row of the table
+  return { name, ...Object.fromEntries(stamps), ...others } as DriftedFile
 }
 
 /** Puts the properties in the order of the file. */

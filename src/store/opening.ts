@@ -57,11 +57,12 @@ export async function readUnopened(
 }
 
 /**
- * Takes over what a server of version 0.1 has committed, which kept no record: its copy of the document, or a
- * `status.json` that is newer than the record and in the server's own form.
+ * Takes over what a server of version 0.1 has committed, which kept no record: its copy of the document, or its
+ * `status.json` if that is newer. If there is a record and no copy, no such server has run, and a newer file is an edit.
  */
 async function adoptLegacy({ directory, record, log }: OpeningParts, clock: Clock): Promise<void> {
   const copy = await directory.readLegacyCopy()
+  if (copy === undefined && record.current.document.generation > 0) return
   for (const state of [copy, await directory.readStatus()]) {
     const rendered = state && committedIn(state, clock)
     if (rendered !== undefined && rendered.document.generation > record.current.document.generation) {

@@ -196,14 +196,14 @@ export class Round {
     return inPlace === -1 || step.editErrors[inPlace] === undefined
   }
 
-  #noteEdits({ edits }: Found, { editErrors }: Step): void {
+  #noteEdits({ edits }: Found, { base, next, editErrors }: Step): void {
     const { record, events, log } = this.#parts
     const { generation, entries } = record.current.document
     for (const [index, { edit }] of edits.entries()) {
       if (editErrors[index] !== undefined) continue
       const { isRestore, origin } = edit
       const from = isRestore ? { restored: origin.generation } : { from: origin.generation }
-      const event = isRestore ? 'older generation restored' : 'edit merged'
+      const event = isRestore ? 'older generation restored' : next === base ? 'edit changes nothing' : 'edit merged'
       log.info({ generation, ...from, targets: entries.length }, event)
       events.edited('merged')
     }

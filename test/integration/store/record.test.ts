@@ -274,17 +274,24 @@ t.test('a directory of version 0.1: loaded without a step by hand, and its copy 
   await third.stop()
 
   // A server of version 0.1 has committed since: the file is newer than the record.
-  const newer = third.file
-  writeFileSync(
-    newer,
-    readFileSync(newer, 'utf8').replace('"generation": 3,', '"generation": 9,').replace('by hand', 'by 0.1'),
-  )
+  const newer = (generation: number): string =>
+    readFileSync(third.file, 'utf8')
+      .replace(/"generation": \d+,/, `"generation": ${generation},`)
+      .replace('by hand', 'by 0.1')
+  for (const name of ['status.json', 'status.copy.json']) writeFileSync(join(dataDir, name), newer(9))
   const fourth = await serve(t, dataDir)
   t.match(fileOf(fourth), { note: 'by 0.1', generation: 9 })
   t.match(
     fourth.lines.find(({ msg }) => /version 0\.1/.test(msg)),
     { generation: 9 },
   )
+  await fourth.stop()
+
+  // No server of version 0.1 has run: its copy is missing. A larger number is what a person has typed.
+  writeFileSync(fourth.file, newer(20).replace('by 0.1', 'typed'))
+  const fifth = await serve(t, dataDir)
+  t.match(fileOf(fifth), { note: 'typed', generation: 21 })
+  t.ok(fifth.lines.some(({ msg }) => msg === 'edit merged'))
 })
 
 t.test(

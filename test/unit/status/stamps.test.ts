@@ -3,10 +3,10 @@ import fc from 'fast-check'
 import t from 'tap'
 import { EMPTY_DOCUMENT, committedDocument, findEntry } from '../../../src/status/document.ts'
 import { Draft } from '../../../src/status/draft.ts'
-import type { Status } from '../../../src/status/schema.ts'
-import { isStale, nextChangeOf, stamped } from '../../../src/status/stamps.ts'
+import { type Status, stampProperties, statusSchema } from '../../../src/status/schema.ts'
+import { STAMPS, type StampInput, isStale, nextChangeOf, stamped } from '../../../src/status/stamps.ts'
 import { formatTime } from '../../../src/status/time.ts'
-import { CLOCK, NOW, at, posted, saved, statusOf } from '../../support/documents.ts'
+import { CLOCK, NOW, at, merged, posted, saved, statusOf } from '../../support/documents.ts'
 import { DRIFTED } from '../../support/snapshots.ts'
 
 const clockAfter = (ms: number) => ({ now: NOW + ms, staleAfter: 600 })
@@ -86,5 +86,31 @@ t.test(
     // Here an earlier version did not know `since`.
     for (const status of copy.statuses) delete status.since
     t.equal(due(clockAfter(0)).length, 2)
+  },
+)
+
+t.test('every stamp has its place in the file', async (t) => {
+  for (const name of Object.keys(stampProperties))
+    t.ok((statusSchema.required as readonly string[]).includes(name), name)
+})
+
+t.test(
+  'a stamp that a person cannot set is not taken from a saved file, but from a document to go back to',
+  async (t) => {
+    const { compute } = STAMPS.generation
+    // Stands for a stamp that cannot be computed again.
+    Object.assign(STAMPS.generation, { compute: ({ status }: StampInput) => status.generation ?? 1 })
+    t.teardown(() => Object.assign(STAMPS.generation, { compute }))
+    const older = posted(EMPTY_DOCUMENT, DRIFTED).document
+    const typed = saved(older)
+    typed.statuses = typed.statuses.map((status) => ({ ...status, server: 'added', generation: 77 }))
+    t.equal(merged(older, typed).entries[0]?.status.generation, 1)
+    const removed = new Draft(older, CLOCK)
+    removed.remove(DRIFTED, { origin: 'delete' })
+    const back = committedDocument(
+      { ...saved(older), statuses: saved(older).statuses.map((s) => ({ ...s, generation: 55 })) },
+      CLOCK,
+    )
+    t.equal(statusOf(merged(removed.finish(), saved(back), back, true)).generation, 55)
   },
 )
