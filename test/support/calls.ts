@@ -34,8 +34,8 @@ export async function beforeHandleCalls(t: Test, name: 'sync' | 'datasync', befo
   t.teardown(() => (prototype[name] = real))
 }
 
-/** Does something the first time that the number of a file that is open is asked for. */
-export async function beforeFirstUse(t: Test, act: () => void): Promise<void> {
+/** Does something the first time that the descriptor of an open file at a path is asked for. */
+export async function beforeFirstUse(t: Test, path: string, act: () => void): Promise<void> {
   const prototype = await handlePrototype()
   const real = Object.getOwnPropertyDescriptor(prototype, 'fd')
   if (real === undefined) throw new Error('a FileHandle has no fd')
@@ -43,9 +43,12 @@ export async function beforeFirstUse(t: Test, act: () => void): Promise<void> {
   Object.defineProperty(prototype, 'fd', {
     configurable: true,
     get(this: FileHandle): unknown {
-      restore()
-      act()
-      return this.fd
+      const fd: unknown = real.get?.call(this)
+      if (readlinkSync(`/proc/self/fd/${String(fd)}`) === path) {
+        restore()
+        act()
+      }
+      return fd
     },
   })
   t.teardown(restore)

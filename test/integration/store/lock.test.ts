@@ -49,10 +49,7 @@ t.test('the directory is replaced while its lock is being taken: the lock of the
       if (isInUse) for (const name of ['.status.turn', '.status.lock']) writeFileSync(join(place, name), '')
     }
     mkdirSync(place)
-    // The turn is the first file that is opened, the lock the next one.
-    const arm = async (): Promise<void> => beforeFirstUse(t, replace)
-    if (file === '.status.turn') await arm()
-    else await beforeFirstUse(t, () => void arm())
+    await beforeFirstUse(t, join(place, file), replace)
     await withLock(place, WAIT_MS, async () => {
       const other = withLock(place, 50, async () => 'both at once')
       await t.rejects(other, { kind: 'unavailable' }, `replaced before ${file} was locked`)
