@@ -202,6 +202,10 @@ t.test('at rest the server writes nothing and takes no lock', async (t) => {
   await eventually(() => ok(Date.now() - statSync(join(dataDir, 'status.json')).ctimeMs > 5000))
   t.same(times(), before)
   t.notOk(readdirSync(dataDir).includes('.status.lock'), 'nor the lock')
+  let isCommitted = false
+  void store.submit(add('b')).then(() => (isCommitted = true))
+  await eventually(() => ok(isCommitted))
+  t.pass('and a request ends the rest')
 })
 
 /** A directory that fails at one step of a commit, on real files otherwise. */
