@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path'
 import { pino } from 'pino'
 import t from 'tap'
+import type { StatusDocument } from '../../../src/status/document.ts'
 import { type Clock, formatTime } from '../../../src/status/time.ts'
 import { Record } from '../../../src/store/record.ts'
 import { type Rendered, render } from '../../../src/store/render.ts'
@@ -44,10 +45,14 @@ function unplace(dataDir: string): void {
   writeFileSync(file, lines.slice(0, -1).join(''))
 }
 
+function withTarget({ document }: Rendered, name: string, bytes = 10): StatusDocument {
+  const snapshot = { ...snapshotOf({ server: name }, [], DRIFTED.last_check), note: 'x'.repeat(bytes) }
+  return posted(document, snapshot).document
+}
+
 /** Commits a document with one more target. */
 async function grow(record: Record, name: string, clock: Clock = CLOCK, bytes = 10): Promise<Rendered> {
-  const snapshot = { ...snapshotOf({ server: name }, [], DRIFTED.last_check), note: 'x'.repeat(bytes) }
-  const next = render(posted(record.current.document, snapshot).document)
+  const next = render(withTarget(record.current, name, bytes))
   await (await record.append(next, [], clock)).confirm()
   return next
 }
@@ -78,21 +83,28 @@ t.test('another server and a later start read the same documents, generation by 
   t.equal((await third.documentAt(0, CLOCK)).digest, documents[0]?.digest, 'before the oldest is the oldest')
 })
 
-t.test('a torn last line does not count, and the next commit is whole', async (t) => {
+t.test('a torn last line does not count, wherever it is torn, and the next commit is whole', async (t) => {
   const place = directory(t)
   const record = new Record(place, log)
   await grow(record, 'a')
   const { size } = statSync(segmentOf(place))
+  const text = readFileSync(segmentOf(place))
   await grow(record, 'b')
-  truncateSync(segmentOf(place), size + 40)
-  const again = new Record(place, log)
-  await again.load(CLOCK)
-  t.equal(again.current.document.entries.length, 1)
-  t.equal(statSync(segmentOf(place)).size, size, 'and it is removed')
-  await grow(again, 'c')
-  const third = new Record(place, log)
-  await third.load(CLOCK)
-  t.equal(third.current.document.entries.length, 2)
+  const line = readFileSync(segmentOf(place)).subarray(size)
+  const end = line.indexOf('\n')
+  // Without its line break even a line that is otherwise there is torn.
+  for (const length of [1, 40, end - 1, end]) {
+    writeFileSync(segmentOf(place), Buffer.concat([text, line.subarray(0, length)]))
+    const again = new Record(place, log)
+    await again.load(CLOCK)
+    t.equal(again.current.document.entries.length, 1)
+    t.equal(statSync(segmentOf(place)).size, size, 'and it is removed')
+    await grow(again, 'c')
+    const third = new Record(place, log)
+    await third.load(CLOCK)
+    t.equal(third.current.document.entries.length, 2)
+    t.same(readdirSync(place), segmentsIn(place), 'no damage')
+  }
 })
 
 t.test('a damaged record: what is before the damage counts, and the segment is kept for a look', async (t) => {
@@ -115,6 +127,9 @@ t.test('a damaged record: what is before the damage counts, and the segment is k
   const fourth = new Record(place, log)
   await fourth.load(CLOCK)
   t.equal(fourth.current.document.generation, 0, 'a segment without a document is none')
+  t.same(segmentsIn(place), [])
+  const kept = readdirSync(place).map((name) => readFileSync(join(place, name), 'utf8'))
+  t.ok(kept.includes('no record at all\n'), 'and is kept for a look')
 })
 
 t.test('a line whose document is not the one that it was is damage, too', async (t) => {
