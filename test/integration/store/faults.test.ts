@@ -1,3 +1,4 @@
+import { ok } from 'node:assert'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
@@ -119,6 +120,23 @@ t.test(
     t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
   },
 )
+
+t.test('read-only volume: told for as long as it is, also if nobody posts', needs(MOUNTS), async (t) => {
+  const mount = tmpfs(t, '1m')
+  const server = await serve(t, mount)
+  await post(server.url, DRIFTED)
+  const since = Date.now()
+  // It comes to rest: the file is known, and nothing has to be done.
+  await eventually(() => ok(Date.now() - since > 2500))
+  execute('mount', '-o', 'remount,ro', mount)
+  t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 503)
+  await eventually(() => ok(Date.now() - since > 5500))
+  t.match(await ask(`${server.url}/readyz`), { status: 503, json: { problems: [{ kind: 'unavailable' }] } })
+  t.notOk(server.lines.some(({ msg }) => msg === 'commits work again'))
+  execute('mount', '-o', 'remount,rw', mount)
+  await eventually(async () => matches(await ask(`${server.url}/readyz`), { status: 200 }))
+  t.pass('and no longer')
+})
 
 t.test(
   'start on a full or a read-only volume: what is there is served, and commits go on when they can',

@@ -13,13 +13,15 @@ import {
 import { join } from 'node:path'
 import { pino } from 'pino'
 import t from 'tap'
-import type { Clock } from '../../../src/status/time.ts'
+import type { StatusDocument } from '../../../src/status/document.ts'
+import { type Clock, formatTime } from '../../../src/status/time.ts'
 import { Record } from '../../../src/store/record.ts'
 import { type Rendered, render } from '../../../src/store/render.ts'
 import { directory } from '../../support/directory.ts'
 import { CLOCK, posted } from '../../support/documents.ts'
+import { beforeHandleCalls } from '../../support/calls.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
-import { fileOf, serve } from '../../support/server.ts'
+import { type Line, fileOf, serve } from '../../support/server.ts'
 import { DRIFTED, snapshotOf } from '../../support/snapshots.ts'
 
 const log = pino({ level: 'silent' })
@@ -43,10 +45,14 @@ function unplace(dataDir: string): void {
   writeFileSync(file, lines.slice(0, -1).join(''))
 }
 
+function withTarget({ document }: Rendered, name: string, bytes = 10): StatusDocument {
+  const snapshot = { ...snapshotOf({ server: name }, [], DRIFTED.last_check), note: 'x'.repeat(bytes) }
+  return posted(document, snapshot).document
+}
+
 /** Commits a document with one more target. */
 async function grow(record: Record, name: string, clock: Clock = CLOCK, bytes = 10): Promise<Rendered> {
-  const snapshot = { ...snapshotOf({ server: name }, [], DRIFTED.last_check), note: 'x'.repeat(bytes) }
-  const next = render(posted(record.current.document, snapshot).document)
+  const next = render(withTarget(record.current, name, bytes))
   await (await record.append(next, [], clock)).confirm()
   return next
 }
@@ -77,21 +83,28 @@ t.test('another server and a later start read the same documents, generation by 
   t.equal((await third.documentAt(0, CLOCK)).digest, documents[0]?.digest, 'before the oldest is the oldest')
 })
 
-t.test('a torn last line does not count, and the next commit is whole', async (t) => {
+t.test('a torn last line does not count, wherever it is torn, and the next commit is whole', async (t) => {
   const place = directory(t)
   const record = new Record(place, log)
   await grow(record, 'a')
   const { size } = statSync(segmentOf(place))
+  const text = readFileSync(segmentOf(place))
   await grow(record, 'b')
-  truncateSync(segmentOf(place), size + 40)
-  const again = new Record(place, log)
-  await again.load(CLOCK)
-  t.equal(again.current.document.entries.length, 1)
-  t.equal(statSync(segmentOf(place)).size, size, 'and it is removed')
-  await grow(again, 'c')
-  const third = new Record(place, log)
-  await third.load(CLOCK)
-  t.equal(third.current.document.entries.length, 2)
+  const line = readFileSync(segmentOf(place)).subarray(size)
+  const end = line.indexOf('\n')
+  // Without its line break even a line that is otherwise there is torn.
+  for (const length of [1, 40, end - 1, end]) {
+    writeFileSync(segmentOf(place), Buffer.concat([text, line.subarray(0, length)]))
+    const again = new Record(place, log)
+    await again.load(CLOCK)
+    t.equal(again.current.document.entries.length, 1)
+    t.equal(statSync(segmentOf(place)).size, size, 'and it is removed')
+    await grow(again, 'c')
+    const third = new Record(place, log)
+    await third.load(CLOCK)
+    t.equal(third.current.document.entries.length, 2)
+    t.same(readdirSync(place), segmentsIn(place), 'no damage')
+  }
 })
 
 t.test('a damaged record: what is before the damage counts, and the segment is kept for a look', async (t) => {
@@ -114,6 +127,9 @@ t.test('a damaged record: what is before the damage counts, and the segment is k
   const fourth = new Record(place, log)
   await fourth.load(CLOCK)
   t.equal(fourth.current.document.generation, 0, 'a segment without a document is none')
+  t.same(segmentsIn(place), [])
+  const kept = readdirSync(place).map((name) => readFileSync(join(place, name), 'utf8'))
+  t.ok(kept.includes('no record at all\n'), 'and is kept for a look')
 })
 
 t.test('a line whose document is not the one that it was is damage, too', async (t) => {
@@ -140,6 +156,46 @@ t.test('a record of a later version is refused, and nothing is changed', async (
   t.match(await ask(`${again.url}/readyz`), { status: 503, json: { problems: [{ detail: /later version/ }] } })
   t.equal((await post(again.url, snapshotOf({ server: 'next' }))).status, 503)
   t.same([readFileSync(segment, 'utf8'), readFileSync(again.file, 'utf8')], [text, before])
+})
+
+t.test('a commit counts once its line is on disk, and a segment once its name is', async (t) => {
+  const place = directory(t)
+  const record = new Record(place, log)
+  const synced: string[] = []
+  const note = (path: string): void => void synced.push(path === place ? 'directory' : path.slice(place.length + 1))
+  await beforeHandleCalls(t, 'sync', note)
+  await beforeHandleCalls(t, 'datasync', note)
+  await grow(record, 'a')
+  t.same(synced.splice(0), ['directory'], 'the first commit is a segment')
+  await grow(record, 'b')
+  t.same(synced.splice(0), ['status.record-1.jsonl'])
+  await record.begin(record.current, CLOCK)
+  t.same(synced, ['directory'])
+})
+
+t.test('a line that cannot be brought to disk is removed, and the next commit is whole', async (t) => {
+  const place = directory(t)
+  const record = new Record(place, log)
+  await grow(record, 'a')
+  const { size } = statSync(segmentOf(place))
+  const { current } = record
+  let isFailing = true
+  await beforeHandleCalls(t, 'datasync', () => {
+    // Only once: what was written is then removed.
+    if (!isFailing) return
+    isFailing = false
+    throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })
+  })
+  await t.rejects(grow(record, 'b'), { code: 'EIO' })
+  t.equal(record.current, current)
+  t.equal(statSync(segmentOf(place)).size, size)
+  await grow(record, 'c')
+  const again = new Record(place, log)
+  await again.load(CLOCK)
+  t.same(
+    again.current.document.entries.map(({ status }) => status.server),
+    ['a', 'c'],
+  )
 })
 
 t.test('a commit that is taken back was never made', async (t) => {
@@ -211,6 +267,20 @@ t.test('killed between the record and the file: the next start puts the commit i
   t.same(readFileSync(again.file), after, 'what was deleted is not taken for restored')
 })
 
+t.test('the text that the last commit has replaced, saved while no server ran, is a restore', async (t) => {
+  const dataDir = directory(t)
+  const server = await serve(t, dataDir)
+  await post(server.url, DRIFTED)
+  const before = readFileSync(server.file)
+  await ask(`${server.url}/api/status?repo=rsyslog`, { method: 'DELETE' })
+  t.equal(fileOf(server).statuses.length, 0)
+  await server.stop()
+  // Unlike after a kill, the record says that the commit was put in place.
+  writeFileSync(server.file, before)
+  const again = await serve(t, dataDir)
+  t.match(fileOf(again), { generation: 4, statuses: [{ server: 'rsyslog-lab' }] })
+})
+
 t.test('killed between the record and the file, with an edit: it is merged once', async (t) => {
   const dataDir = directory(t)
   const server = await serve(t, dataDir)
@@ -235,6 +305,8 @@ t.test(
     await post(server.url, DRIFTED)
     const peer = new Record(dataDir, log)
     await peer.load(CLOCK)
+    // After a look at the file the server is at rest: the record alone says that there is something to do.
+    await eventually(() => ok(Date.now() - statSync(server.file).ctimeMs > 2500))
     const next = render(
       posted(peer.current.document, snapshotOf({ server: 'of the peer' }, [], DRIFTED.last_check)).document,
     )
@@ -243,6 +315,35 @@ t.test(
     await eventually(async () => ok((await ask(`${server.url}/status.json`)).body.equals(next.bytes)))
   },
 )
+
+t.test('two servers with different limits for stale: neither undoes what the other has stamped', async (t) => {
+  const dataDir = directory(t)
+  const [patient, strict] = [await serve(t, dataDir, { staleAfter: 3600 }), await serve(t, dataDir, { staleAfter: 60 })]
+  const lastCheck = formatTime(Date.now() - 600_000)
+  for (const [server, stale] of [
+    [patient, false],
+    [strict, true],
+  ] as const) {
+    const other = server === patient ? strict : patient
+    const snapshot = snapshotOf({ server: `stale ${stale}` }, [], lastCheck)
+    t.match((await post(server.url, snapshot)).json, { status: { stale } })
+    const { generation = 0 } = fileOf(server)
+    await eventually(() => ok(other.lines.some((line) => isLoadOf(line, generation))))
+    // Rounds that follow, of the other one too, commit what they are asked for and nothing else.
+    for (const each of [other, server, other]) {
+      await post(each.url, { ...snapshotOf({ server: 'marker' }), mark: String(Math.random()) })
+    }
+    t.equal(fileOf(server).generation, generation + 3)
+    t.match(
+      fileOf(server).statuses.find(({ server: name }) => name === snapshot.server),
+      { stale, generation },
+    )
+  }
+})
+
+function isLoadOf({ msg, generation }: Line, wanted: number): boolean {
+  return msg === 'loaded commits of another server' && Number(generation) >= wanted
+}
 
 t.test('a peer’s commit is told from an edit: what it changed is not merged a second time', async (t) => {
   const dataDir = directory(t)

@@ -144,6 +144,21 @@ t.test(
   },
 )
 
+t.test('a rejected edit is shown for as long as nobody has put that right, whatever is committed', async (t) => {
+  const server = await serve(t)
+  await post(server.url, DRIFTED)
+  writeFileSync(server.file, '{"statuses": 1}')
+  const problem = { kind: 'rejected-edit', errors: [{ pointer: '/statuses' }] }
+  await eventually(async () =>
+    matches((await ask(`${server.url}/readyz`)).json, { problems: [{ ...problem, file: 'status.json' }] }),
+  )
+  // The first commit sets it aside. What a round has found is told before the next one takes its requests.
+  for (const name of ['a', 'b', 'c']) t.equal((await post(server.url, snapshotOf({ server: name }))).status, 201)
+  const [file] = readdirSync(server.dataDir).filter((each) => each.startsWith('status.rejected-'))
+  t.match((await ask(`${server.url}/readyz`)).json, { problems: [{ ...problem, file }] })
+  t.equal(server.lines.filter(({ msg }) => msg === 'edit rejected').length, 1, 'and logged once')
+})
+
 t.test('a file that is larger than any document is not read, and is explained', async (t) => {
   const server = await serve(t)
   await post(server.url, DRIFTED)
@@ -187,6 +202,10 @@ t.test('at rest the server writes nothing and takes no lock', async (t) => {
   await eventually(() => ok(Date.now() - statSync(join(dataDir, 'status.json')).ctimeMs > 5000))
   t.same(times(), before)
   t.notOk(readdirSync(dataDir).includes('.status.lock'), 'nor the lock')
+  let isCommitted = false
+  void store.submit(add('b')).then(() => (isCommitted = true))
+  await eventually(() => ok(isCommitted))
+  t.pass('and a request ends the rest')
 })
 
 /** A directory that fails at one step of a commit, on real files otherwise. */

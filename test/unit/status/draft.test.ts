@@ -13,7 +13,9 @@ t.test('a change that throws leaves no trace among the others', async (t) => {
   const before = toBytes(draft.finish()).toString()
   const failing = (): never => {
     mergeSnapshot(draft, snapshotOf({ server: 'one' }, ['x'], at('10:32:01')))
+    mergeSnapshot(draft, snapshotOf({ server: 'one' }, ['x', 'y'], at('10:32:02')))
     mergeSnapshot(draft, snapshotOf({ server: 'two' }, [], at('10:32:01')))
+    mergeSnapshot(draft, snapshotOf({ server: 'three' }, [], at('10:32:01')))
     draft.remove(DRIFTED, { origin: 'delete' })
     draft.putHead({ ...draft.head, note: 'x' })
     throw new Error('no')

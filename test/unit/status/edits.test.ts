@@ -108,6 +108,40 @@ t.test('a property that a person removes goes, and one named like an inherited o
   t.same([result['toString'], result['constructor']], ['mine', 'also mine'])
 })
 
+t.test('a property named like an inherited one can be removed, too', async (t) => {
+  const { document } = posted(EMPTY_DOCUMENT, { ...DRIFTED, toString: 'mine', ['__proto__']: 'mine' })
+  const copy = saved(document)
+  copy.statuses = [
+    Object.fromEntries(Object.entries(entryIn(copy)).filter(([, value]) => value !== 'mine')) as SavedStatus,
+  ]
+  const result = statusOf(merged(document, copy))
+  t.same(
+    Object.keys(result).filter((name) => name === 'toString' || name === '__proto__'),
+    [],
+  )
+})
+
+t.test('a verdict that the person did not touch is not taken from an old copy', async (t) => {
+  const opened = posted(EMPTY_DOCUMENT, DRIFTED).document
+  const flipped = saved(opened)
+  flipped.statuses = [{ ...entryIn(flipped), sync_status: 'SYNCED', drift_count: 0, files: [] }]
+  const present = merged(opened, flipped)
+  const copy = saved(opened)
+  copy.statuses = [{ ...entryIn(copy), note: 'mine' }]
+  t.match(statusOf(merged(present, copy, opened)), { sync_status: 'SYNCED', since: formatTime(NOW), note: 'mine' })
+})
+
+t.test('since, set by hand, counts, and belongs to the verdict', async (t) => {
+  const opened = posted(EMPTY_DOCUMENT, DRIFTED).document
+  const copy = saved(opened)
+  copy.statuses = [{ ...entryIn(copy), since: at('09:00:00') }]
+  t.match(statusOf(merged(opened, copy)), { since: at('09:00:00') })
+  const newer = posted(opened, { ...SYNCED, last_check: at('10:34:15') }).document
+  t.match(statusOf(merged(newer, copy, opened)), { since: at('10:34:15') }, 'a newer check wins')
+  copy.statuses = [{ ...entryIn(copy), stale: true, generation: 77 }]
+  t.match(statusOf(merged(opened, copy)), { stale: false, generation: 2 }, 'other stamps do not count')
+})
+
 t.test('a verdict is taken from one side as a whole', async (t) => {
   const opened = posted(EMPTY_DOCUMENT, { ...DRIFTED, commit: 'old' }).document
   const copy = saved(opened)

@@ -60,6 +60,32 @@ t.test('an edit whose merge throws leaves the others and the requests alone', as
   t.equal(step.next.entries.length, 2)
 })
 
+t.test('of an edit whose merge throws half-way nothing is done', async (t) => {
+  const { document } = posted(EMPTY_DOCUMENT, DRIFTED, snapshotOf({ server: 'z' }, [], DRIFTED.last_check))
+  const copy = saved(document)
+  copy['title'] = 'half done'
+  copy.statuses = copy.statuses.map((status) => ({ ...status, note: 'half done' }))
+  // The last one: the head and the first status are merged before it.
+  Object.defineProperty(copy.statuses.at(-1), 'note', {
+    enumerable: true,
+    get: () => {
+      throw new TypeError('defect')
+    },
+  })
+  const step = decide(document, [{ saved: copy, origin: document, isRestore: false }], [], CLOCK)
+  t.match(step.editErrors, [{ name: 'TypeError' }])
+  t.notMatch(toBytes(step.next).toString(), /half done/)
+})
+
+t.test('requests come after the edits of their round: what is acknowledged is in the document', async (t) => {
+  const { document } = posted(EMPTY_DOCUMENT, DRIFTED)
+  const removing = { ...saved(document), statuses: [] }
+  const same: Change = (draft) => mergeSnapshot(draft, { ...DRIFTED, files: [...DRIFTED.files] }).result
+  const step = decide(document, [{ saved: removing, origin: document, isRestore: false }], [same], CLOCK)
+  t.same(step.answers, [{ kind: 'done', value: 'created' }])
+  t.equal(step.next.entries.length, 1)
+})
+
 t.test('nothing to do gives the very same document', async (t) => {
   const { document } = posted(EMPTY_DOCUMENT, DRIFTED)
   const copy = { saved: saved(document), origin: document, isRestore: false }

@@ -1,0 +1,65 @@
+import { ok } from 'node:assert'
+import { chmodSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { Directory } from '../../../src/store/directory.ts'
+import { directory } from '../../support/directory.ts'
+import { eventually } from '../../support/http.ts'
+
+t.test('a text is set aside byte for byte, also if its private file has lost its name', async (t) => {
+  const place = directory(t, { private: 'one' })
+  const files = new Directory(place)
+  const names = [
+    await files.setAside(join(place, 'private'), Buffer.from('not this')),
+    await files.setAside(join(place, 'private'), Buffer.from('two')),
+  ]
+  t.same(
+    names.map((name) => readFileSync(join(place, name), 'utf8')),
+    ['one', 'two'],
+  )
+  t.same(readdirSync(place).toSorted(), names.toSorted(), 'and nothing else is left')
+})
+
+t.test('the mode that somebody has given to status.json stays', async (t) => {
+  const place = directory(t, { 'status.json': '{}' })
+  const file = join(place, 'status.json')
+  chmodSync(file, 0o640)
+  const files = new Directory(place)
+  await files.place(await files.stage(Buffer.from('{"statuses": []}'), await files.readStatus()))
+  t.same([readFileSync(file, 'utf8'), statSync(file).mode & 0o777], ['{"statuses": []}', 0o640])
+})
+
+t.test('what is put in place is undone, and a text that was saved since is handed over', async (t) => {
+  const place = directory(t, { 'status.json': 'before' })
+  const file = join(place, 'status.json')
+  const files = new Directory(place)
+  const bytes = Buffer.from('next')
+  const staged = await files.stage(bytes, await files.readStatus())
+  await files.place(staged)
+  t.equal(await files.undoPlace(staged, bytes), undefined)
+  t.same([readFileSync(file, 'utf8'), readdirSync(place)], ['before', ['status.json']])
+
+  const again = await files.stage(bytes, await files.readStatus())
+  await files.place(again)
+  writeFileSync(file, 'saved since')
+  const found = await files.undoPlace(again, bytes)
+  t.same([found?.state.bytes.toString(), readFileSync(file, 'utf8')], ['saved since', 'before'])
+  await found?.handle.close()
+})
+
+t.test('a file that was read right after it was saved may change again without a new time', async (t) => {
+  const place = directory(t, { 'status.json': 'one' })
+  const file = join(place, 'status.json')
+  const files = new Directory(place)
+  const first = await files.readStatus()
+  t.equal(await files.isStatusUnchanged(first), false, 'not certain yet')
+  const state = await eventually(async () => {
+    const found = await files.readStatus()
+    ok(found?.isSettled)
+    return found
+  })
+  t.equal(await files.isStatusUnchanged(state), true)
+  writeFileSync(file, 'two')
+  t.equal(await files.isStatusUnchanged(state), false)
+  t.equal(await files.isStatusUnchanged(undefined), false, 'nor is a file that was never read')
+})
