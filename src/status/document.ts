@@ -28,7 +28,7 @@ export interface Entry {
   readonly text: string
   /** Length of `text` in UTF-8. */
   readonly bytes: number
-  /** When one of its stamps will next change by itself, in ms since the epoch. */
+  /** When one of its stamps will next be wrong, in ms since the epoch. */
   readonly changesAt: number
 }
 
@@ -83,7 +83,7 @@ export function position(entries: readonly Entry[], target: Target): [at: number
   return [low, entry !== undefined && compareTargets(entry.status, target) === 0]
 }
 
-/** Makes the entry of a status that a server has just committed: its stamps are right. */
+/** Makes the entry of a status that this server or another one has just stamped. */
 export function entryOf(status: Status, clock: Clock): Entry {
   const text = textOf(status)
   return { status, text, bytes: Buffer.byteLength(text), changesAt: nextChangeOf(status, clock) }

@@ -12,7 +12,7 @@ import {
   replaceEntries,
   textOf,
 } from './document.ts'
-import { GENERATION_MAX, type Status } from './schema.ts'
+import type { Status } from './schema.ts'
 import { type Origin, type Unstamped, stamped } from './stamps.ts'
 import { type Clock, formatTime } from './time.ts'
 
@@ -37,8 +37,7 @@ export class Draft {
   constructor(base: StatusDocument, clock: Clock, generation = base.generation + 1) {
     this.base = base
     this.clock = clock
-    // Somebody may have typed the largest number that can be read back.
-    this.generation = Math.min(generation, GENERATION_MAX)
+    this.generation = generation
     this.#head = base.head
     this.#size = base.entries.length
     this.#bytes = base.entries.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -2,6 +2,7 @@ import { Draft, type Cause } from './draft.ts'
 import type { StatusDocument } from './document.ts'
 import { type Edit, mergeEdit } from './edits.ts'
 import { Refusal } from './refusal.ts'
+import { GENERATION_MAX } from './schema.ts'
 import type { Clock } from './time.ts'
 
 /** A change that somebody waits for. If it throws, nothing of it is done; a `Refusal` is an expected "no". */
@@ -12,6 +13,9 @@ export type Answer =
   | { readonly kind: 'done'; readonly value: unknown }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'defect'; readonly error: unknown }
+
+/** A larger generation in a saved file is ignored: it must leave room for all commits to come. */
+const GENERATION_TYPED_MAX = GENERATION_MAX / 2
 
 /** Everything that one round decides, before any of it is on disk. */
 export interface Step {
@@ -31,8 +35,9 @@ export interface Step {
  * asked for, in order. Pure: the same arguments always give the same step.
  */
 export function decide(base: StatusDocument, edits: readonly Edit[], changes: readonly Change[], clock: Clock): Step {
-  // The generation never goes back, even if a person typed a larger one.
-  const newest = Math.max(base.generation, ...edits.map(({ saved }) => saved.generation ?? 0))
+  // A file with a larger generation may be the commit of a 0.1 server, which kept no record.
+  const saved = edits.map((edit) => edit.saved.generation ?? 0).filter((typed) => typed <= GENERATION_TYPED_MAX)
+  const newest = Math.max(base.generation, ...saved)
   const draft = new Draft(base, clock, newest + 1)
   const editErrors = edits.map((edit) => errorOf(() => draft.attempt(() => mergeEdit(draft, edit))))
   draft.passTime()

@@ -33,7 +33,11 @@ export interface StampInput {
 interface Stamp<Value> {
   /** The value of the stamp. */
   readonly compute: (input: StampInput) => Value
-  /** When the value will next change by itself, in ms since the epoch; a stamp without it depends on no time. */
+  /**
+   * When the value in the status will next be wrong, in ms since the epoch; a stamp without it depends on no time. If two
+   * servers with different clocks or settings disagree, only one of them may want to change the value: it is the one that
+   * says the worse.
+   */
   readonly nextChange?: (status: Unstamped, clock: Clock) => number
   /** True if a person's value counts. It then belongs to the verdict. Other stamps in an edit are ignored. */
   readonly editable: boolean
@@ -58,10 +62,11 @@ export const STAMPS: { readonly [Name in StampName]: Stamp<Status[Name]> } = {
   },
   stale: {
     compute: ({ status, clock }) => isStale(status, clock),
-    nextChange: (status, clock) => {
+    nextChange: ({ stale, ...status }, clock) => {
+      const { now } = clock
       const { from, until } = freshSpan(status, clock)
-      if (clock.now < from) return from
-      return clock.now > until ? Infinity : until + 1
+      if (stale === true) return now < from ? from : Infinity
+      return isStale(status, clock) ? now : until + 1
     },
     editable: false,
     historyChange: (stale) => (stale === true ? 'went_stale' : 'came_back'),
@@ -112,7 +117,7 @@ export function withoutFileStamps<T extends Record<string, unknown>>(file: T): T
   return omit(file, FILE_STAMP_NAMES)
 }
 
-/** When a stamp of the status will next change by itself, in ms since the epoch; `Infinity` if none will. */
+/** When a stamp of the status will next be wrong, in ms since the epoch; `Infinity` if none will. */
 export function nextChangeOf(status: Status, clock: Clock): number {
   return Math.min(...ROWS.map(([, { nextChange }]) => nextChange?.(status, clock) ?? Infinity))
 }

@@ -133,14 +133,16 @@ export class Directory {
   /**
    * Removes what a killed server has left. The caller holds the lock.
    *
+   * @param mergedTexts digests of the texts that commits have merged; called only if there is a displaced file
    * @returns displaced files that nobody has read yet: edits, or invalid texts that were not set aside
    */
-  async recover(): Promise<DisplacedFile[]> {
+  async recover(mergedTexts: () => Promise<ReadonlySet<string>>): Promise<DisplacedFile[]> {
     const unread: DisplacedFile[] = []
     for (const name of (await readdir(this.path)).filter((entry) => entry.startsWith(PRIVATE))) {
       const [, replaced, staged] = STAGED.exec(name) ?? []
       const file = replaced === undefined ? undefined : await openDisplaced(this.#in(name))
-      if (file !== undefined && !isDone(file.state, replaced, staged)) unread.push(file)
+      const isUnread = file !== undefined && !isDone(file.state, replaced, staged)
+      if (isUnread && !(await mergedTexts()).has(digestOf(file.state.bytes))) unread.push(file)
       else {
         await file?.handle.close()
         await this.discard(this.#in(name))

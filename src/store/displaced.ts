@@ -29,10 +29,12 @@ export async function openDisplaced(path: string): Promise<DisplacedFile> {
 
 /** Displaced files that are done with, and are watched for a while because an editor may still write into them. */
 export class WatchedFiles {
+  /** `until` is on the clock of `performance.now()`. */
   readonly #watched: { readonly file: DisplacedFile; readonly until: number }[] = []
+  #isEnded = false
 
   add(file: DisplacedFile): void {
-    this.#watched.push({ file, until: Date.now() + WATCHED_MS })
+    this.#watched.push({ file, until: performance.now() + WATCHED_MS })
   }
 
   /** Closes the files whose time is over. Returns those that were written into: what they hold is unread. */
@@ -47,6 +49,11 @@ export class WatchedFiles {
     return written
   }
 
+  /** Lets the time of every file be over. */
+  end(): void {
+    this.#isEnded = true
+  }
+
   async close(): Promise<void> {
     for (const { file } of this.#watched.splice(0)) await file.handle.close().catch(() => undefined)
   }
@@ -56,6 +63,6 @@ export class WatchedFiles {
     if (oldest === undefined) return false
     const bytes = this.#watched.reduce((sum, { file }) => sum + file.state.size, 0)
     const many = this.#watched.length > 1 && (this.#watched.length > WATCHED_FILES_MAX || bytes > WATCHED_BYTES_MAX)
-    return many || oldest.until <= Date.now()
+    return many || this.#isEnded || oldest.until <= performance.now()
   }
 }

@@ -65,7 +65,7 @@ export class Inbox {
   readonly #record: Record
   readonly #watched = new WatchedFiles()
   #unread: readonly DisplacedFile[] = []
-  /** When each text that is not whole was first seen as it is, by the file's path. */
+  /** When each text that is not whole was first seen as it is, by the file's path; on the clock of `performance.now()`. */
   readonly #unfinished = new Map<string, { readonly version: string; readonly since: number }>()
   /** The text in `status.json` that was rejected, so that it is not parsed again in every round. */
   #rejectedInPlace: InvalidText | undefined
@@ -100,6 +100,8 @@ export class Inbox {
     // The same bytes as one object are hashed once.
     const status = isOurs ? { ...found, bytes } : found
     if (isOurs && this.#rejected?.file === STATUS_FILE) this.#rejected = undefined
+    // Its server may have been killed before it noted that.
+    if (isOurs) await this.#record.notePlaced()
     if (status === undefined || isOurs || this.#record.isSuperseded(digestOf(status.bytes))) {
       return { status, isOurs, isUnfinished: false, ...sorted(displaced) }
     }
@@ -141,6 +143,11 @@ export class Inbox {
     const file = this.#rejected?.file
     if (file !== undefined && file !== STATUS_FILE && !(await this.#directory.has(file))) this.#rejected = undefined
     this.add(...(await this.#watched.review()))
+  }
+
+  /** Ends the watch over displaced files: the next review reads what was written into them. */
+  endWatch(): void {
+    this.#watched.end()
   }
 
   async close(): Promise<void> {
@@ -187,8 +194,8 @@ export class Inbox {
       return false
     }
     const known = this.#unfinished.get(path)
-    if (known?.version !== version) this.#unfinished.set(path, { version, since: Date.now() })
-    return Date.now() - (this.#unfinished.get(path)?.since ?? 0) < UNFINISHED_MAX_MS
+    if (known?.version !== version) this.#unfinished.set(path, { version, since: performance.now() })
+    return performance.now() - (this.#unfinished.get(path)?.since ?? 0) < UNFINISHED_MAX_MS
   }
 
   #rejectInPlace(text: InvalidText): void {

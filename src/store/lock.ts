@@ -19,7 +19,7 @@ const POLL_MAX_MS = 20
  * @throws {StoreError} `unavailable` if the lock was not free in time
  */
 export async function withLock<T>(directory: string, waitMs: number, work: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + waitMs
+  const deadline = performance.now() + waitMs
   const turn = await take(join(directory, TURN), deadline)
   let lock: FileHandle
   try {
@@ -47,7 +47,7 @@ async function take(path: string, deadline: number): Promise<FileHandle> {
       if (!taken) await handle.close()
     }
     if (taken) return handle
-    if (Date.now() + pause > deadline)
+    if (performance.now() + pause > deadline)
       throw new StoreError('unavailable', 'another server holds the lock of the directory')
     await sleep(pause)
   }

@@ -36,7 +36,8 @@ export async function openDirectory(parts: OpeningParts, clock: Clock): Promise<
   const { document } = record.current
   // Rows that a crash has prevented. What comes later has a known cause.
   if (document.generation > 0) await history.record(document, new Map(), false)
-  inbox.add(...(await directory.recover()))
+  let merged: Promise<ReadonlySet<string>> | undefined
+  inbox.add(...(await directory.recover(async () => (merged ??= record.mergedTexts()))))
   return volume
 }
 

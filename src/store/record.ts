@@ -68,6 +68,26 @@ export class Record {
     return this.#state.unplaced.has(digest)
   }
 
+  /** Notes that the last commit is in place: another text that it replaced is an edit from now on. */
+  async notePlaced(): Promise<void> {
+    const { unplaced, segment } = this.#state
+    if (unplaced.size > 0 && segment !== undefined) await this.#confirm(join(this.#directory, segment.name))
+  }
+
+  /** The digests of all texts that commits have merged, as far as the record goes back. */
+  async mergedTexts(): Promise<ReadonlySet<string>> {
+    const merged = new Set<string>()
+    for (const name of await this.#segments()) {
+      const file = await readState(join(this.#directory, name))
+      const read = file && readHead(file.bytes)
+      if (file === undefined || read === undefined || 'laterVersion' in read) continue
+      for (const line of readLines(file.bytes.subarray(read.end)).lines) {
+        if (isCommit(line)) for (const digest of line.edits) merged.add(digest)
+      }
+    }
+    return merged
+  }
+
   /**
    * Reads what has been committed since, by other servers or before this one started.
    *

@@ -12,6 +12,7 @@ const ENTRIES_BYTES_MAX = BYTES_MAX - 16 * 1024 * 1024
 
 interface Request {
   readonly change: Change
+  /** On the clock of `performance.now()`. */
   readonly arrivedAt: number
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
@@ -73,7 +74,7 @@ export class Requests {
       }
       this.#waiting.push({
         change: remember,
-        arrivedAt: Date.now(),
+        arrivedAt: performance.now(),
         resolve: () => (result === undefined ? reject(new Error('the change was not made')) : resolve(result.value)),
         reject,
       })
@@ -90,7 +91,7 @@ export class Requests {
 
   /** Takes the requests that have waited longer than `ms`. */
   takeOlderThan(ms: number): Batch {
-    const since = Date.now() - ms
+    const since = performance.now() - ms
     const batch = new Batch(this.#waiting.filter(({ arrivedAt }) => arrivedAt < since))
     this.#waiting = this.#waiting.filter(({ arrivedAt }) => arrivedAt >= since)
     return batch

@@ -55,6 +55,8 @@ export class Round {
   /** True once a round has ended with the document in place. */
   #hasStarted = false
   #isMissing = false
+  /** What the last round has found and could not commit: it is shown as long as nothing can be read. */
+  #uncommitted = NOTHING_FOUND
 
   constructor(parts: RoundParts) {
     this.#parts = parts
@@ -73,8 +75,9 @@ export class Round {
    */
   async run(): Promise<boolean> {
     const { inbox, published, troubles, clock } = this.#parts
-    const taken: Taken = { clock: clock(), found: NOTHING_FOUND, batch: undefined }
+    const taken: Taken = { clock: clock(), found: this.#uncommitted, batch: undefined }
     const report = await this.#attempt(taken).catch((error: unknown) => this.#fail(storeErrorOf(error), taken))
+    this.#uncommitted = report.failure === undefined ? NOTHING_FOUND : taken.found
     if (report.failure !== undefined && published.isEmpty) throw report.failure
     troubles.report({ ...report, rejected: inbox.rejected })
     return taken.found.isUnfinished || inbox.hasUnread
@@ -124,9 +127,8 @@ export class Round {
 
   /** Loads what was committed since the last round. Returns false if another server has committed. */
   async #load(clock: Clock): Promise<boolean> {
-    const { directory, record, requests, troubles, log } = this.#parts
+    const { record, log } = this.#parts
     if (this.#volume === undefined) this.#volume = await openDirectory(this.#parts, clock)
-    else if (!troubles.canCommit && requests.size === 0) await directory.probe(record.current.bytes)
     const before = record.current
     await record.load(clock)
     const { document } = record.current
@@ -150,13 +152,14 @@ export class Round {
   }
 
   async #bringToDisk(step: Step, found: Found, requests: number, clock: Clock): Promise<DisplacedFile | undefined> {
-    const { record, log } = this.#parts
+    const { directory, record, troubles, log } = this.#parts
     const { base } = step
     const isFirst = step.next === base && base.generation === 0
     if (isFirst && found.status !== undefined)
       log.error('status.json is not valid and there is no record: started empty')
     const next = isFirst ? { ...base, generation: 1, updatedAt: formatTime(clock.now) } : step.next
     this.#lastStatus = found.status
+    if (next === base && !troubles.canCommit) await directory.probe(record.current.bytes)
     if (next !== base) return this.#commit(render(next, record.current), step, found, requests, clock)
     if (!this.#mustPutInPlace(found, step)) return undefined
     log.info({ generation: base.generation, targets: base.entries.length }, 'status.json written from the record')

@@ -156,6 +156,7 @@ export class Store {
     this.#isStopping = true
     this.#requests.pace.release()
     await this.#watcher?.close()
+    this.#inbox.endWatch()
     await this.#scheduler.stop()
     await this.#inbox.close()
   }

@@ -384,6 +384,30 @@ t.test('an editor that had the file open writes into it after a commit has displ
   t.same(rejected(server), [])
 })
 
+t.test('stop: what an editor has written into a displaced file is merged before the server ends', async (t) => {
+  const server = await serve(t)
+  await post(server.url, DRIFTED)
+  const text = edited(server, (document) => (document['note'] = 'late'))
+  const editor = await open(server.file, 'r+')
+  await post(server.url, snapshotOf({ server: 'next' }))
+  await editor.write(text, 0)
+  await editor.truncate(Buffer.byteLength(text))
+  await editor.close()
+  await server.stop()
+  t.match(fileOf(server), { note: 'late', statuses: [{ server: 'next' }, { server: 'rsyslog-lab' }] })
+})
+
+t.test('a clock that is set back keeps no half-written text waiting', async (t) => {
+  const server = await serve(t)
+  await post(server.url, DRIFTED)
+  writeFileSync(server.file, '{"statuses": [')
+  await eventually(() => ok(server.lines.some(({ msg }) => msg === 'edit rejected')))
+  const { now } = Date
+  t.teardown(() => (Date.now = now))
+  Date.now = () => now() - 3_600_000
+  t.equal((await post(server.url, snapshotOf({ server: 'next' }, [], formatTime(Date.now())))).status, 201)
+})
+
 t.test('start: an edit made while the server was down is taken, and gets its usual form', async (t) => {
   const dataDir = directory(t, {
     'status.json': JSON.stringify({ statuses: [{ ...DRIFTED, note: 'by hand' }, snapshotOf({ repo: 'a' })] }),

@@ -93,10 +93,12 @@ t.test('nothing to do gives the very same document', async (t) => {
   t.equal(decide(document, [copy], [(draft) => mergeSnapshot(draft, same)], CLOCK).next, document)
 })
 
-t.test('the generation never goes back, whatever a person has typed', async (t) => {
+t.test('the generation never goes back, and leaves room for those to come, whatever a person has typed', async (t) => {
   const { document } = posted(EMPTY_DOCUMENT, DRIFTED)
   const copy = { ...saved(document), generation: 1000, note: 'x' }
   t.equal(decide(document, [{ saved: copy, origin: document, isRestore: false }], [], CLOCK).next.generation, 1001)
+  const largest = { ...copy, generation: 2 ** 52 }
+  t.equal(decide(document, [{ saved: largest, origin: document, isRestore: false }], [], CLOCK).next.generation, 2)
 })
 
 /** What can happen to one directory. */

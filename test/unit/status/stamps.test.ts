@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert'
 import fc from 'fast-check'
 import t from 'tap'
-import { EMPTY_DOCUMENT, committedDocument, findEntry } from '../../../src/status/document.ts'
+import { EMPTY_DOCUMENT, committedDocument, entryOf, findEntry } from '../../../src/status/document.ts'
 import { Draft } from '../../../src/status/draft.ts'
 import { type Status, stampProperties, statusSchema } from '../../../src/status/schema.ts'
 import { STAMPS, type StampInput, isStale, nextChangeOf, stamped } from '../../../src/status/stamps.ts'
@@ -21,11 +21,12 @@ t.test('stale: by age, by the status’s own limit, and for a check in an imposs
 })
 
 t.test('the next change of a stamp is the first moment at which it has another value', async () => {
-  const status: Status = { ...statusOf(posted(EMPTY_DOCUMENT, DRIFTED).document), last_check: formatTime(NOW) }
+  const before: Status = { ...statusOf(posted(EMPTY_DOCUMENT, DRIFTED).document), last_check: formatTime(NOW) }
   fc.assert(
     fc.property(fc.integer({ min: -1000, max: 1000 }), fc.integer({ min: 1, max: 900 }), (seconds, staleAfter) => {
       const clock = { now: NOW + seconds * 1000, staleAfter }
-      const at = (now: number): boolean => isStale(status, { now, staleAfter })
+      const at = (now: number): boolean => isStale(before, { now, staleAfter })
+      const status = { ...before, stale: at(clock.now) }
       const next = nextChangeOf(status, clock)
       if (next === Infinity) deepStrictEqual(at(clock.now + 1e12), at(clock.now))
       else {
@@ -34,6 +35,13 @@ t.test('the next change of a stamp is the first moment at which it has another v
       }
     }),
   )
+})
+
+t.test('of two servers that disagree only the one that says the worse changes a status of the other', async (t) => {
+  const status: Status = { ...statusOf(posted(EMPTY_DOCUMENT, DRIFTED).document), last_check: formatTime(NOW) }
+  const late = clockAfter(700_000)
+  t.equal(entryOf({ ...status, stale: false }, late).changesAt, late.now, 'overdue, and nobody has said so')
+  t.equal(entryOf({ ...status, stale: true }, clockAfter(0)).changesAt, Infinity, 'stale for the other server')
 })
 
 t.test('since: what a person sets counts; otherwise it is the check, or the moment of a change by hand', async (t) => {
