@@ -402,7 +402,7 @@ t.test(
       ['http://127.0.0.1:1/api/status', /Failed to connect[^]*NOT ACKNOWLEDGED .*exit code 7/],
       ['http://no-such-host.invalid/', /Could not resolve[^]*NOT ACKNOWLEDGED .*exit code 6/],
       [`${url}/api/status`, /answered 422[^]*not a valid snapshot[^]*\/repo must/, ['--repo', 'r'.repeat(254)]],
-      [`${url}/elsewhere`, /answered 404[^]*no such resource/],
+      [`${url}/elsewhere`, /answered 404[^]*no such resource/i],
       [`${there}/401`, /answered 401[^]*No token\n {2}say who you are/],
       [`${there}/301`, /answered 301/],
       [`${there}/slow`, /timed out[^]*exit code 28/, ['--timeout', '1']],

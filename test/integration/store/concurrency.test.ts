@@ -53,7 +53,8 @@ async function raceEdits(t: Test, save: (file: string, text: string) => void): P
     'and no text was rejected',
   )
   const commits = linesOf(server).filter(({ msg }) => msg === 'committed').length
-  t.ok(commits > EDITS / 10, `${commits} commits in between`)
+  // One commit merges all edits that wait, so there may be few on a busy machine.
+  t.ok(commits > EDITS / 50, `${commits} commits in between`)
 }
 
 for (const namespaces of ['one PID namespace', 'two PID namespaces']) {

@@ -241,9 +241,11 @@ t.test(
         { server: 'rsyslog-lab' },
       ],
     })
-    t.match(
-      server.lines.find(({ msg }) => msg === 'older generation restored'),
-      { restored: 3, generation: generation + 1 },
+    await eventually(() =>
+      matches(
+        server.lines.find(({ msg }) => msg === 'older generation restored'),
+        { restored: 3, generation: generation + 1 },
+      ),
     )
   },
 )
