@@ -2,7 +2,7 @@ import { Draft, type Cause } from './draft.ts'
 import type { StatusDocument } from './document.ts'
 import { type Edit, mergeEdit } from './edits.ts'
 import { Refusal } from './refusal.ts'
-import { GENERATION_MAX } from './schema.ts'
+import { GENERATION_MAX, TARGETS_MAX } from './schema.ts'
 import type { Clock } from './time.ts'
 
 /** A change that somebody waits for. If it throws, nothing of it is done; a `Refusal` is an expected "no". */
@@ -24,7 +24,10 @@ export interface Step {
   readonly next: StatusDocument
   /** One answer for each change, in order. They are true once `next` is on disk. */
   readonly answers: readonly Answer[]
-  /** One for each edit, in order: the error if its merge threw, else `undefined`. Nothing of such an edit is in `next`. */
+  /**
+   * One for each edit, in order: why it was not merged, or `undefined`. Nothing of such an edit is in `next`. Anything but
+   * a `Refusal` is a defect.
+   */
   readonly editErrors: readonly unknown[]
   /** What made the changes, by the target's key. */
   readonly causes: ReadonlyMap<string, Cause>
@@ -39,10 +42,19 @@ export function decide(base: StatusDocument, edits: readonly Edit[], changes: re
   const saved = edits.map((edit) => edit.saved.generation ?? 0).filter((typed) => typed <= GENERATION_TYPED_MAX)
   const newest = Math.max(base.generation, ...saved)
   const draft = new Draft(base, clock, newest + 1)
-  const editErrors = edits.map((edit) => errorOf(() => draft.attempt(() => mergeEdit(draft, edit))))
+  const editErrors = edits.map((edit) => errorOf(() => draft.attempt(() => mergeBounded(draft, edit))))
   draft.passTime()
   const answers = changes.map((change) => answerOf(draft, change))
   return { base, next: draft.changed ? draft.finish() : base, answers, editErrors, causes: draft.causes }
+}
+
+/** Each side of a merge may be small enough, and what they make together not. */
+function mergeBounded(draft: Draft, edit: Edit): void {
+  const { size } = draft
+  mergeEdit(draft, edit)
+  if (draft.size > size && draft.size > TARGETS_MAX) {
+    throw new Refusal(`must not make the document larger than ${TARGETS_MAX} targets`)
+  }
 }
 
 function errorOf(work: () => void): unknown {

@@ -54,7 +54,7 @@ export async function commit(
 }
 
 /**
- * Puts the committed document in place again, where it is missing or was never put. Nothing new is committed.
+ * Puts the committed document in place if something else is there. Nothing new is committed.
  *
  * @returns what was displaced; `undefined` if there was no file
  */

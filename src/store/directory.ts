@@ -1,5 +1,5 @@
-import { access, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { access, readdir, rename, rm, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { readDocument } from '../status/saved-document.ts'
 import { type DisplacedFile, openDisplaced } from './displaced.ts'
 import {
@@ -133,22 +133,34 @@ export class Directory {
   /**
    * Removes what a killed server has left. The caller holds the lock.
    *
-   * @param mergedTexts digests of the texts that commits have merged; called only if there is a displaced file
+   * @param isOwn true for a private file of this server
+   * @param minAgeMs files that were displaced later than this are left to their server
+   * @param mergedTexts digests of the texts that commits have merged; called only if there is an unread file
    * @returns displaced files that nobody has read yet: edits, or invalid texts that were not set aside
    */
-  async recover(mergedTexts: () => Promise<ReadonlySet<string>>): Promise<DisplacedFile[]> {
+  async recover({ isOwn, minAgeMs, mergedTexts }: Recovery): Promise<DisplacedFile[]> {
     const unread: DisplacedFile[] = []
-    for (const name of (await readdir(this.path)).filter((entry) => entry.startsWith(PRIVATE))) {
-      const [, replaced, staged] = STAGED.exec(name) ?? []
-      const file = replaced === undefined ? undefined : await openDisplaced(this.#in(name))
+    for (const path of await this.listOrphans(isOwn, minAgeMs)) {
+      const [, replaced, staged] = STAGED.exec(basename(path)) ?? []
+      // What cannot be opened is not a file of a server.
+      const file = replaced === undefined ? undefined : await openDisplaced(path).catch(() => undefined)
+      if (replaced !== undefined && file === undefined) continue
       const isUnread = file !== undefined && !isDone(file.state, replaced, staged)
       if (isUnread && !(await mergedTexts()).has(digestOf(file.state.bytes))) unread.push(file)
       else {
         await file?.handle.close()
-        await this.discard(this.#in(name))
+        await this.discard(path)
       }
     }
     return unread
+  }
+
+  /** Paths of private files that are not this server's own and have not changed for some time. */
+  async listOrphans(isOwn: (path: string) => boolean, minAgeMs: number): Promise<string[]> {
+    const names = (await readdir(this.path)).filter((name) => name.startsWith(PRIVATE))
+    const paths = names.map((name) => this.#in(name)).filter((path) => !isOwn(path))
+    const ages = await Promise.all(paths.map(async (path) => ageOf(path)))
+    return paths.filter((_, index) => (ages[index] ?? -1) >= minAgeMs)
   }
 
   /** Writes the JSON Schema that `$schema` in the document names. */
@@ -176,6 +188,21 @@ export class Directory {
 
   #in(name: string): string {
     return join(this.path, name)
+  }
+}
+
+export interface Recovery {
+  readonly isOwn: (path: string) => boolean
+  readonly minAgeMs: number
+  readonly mergedTexts: () => Promise<ReadonlySet<string>>
+}
+
+/** Milliseconds since a file or its name has changed; `undefined` if it is gone. */
+async function ageOf(path: string): Promise<number | undefined> {
+  try {
+    return Math.max(Date.now() - (await stat(path)).ctimeMs, 0)
+  } catch {
+    return undefined
   }
 }
 

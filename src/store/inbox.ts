@@ -1,5 +1,6 @@
 import type { Edit } from '../status/edits.ts'
 import { type LocatedFault, type Outcome, parseJson } from '../status/json.ts'
+import { Refusal } from '../status/refusal.ts'
 import { readDocument } from '../status/saved-document.ts'
 import type { SavedDocument } from '../status/schema.ts'
 import type { Clock } from '../status/time.ts'
@@ -81,6 +82,11 @@ export class Inbox {
     return this.#unread.length > 0
   }
 
+  /** True if a private file is one that this inbox has to read. */
+  isOwn(path: string): boolean {
+    return this.#unread.some((file) => file.path === path)
+  }
+
   /** The last text that was rejected, while nobody has put that right. */
   get rejected(): RejectedText | undefined {
     return this.#rejected
@@ -126,8 +132,9 @@ export class Inbox {
     const inPlace = isAsFound ? displaced : undefined
     if (displaced !== undefined && !isAsFound) this.add(displaced)
     for (const [index, { state, file = inPlace }] of edits.entries()) {
-      if (errors[index] !== undefined) {
-        await this.#reject({ state, file, faults: MERGE_FAILED, isDefect: true })
+      const error = errors[index]
+      if (error !== undefined) {
+        await this.#reject({ state, file, ...whyNotMerged(error) })
       } else {
         this.#rejected = undefined
         if (file !== undefined) await this.#discard(file)
@@ -211,13 +218,19 @@ export class Inbox {
       this.#rejectInPlace(text)
       return
     }
-    this.#rejected = { file: await this.#directory.setAside(file.path, state.bytes), faults, isDefect }
+    try {
+      this.#rejected = { file: await this.#directory.setAside(file.path, state.bytes), faults, isDefect }
+    } catch (error) {
+      // The next round tries again.
+      if (!this.isOwn(file.path)) this.add(file)
+      throw error
+    }
     this.#watch(file)
   }
 
   async #discard(file: DisplacedFile): Promise<void> {
-    await this.#directory.discard(file.path)
     this.#watch(file)
+    await this.#directory.discard(file.path)
   }
 
   #watch(file: DisplacedFile): void {
@@ -235,6 +248,11 @@ function readSaved({ size, bytes }: FileState): Outcome<SavedDocument, LocatedFa
   if (size <= BYTES_MAX) return readDocument(bytes)
   const detail = `must not have more than ${BYTES_MAX} bytes`
   return { ok: false, faults: [{ pointer: '', line: 1, column: 1, detail }] }
+}
+
+function whyNotMerged(error: unknown): Pick<InvalidText, 'faults' | 'isDefect'> {
+  if (!(error instanceof Refusal)) return { faults: MERGE_FAILED, isDefect: true }
+  return { faults: [{ pointer: '', line: 1, column: 1, detail: error.message }], isDefect: false }
 }
 
 function sorted(texts: readonly (EditText | InvalidText)[]): Pick<Found, 'edits' | 'invalid'> {

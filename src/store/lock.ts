@@ -25,16 +25,21 @@ export async function withLock<T>(directory: string, waitMs: number, work: () =>
   try {
     lock = await take(join(directory, LOCK), deadline)
   } catch (error) {
-    await turn.close()
+    await closed(turn)
     throw error
   }
-  const turnGivenUp = turn.close()
+  const turnGivenUp = closed(turn)
   try {
     return await work()
   } finally {
     await turnGivenUp
-    await lock.close()
+    await closed(lock)
   }
+}
+
+/** Closes a lock file. The kernel releases the lock whatever `close` reports, and nothing was written. */
+async function closed(handle: FileHandle): Promise<void> {
+  await handle.close().catch(() => undefined)
 }
 
 async function take(path: string, deadline: number): Promise<FileHandle> {

@@ -25,7 +25,7 @@ export interface OpeningParts {
  * holds the lock.
  */
 export async function openDirectory(parts: OpeningParts, clock: Clock): Promise<Volume> {
-  const { directory, record, inbox, history, log } = parts
+  const { directory, record, history, log } = parts
   const volume = await inspectVolume(directory.path)
   if (volume.edits === 'polling') {
     log.warn({ fileSystem: volume.fileSystem }, 'no change events on this file system; polling every 2 s')
@@ -36,16 +36,36 @@ export async function openDirectory(parts: OpeningParts, clock: Clock): Promise<
   const { document } = record.current
   // Rows that a crash has prevented. What comes later has a known cause.
   if (document.generation > 0) await history.record(document, new Map(), false)
-  let merged: Promise<ReadonlySet<string>> | undefined
-  inbox.add(...(await directory.recover(async () => (merged ??= record.mergedTexts()))))
+  await recoverOrphans(parts, 0)
   return volume
+}
+
+/**
+ * Takes over displaced files of servers that were killed. The caller holds the lock.
+ *
+ * @param minAgeMs younger files are left to their servers, which may be alive
+ */
+export async function recoverOrphans(
+  { directory, record, inbox }: Pick<OpeningParts, 'directory' | 'record' | 'inbox'>,
+  minAgeMs: number,
+): Promise<void> {
+  let merged: Promise<ReadonlySet<string>> | undefined
+  const mergedTexts = async (): Promise<ReadonlySet<string>> => (merged ??= record.mergedTexts())
+  inbox.add(...(await directory.recover({ isOwn: (path) => inbox.isOwn(path), minAgeMs, mergedTexts })))
+}
+
+/** A directory that could not be opened, as it was read. */
+export interface Unopened {
+  readonly status: FileState | undefined
+  readonly base: Rendered
+  readonly edits: readonly Edit[]
 }
 
 /** What is in a directory that cannot be opened, for example because the volume is read-only. Changes nothing. */
 export async function readUnopened(
   { directory, record }: Pick<OpeningParts, 'directory' | 'record'>,
   clock: Clock,
-): Promise<{ readonly base: Rendered; readonly edits: readonly Edit[] }> {
+): Promise<Unopened> {
   const status = await directory.readStatus()
   const files = [await directory.readLegacyCopy(), status].map((state) => state && committedIn(state, clock))
   const base = [await record.readNewest(clock), ...files].reduce<Rendered>(
@@ -54,7 +74,7 @@ export async function readUnopened(
   )
   const outcome = status === undefined || status.bytes.equals(base.bytes) ? undefined : readDocument(status.bytes)
   const edit = outcome?.ok === true ? { saved: outcome.value, origin: base.document, isRestore: false } : undefined
-  return { base, edits: edit === undefined ? [] : [edit] }
+  return { status, base, edits: edit === undefined ? [] : [edit] }
 }
 
 /**

@@ -40,7 +40,8 @@ export class Record {
   readonly #log: Logger
   #state: RecordState
   /** The last document that was replayed from disk. */
-  #replayed: { readonly generation: number; readonly recorded: Recorded } | undefined
+  #replayed:
+    { readonly generation: number; readonly inode: number | undefined; readonly recorded: Recorded } | undefined
 
   constructor(directory: string, log: Logger) {
     this.#directory = directory
@@ -164,14 +165,16 @@ export class Record {
    * @param generation the last committed one if it is `undefined` or not in the record yet
    */
   async documentAt(generation: number | undefined, clock: Clock): Promise<Recorded> {
-    const { recent, current } = this.#state
+    const { recent, current, segment } = this.#state
     if (generation === undefined || generation >= current.document.generation) return current
     const known = recent.findLast(({ document }) => document.generation <= generation)
     if (known !== undefined) return known
-    if (this.#replayed?.generation !== generation) {
-      this.#replayed = { generation, recorded: (await this.#replay(generation, clock)) ?? current }
+    if (this.#replayed?.generation === generation && this.#replayed.inode === segment?.inode) {
+      return this.#replayed.recorded
     }
-    return this.#replayed.recorded
+    const recorded = await this.#replay(generation, clock)
+    this.#replayed = recorded && { generation, inode: segment?.inode, recorded }
+    return recorded ?? current
   }
 
   /** The document of the last commit, without the lock and without a change of anything; `undefined` if there is none. */

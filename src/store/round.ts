@@ -1,12 +1,13 @@
 import type { Edit } from '../status/edits.ts'
 import { type Step, decide } from '../status/next.ts'
+import { Refusal } from '../status/refusal.ts'
 import { type Clock, formatTime } from '../status/time.ts'
 import { type CommitParts, commit, putInPlace } from './commit.ts'
 import type { DisplacedFile } from './displaced.ts'
 import { type FileState, digestOf } from './durable-file.ts'
 import { type Found, NOTHING_FOUND } from './inbox.ts'
 import { withLock } from './lock.ts'
-import { type OpeningParts, openDirectory, readUnopened } from './opening.ts'
+import { type OpeningParts, type Unopened, openDirectory, readUnopened, recoverOrphans } from './opening.ts'
 import type { Published } from './published.ts'
 import { type Rendered, render } from './render.ts'
 import type { Batch, Requests } from './requests.ts'
@@ -16,6 +17,9 @@ import type { Volume } from './volume.ts'
 
 /** How long a round waits for another server's, and a request for an edit to be written to its end, in ms. */
 const WAIT_MAX_MS = 4000
+
+/** A server settles what it has displaced within milliseconds; a file that is left for this long, in ms, is an orphan. */
+const ORPHAN_AGE_MS = 10_000
 
 /** Callbacks for metrics. */
 export interface CommitEvents {
@@ -55,6 +59,9 @@ export class Round {
   /** True once a round has ended with the document in place. */
   #hasStarted = false
   #isMissing = false
+  #unopened: Unopened | undefined
+  /** When to look for orphans again, on the clock of `performance.now()`. */
+  #nextRecovery = 0
   /** What the last round has found and could not commit: it is shown as long as nothing can be read. */
   #uncommitted = NOTHING_FOUND
 
@@ -90,6 +97,7 @@ export class Round {
     if (await this.#hasNothingToDo(clock)) return {}
     return withLock(directory.path, WAIT_MAX_MS, async () => {
       const isAlone = await this.#load(clock)
+      await this.#recoverOrphans()
       const found = (taken.found = await inbox.read(clock))
       this.#noteMissing(found)
       if (found.isUnfinished) return this.#postpone()
@@ -118,6 +126,7 @@ export class Round {
     const { directory, record, inbox, requests, troubles } = this.#parts
     if (!this.#hasStarted || requests.size > 0 || inbox.hasUnread || !troubles.canCommit) return false
     if (record.current.document.entries.some(({ changesAt }) => changesAt <= now)) return false
+    if (this.#isRecoveryDue && (await this.#hasOrphans())) return false
     const [isUnchanged, isUpToDate] = await Promise.all([
       directory.isStatusUnchanged(this.#lastStatus),
       record.isUpToDate(),
@@ -135,6 +144,22 @@ export class Round {
     if (document === before.document) return true
     log.info({ generation: document.generation, targets: document.entries.length }, 'loaded commits of another server')
     return false
+  }
+
+  get #isRecoveryDue(): boolean {
+    return performance.now() >= this.#nextRecovery
+  }
+
+  async #hasOrphans(): Promise<boolean> {
+    const { directory, inbox } = this.#parts
+    return (await directory.listOrphans((path) => inbox.isOwn(path), ORPHAN_AGE_MS)).length > 0
+  }
+
+  /** Another server may have been killed with an edit that nobody has read. */
+  async #recoverOrphans(): Promise<void> {
+    if (!this.#isRecoveryDue) return
+    await recoverOrphans(this.#parts, ORPHAN_AGE_MS)
+    this.#nextRecovery = performance.now() + ORPHAN_AGE_MS
   }
 
   /** Somebody has deleted `status.json`. That is no edit: it may be about to be saved. */
@@ -221,6 +246,14 @@ export class Round {
     return { failure }
   }
 
+  /** Parses the directory again only if `status.json` has changed: the volume may be read-only for days. */
+  async #readUnopened(clock: Clock): Promise<Unopened> {
+    const { directory } = this.#parts
+    const known = this.#unopened
+    if (known !== undefined && (await directory.isStatusUnchanged(known.status))) return known
+    return (this.#unopened = await readUnopened(this.#parts, clock))
+  }
+
   /**
    * While nothing can be committed, readers get valid edits and what time has changed, in the present generation; before
    * a first commit they get what is in the directory.
@@ -228,9 +261,7 @@ export class Round {
   async #show(found: Found, clock: Clock): Promise<void> {
     const { record, published } = this.#parts
     const isOpen = record.current.document.generation > 0
-    const { base, edits } = isOpen
-      ? { base: record.current, edits: editsIn(found) }
-      : await readUnopened(this.#parts, clock)
+    const { base, edits } = isOpen ? { base: record.current, edits: editsIn(found) } : await this.#readUnopened(clock)
     if (base.document.generation === 0 && edits.length === 0) return
     const { next } = decide(base.document, edits, [], clock)
     published.set(render({ ...next, generation: base.document.generation }, base))
@@ -250,5 +281,5 @@ function editsIn({ edits }: Found): Edit[] {
 
 function defectsIn({ answers, editErrors }: Step): unknown[] {
   const errors = answers.flatMap((answer) => (answer.kind === 'defect' ? [answer.error] : []))
-  return [...errors, ...editErrors.filter((error) => error !== undefined)]
+  return [...errors, ...editErrors.filter((error) => error !== undefined && !(error instanceof Refusal))]
 }

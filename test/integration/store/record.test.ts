@@ -2,6 +2,7 @@ import { deepStrictEqual, ok, strictEqual } from 'node:assert'
 import {
   appendFileSync,
   copyFileSync,
+  mkdirSync,
   readFileSync,
   readdirSync,
   rmSync,
@@ -359,6 +360,21 @@ t.test('killed after the commit was put in place and before that was noted: an o
   writeFileSync(again.file, before)
   await eventually(() => strictEqual(fileOf(again).statuses.length, 1))
   await eventually(() => ok(again.lines.some(({ msg }) => msg === 'older generation restored')))
+})
+
+t.test('an edit that a killed server has displaced becomes live on the server that goes on', async (t) => {
+  const dataDir = directory(t)
+  const server = await serve(t, dataDir)
+  await post(server.url, DRIFTED)
+  const text = `${JSON.stringify({ ...fileOf(server), note: 'displaced' }, null, 2)}\n`
+  const left = join(dataDir, '.status.commit.aaaa.bbbb')
+  writeFileSync(left, text)
+  // What is not a file of a server keeps nobody from anything.
+  mkdirSync(join(dataDir, '.status.commit.zzzz.zzzz'))
+  await post(server.url, snapshotOf({ server: 'next' }))
+  t.notOk(Object.hasOwn(fileOf(server), 'note'), 'it may belong to a server that is alive')
+  await eventually(() => matches(fileOf(server), { note: 'displaced' }), 30_000)
+  await eventually(() => ok(!readdirSync(dataDir).includes('.status.commit.aaaa.bbbb')))
 })
 
 t.test('an edit that was merged and whose file a crash has left is not merged again', async (t) => {

@@ -13,7 +13,7 @@ import type { Edit } from '../../../src/status/edits.ts'
 import { mergeSnapshot } from '../../../src/status/merge.ts'
 import { type Change, decide } from '../../../src/status/next.ts'
 import { Refusal } from '../../../src/status/refusal.ts'
-import type { SavedDocument, SavedStatus } from '../../../src/status/schema.ts'
+import { type SavedDocument, type SavedStatus, type Snapshot, TARGETS_MAX } from '../../../src/status/schema.ts'
 import { isStale } from '../../../src/status/stamps.ts'
 import { formatTime, timeOf } from '../../../src/status/time.ts'
 import { toBytes } from '../../../src/store/render.ts'
@@ -384,4 +384,24 @@ t.test('the model itself: an example by hand', async (t) => {
   edit(world, 'note', 0, 'a', false)
   check(world)
   t.match(statusOf(world.document, { repo: REPO, server: 'a' }), { sync_status: 'SYNCED', note: 'text 1' })
+})
+
+t.test('an edit and what was posted since may together be too much: the edit is refused', async (t) => {
+  const names = Array.from({ length: TARGETS_MAX - 1 }, (_, index) =>
+    snapshotOf({ server: `s${index}` }, [], DRIFTED.last_check),
+  )
+  const add =
+    (snapshots: readonly Snapshot[]): Change =>
+    (draft) =>
+      snapshots.forEach((each) => mergeSnapshot(draft, each))
+  const opened = decide(EMPTY_DOCUMENT, [], [add(names)], CLOCK).next
+  const present = decide(opened, [], [add([snapshotOf({ server: 'posted' }, [], DRIFTED.last_check)])], CLOCK).next
+  const statuses = [
+    ...opened.entries.map(({ status }) => status),
+    snapshotOf({ server: 'by hand' }, [], DRIFTED.last_check),
+  ]
+  const edit = { saved: { generation: opened.generation, statuses }, origin: opened, isRestore: false }
+  const step = decide(present, [edit], [], CLOCK)
+  t.match(step.editErrors, [{ name: 'Refusal', message: /larger than 100000 targets/ }])
+  t.equal(step.next, present)
 })
