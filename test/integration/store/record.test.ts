@@ -258,9 +258,9 @@ t.test('segments: a new one in time, the one before is kept, older ones go by ag
   }
   await rotate(clock)
   t.notOk(segmentsIn(place).includes(all[2] ?? ''), 'too large together')
+  await grow(record, 'one more', clock)
   const previous = segmentsIn(place).at(-1) ?? ''
   for (const name of segmentsIn(place)) utimesSync(join(place, name), old, old)
-  await grow(record, 'one more', clock)
   await record.begin(record.current, clock)
   t.same(segmentsIn(place).slice(0, -1), [previous], 'the one before the last stays, whatever its age')
 })
