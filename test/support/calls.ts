@@ -11,7 +11,8 @@ type Before = (path: string) => void | Promise<void>
  * real function is called afterwards. Ends with the test.
  */
 export function beforeCalls(t: Test, name: 'link' | 'open' | 'rename', before: Before): void {
-  const real: (path: string, ...others: unknown[]) => Promise<unknown> = promises[name]
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what each of them takes is handed on as it came
+  const real = promises[name] as (path: string, ...others: unknown[]) => Promise<unknown>
   const replace = (value: unknown): void => {
     Object.assign(promises, { [name]: value })
     syncBuiltinESMExports()

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -12,4 +12,16 @@ export function directory(t: Test, files: Readonly<Record<string, string>> = {})
   t.teardown(() => rmSync(path, { recursive: true, force: true }))
   for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text)
   return path
+}
+
+/** How many files of a directory this process holds open. */
+export function openFilesIn(place: string): number {
+  const links = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      return ''
+    }
+  })
+  return links.filter((link) => link.startsWith(`${place}/`)).length
 }

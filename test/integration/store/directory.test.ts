@@ -1,8 +1,9 @@
 import { ok } from 'node:assert'
-import { chmodSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { Directory } from '../../../src/store/directory.ts'
+import { BYTES_MAX } from '../../../src/store/durable-file.ts'
 import { directory } from '../../support/directory.ts'
 import { eventually } from '../../support/http.ts'
 
@@ -62,4 +63,11 @@ t.test('a file that was read right after it was saved may change again without a
   writeFileSync(file, 'two')
   t.equal(await files.isStatusUnchanged(state), false)
   t.equal(await files.isStatusUnchanged(undefined), false, 'nor is a file that was never read')
+})
+
+t.test('a file that is larger than any document is not read into memory', async (t) => {
+  const place = directory(t, { 'status.json': '' })
+  truncateSync(join(place, 'status.json'), BYTES_MAX + 1)
+  const found = await new Directory(place).readStatus()
+  t.same([found?.size, found?.bytes.length], [BYTES_MAX + 1, 0])
 })

@@ -1,21 +1,9 @@
-import { appendFileSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { WatchedFiles, openDisplaced } from '../../../src/store/displaced.ts'
-import { directory } from '../../support/directory.ts'
+import { directory, openFilesIn } from '../../support/directory.ts'
 import { eventually } from '../../support/http.ts'
-
-/** How many files of a directory this process holds open. */
-function openIn(dataDir: string): number {
-  const links = readdirSync('/proc/self/fd').map((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`)
-    } catch {
-      return ''
-    }
-  })
-  return links.filter((link) => link.startsWith(`${dataDir}/`)).length
-}
 
 async function watch(t: Test, count: number, bytes: number): Promise<{ files: WatchedFiles; dataDir: string }> {
   const dataDir = directory(t)
@@ -44,7 +32,7 @@ t.test('a displaced file that is written into later is unread again, also when i
   await written[0]?.handle.close()
   await eventually(async () => {
     await files.review()
-    if (openIn(dataDir) > 0) throw new Error('still open')
+    if (openFilesIn(dataDir) > 0) throw new Error('still open')
   })
   t.pass('and one that was not is let go')
 })
@@ -57,9 +45,9 @@ t.test('no more than 256 files are held open, and no more than 16 MiB of the vol
   ]) {
     const { files, dataDir } = await watch(t, count, bytes)
     await files.review()
-    const open = openIn(dataDir)
+    const open = openFilesIn(dataDir)
     t.ok(open <= left, `${open} of ${count} files of ${bytes} bytes`)
     await files.close()
-    t.equal(openIn(dataDir), 0)
+    t.equal(openFilesIn(dataDir), 0)
   }
 })

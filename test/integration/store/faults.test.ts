@@ -91,7 +91,8 @@ t.test(
     await handle.truncate(Buffer.byteLength(text))
     await handle.close()
     await eventually(async () => {
-      matches((await ask(`${server.url}/status.json`)).json, { statuses: [{ note: 'no room' }] })
+      // In the present generation: nothing was committed.
+      matches((await ask(`${server.url}/status.json`)).json, { generation: 2, statuses: [{ note: 'no room' }] })
       matches(await ask(`${server.url}/readyz`), { status: 503 })
     })
     // Not only once: for as long as the server tries again.
@@ -127,6 +128,23 @@ t.test(
     t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
   },
 )
+
+t.test('full disk: told for as long as it is, also if nobody posts', needs(MOUNTS), async (t) => {
+  const mount = tmpfs(t, '64k')
+  const server = await serve(t, mount)
+  await post(server.url, DRIFTED)
+  const since = Date.now()
+  // It comes to rest: no displaced file is held open any more, which would make room later.
+  await eventually(() => ok(Date.now() - since > 2500))
+  fill(join(mount, 'ballast'))
+  t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 507)
+  await eventually(() => ok(Date.now() - since > 5500))
+  t.match(await ask(`${server.url}/readyz`), { status: 503, json: { problems: [{ kind: 'volume-full' }] } })
+  t.notOk(server.lines.some(({ msg }) => msg === 'commits work again'))
+  truncateSync(join(mount, 'ballast'), 0)
+  await eventually(async () => matches(await ask(`${server.url}/readyz`), { status: 200 }))
+  t.pass('and no longer')
+})
 
 t.test('read-only volume: told for as long as it is, also if nobody posts', needs(MOUNTS), async (t) => {
   const mount = tmpfs(t, '1m')

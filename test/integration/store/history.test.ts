@@ -3,11 +3,16 @@ import { mkdirSync, readFileSync, rmSync, rmdirSync, statSync, truncateSync, wri
 import { join } from 'node:path'
 import { pino } from 'pino'
 import t from 'tap'
-import { EMPTY_DOCUMENT } from '../../../src/status/document.ts'
+import { EMPTY_DOCUMENT, type StatusDocument } from '../../../src/status/document.ts'
 import type { HistoryRow } from '../../../src/status/history.ts'
 import { formatTime } from '../../../src/status/time.ts'
 import { History } from '../../../src/store/history.ts'
+import { withLock } from '../../../src/store/lock.ts'
+import { Record } from '../../../src/store/record.ts'
+import { render } from '../../../src/store/render.ts'
+import { beforeCalls, beforeHandleCalls } from '../../support/calls.ts'
 import { directory } from '../../support/directory.ts'
+import { CLOCK, posted } from '../../support/documents.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { type Server, fileOf, serve } from '../../support/server.ts'
 import { HOSTILE_NAMES, snapshotOf } from '../../support/snapshots.ts'
@@ -121,6 +126,126 @@ t.test('a change that was committed and not written down is found at the next st
   )
   t.equal(third.lines.find(({ msg }) => msg === 'torn last row removed')?.['bytes'], 20)
   t.same(rows, linesIn(first.dataDir))
+})
+
+t.test('a start tells a change that was not written down from an edit that was made since', async (t) => {
+  const first = await serve(t)
+  const file = join(first.dataDir, 'history.jsonl')
+  await post(first.url, snapshotOf({}, []))
+  await first.stop()
+  const { size } = statSync(file)
+  const second = await serve(t, first.dataDir)
+  await post(second.url, snapshotOf({}, ['a']))
+  await second.stop()
+  truncateSync(file, size)
+  writeFileSync(second.file, readFileSync(second.file, 'utf8').replace('"name": "a"', '"name": "b"'))
+  const third = await serve(t, first.dataDir)
+  const rows = await historyOf(third)
+  t.same(changesOf(rows), [
+    ['first_seen', 'snapshot'],
+    ['status_changed', 'recovery'],
+    ['files_changed', 'edit'],
+  ])
+  t.same(
+    rows.map(({ files }) => files.join()),
+    ['', 'a', 'b'],
+  )
+  await third.stop()
+
+  // A generation that somebody has typed makes no commit of an edit.
+  writeFileSync(third.file, JSON.stringify({ ...fileOf(third), generation: 99, statuses: [] }))
+  const fourth = await serve(t, first.dataDir)
+  t.same(changesOf((await historyOf(fourth)).slice(3)), [['removed', 'edit']])
+  t.equal(fileOf(fourth).generation, 100)
+})
+
+t.test('a server that was killed before it could write its row: another one writes it, whatever it knew', async (t) => {
+  const place = directory(t)
+  const log = pino({ level: 'silent' })
+  const options = { directory: place, retention: 3650 * DAY, bytesMax: 1e9, log }
+  const [one, two] = [new History(options), new History(options)]
+  const synced = posted(EMPTY_DOCUMENT, snapshotOf({}, [], '2026-04-21T10:00:00Z')).document
+  const drifted = posted(synced, snapshotOf({}, ['a'], '2026-04-21T10:01:00Z')).document
+  const again = posted(drifted, snapshotOf({}, [], '2026-04-21T10:02:00Z')).document
+  await one.record(synced, new Map(), true)
+  await two.record(drifted, new Map(), false)
+  // For the first one the target is as it was.
+  await one.record(again, new Map(), false)
+  t.same(
+    linesIn(place).map(({ sync_status: status }) => status),
+    ['SYNCED', 'OUT_OF_SYNC', 'SYNCED'],
+  )
+})
+
+t.test('commits of another server are no commits of this one: its missing rows are written', async (t) => {
+  const server = await serve(t)
+  const log = pino({ level: 'silent' })
+  await post(server.url, snapshotOf({}, [], '2026-04-21T10:00:00Z'))
+  const peer = new Record(server.dataDir, log)
+  const history = new History({ directory: server.dataDir, retention: 3650 * DAY, bytesMax: 1e9, log })
+  await eventually(() => matches(linesIn(server.dataDir), [{}]))
+  await peer.load(CLOCK)
+  const commit = async (files: string[], lastCheck: string): Promise<StatusDocument> => {
+    const { document } = posted(peer.current.document, snapshotOf({}, files, lastCheck))
+    await (await peer.append(render(document), [], CLOCK)).confirm()
+    return document
+  }
+  await withLock(server.dataDir, 4000, async () => {
+    await history.record(await commit(['a'], '2026-04-21T10:01:00Z'), new Map(), false)
+    await commit([], '2026-04-21T10:02:00Z')
+  })
+  await eventually(() =>
+    matches(
+      linesIn(server.dataDir).map(({ sync_status: status, cause }) => [status, cause]),
+      [
+        ['SYNCED', 'snapshot'],
+        ['OUT_OF_SYNC', 'recovery'],
+        ['SYNCED', 'recovery'],
+      ],
+    ),
+  )
+  t.pass()
+})
+
+t.test('a commit that changes no state does not touch the file', async (t) => {
+  const place = directory(t)
+  const history = new History({
+    directory: place,
+    retention: 3650 * DAY,
+    bytesMax: 1e9,
+    log: pino({ level: 'silent' }),
+  })
+  const first = posted(EMPTY_DOCUMENT, snapshotOf({}, ['a'], '2026-04-21T10:00:00Z')).document
+  const same = posted(first, snapshotOf({}, ['a'], '2026-04-21T10:01:00Z')).document
+  const other = posted(same, snapshotOf({}, ['b'], '2026-04-21T10:02:00Z')).document
+  await history.record(first, new Map(), true)
+  let opened = 0
+  beforeCalls(t, 'open', () => void (opened += 1))
+  await history.record(same, new Map(), true)
+  t.equal(opened, 0)
+  await history.record(other, new Map(), true)
+  t.equal(opened, 1)
+  t.equal(linesIn(place).length, 2)
+})
+
+t.test('a row that could not be brought to disk is written with the next commit, once', async (t) => {
+  const server = await serve(t)
+  await post(server.url, snapshotOf({ server: 'a' }, []))
+  await eventually(() => matches(linesIn(server.dataDir), [{}]))
+  let isFailing = true
+  await beforeHandleCalls(t, 'datasync', (path) => {
+    if (!isFailing || !path.endsWith('history.jsonl')) return
+    isFailing = false
+    throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })
+  })
+  t.equal((await post(server.url, snapshotOf({ server: 'b' }, []))).status, 201)
+  await eventually(() => ok(server.lines.some(({ msg }) => /history not written/.test(msg))))
+  await post(server.url, snapshotOf({ server: 'c' }, []))
+  await eventually(() => ok(linesIn(server.dataDir).some(({ server: name }) => name === 'c')))
+  t.same(
+    linesIn(server.dataDir).map(({ server: name }) => name),
+    ['a', 'b', 'c'],
+  )
 })
 
 t.test('a start says what has happened while the server was down', async (t) => {

@@ -76,6 +76,47 @@ t.test('an editor writes slowly into a file that a commit has displaced: merged 
   t.same(rejectedIn(server.dataDir), [])
 })
 
+t.test(
+  'an editor writes slowly in place: a request waits for it, and the text is merged once it is whole',
+  async (t) => {
+    const server = await serve(t)
+    await post(server.url, DRIFTED)
+    const text = readFileSync(server.file, 'utf8').replace('"statuses"', '"note": "slow",\n  "statuses"')
+    const editor = await open(server.file, 'r+')
+    t.teardown(async () => editor.close())
+    await editor.truncate(0)
+    await editor.write(text.slice(0, 100), 0)
+    const since = Date.now()
+    let isAnswered = false
+    const answer = post(server.url, snapshotOf({ server: 'next' })).finally(() => (isAnswered = true))
+    // Much longer than a text that does not change would be waited for.
+    await eventually(async () => {
+      await editor.write(' ', 100)
+      ok(Date.now() - since > 2000)
+    })
+    t.notOk(isAnswered)
+    t.match((await ask(`${server.url}/readyz`)).json, { ready: true, problems: [] })
+    await editor.write(text, 0)
+    t.equal((await answer).status, 201)
+    t.match(fileOf(server), { generation: 3, note: 'slow', statuses: [{ server: 'next' }, { server: 'rsyslog-lab' }] })
+    t.same(rejectedIn(server.dataDir), [])
+  },
+)
+
+t.test('a text that is no JSON, and does not change any more, is not waited for', async (t) => {
+  const server = await serve(t)
+  await post(server.url, DRIFTED)
+  writeFileSync(server.file, '{"statuses": [')
+  t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
+  const aside = await eventually(() => {
+    const [name] = rejectedIn(server.dataDir)
+    ok(name)
+    return name
+  })
+  t.equal(readFileSync(join(server.dataDir, aside), 'utf8'), '{"statuses": [')
+  t.equal(fileOf(server).statuses.length, 2)
+})
+
 t.test('status.json is being written for longer than a request may wait: 503 with the reason, then 201', async (t) => {
   const server = await serve(t)
   await post(server.url, DRIFTED)

@@ -2,17 +2,20 @@ import { deepStrictEqual, ok, strictEqual } from 'node:assert'
 import {
   appendFileSync,
   copyFileSync,
+  cpSync,
   mkdirSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { StatusDocument } from '../../../src/status/document.ts'
 import { type Clock, formatTime } from '../../../src/status/time.ts'
 import { Record } from '../../../src/store/record.ts'
@@ -156,6 +159,14 @@ t.test('a record of a later version is refused, and nothing is changed', async (
   t.match(await ask(`${again.url}/readyz`), { status: 503, json: { problems: [{ detail: /later version/ }] } })
   t.equal((await post(again.url, snapshotOf({ server: 'next' }))).status, 503)
   t.same([readFileSync(segment, 'utf8'), readFileSync(again.file, 'utf8')], [text, before])
+  t.equal((await ask(`${again.url}/status.json`)).text, before, 'the file is served all the same')
+  await again.stop()
+
+  const edited = JSON.stringify({ ...(JSON.parse(before) as object), note: 'by hand' })
+  writeFileSync(server.file, edited)
+  const third = await serve(t, dataDir)
+  t.match((await ask(`${third.url}/status.json`)).json, { note: 'by hand', statuses: [{ server: 'rsyslog-lab' }] })
+  t.equal(readFileSync(third.file, 'utf8'), edited)
 })
 
 t.test('a commit counts once its line is on disk, and a segment once its name is', async (t) => {
@@ -247,10 +258,121 @@ t.test('segments: a new one in time, the one before is kept, older ones go by ag
   }
   await rotate(clock)
   t.notOk(segmentsIn(place).includes(all[2] ?? ''), 'too large together')
-  const beforeLast = segmentsIn(place).slice(-2)
-  for (const name of beforeLast) utimesSync(join(place, name), old, old)
+  await grow(record, 'one more', clock)
+  const previous = segmentsIn(place).at(-1) ?? ''
+  for (const name of segmentsIn(place)) utimesSync(join(place, name), old, old)
   await record.begin(record.current, clock)
-  t.ok(segmentsIn(place).includes(beforeLast[1] ?? ''), 'the one before the last stays, whatever its age')
+  t.same(segmentsIn(place).slice(0, -1), [previous], 'the one before the last stays, whatever its age')
+})
+
+t.test(
+  'a server begins a new segment once the commits of the present one are some multiple of its document',
+  async (t) => {
+    const server = await serve(t)
+    await eventually(async () => {
+      await post(server.url, { ...snapshotOf({}), note: String(Math.random()).repeat(10_000) })
+      ok(segmentsIn(server.dataDir).length > 1)
+    })
+    t.pass()
+  },
+)
+
+/** A record of these targets, in a directory of its own. */
+async function build(t: Test, names: readonly string[]): Promise<{ place: string; record: Record }> {
+  const place = join(directory(t), 'data')
+  mkdirSync(place)
+  const record = new Record(place, log)
+  for (const name of names) await grow(record, name)
+  return { place, record }
+}
+
+function replaceBy(place: string, by: string): void {
+  renameSync(place, `${place}.old`)
+  cpSync(by, place, { recursive: true })
+}
+
+async function targetsIn(place: string): Promise<string[]> {
+  const record = new Record(place, log)
+  await record.load(CLOCK)
+  return record.current.document.entries.map(({ status }) => status.server)
+}
+
+t.test('the directory is replaced: what this server knows goes on, unless the other record is newer', async (t) => {
+  const cases: { note: string; other: string[]; expected: string[] }[] = [
+    { note: 'older', other: ['a'], expected: ['a', 'b', 'c'] },
+    { note: 'empty', other: [], expected: ['a', 'b', 'c'] },
+    { note: 'newer', other: ['d', 'e', 'f', 'g'], expected: ['d', 'e', 'f', 'g'] },
+    { note: 'of the same size', other: ['d', 'e', 'f'], expected: ['d', 'e', 'f'] },
+  ]
+  for (const { note, other, expected } of cases) {
+    const { place, record } = await build(t, ['a', 'b', 'c'])
+    replaceBy(place, (await build(t, other)).place)
+    await record.load(CLOCK)
+    t.same(
+      record.current.document.entries.map(({ status }) => status.server),
+      expected,
+      note,
+    )
+    t.same(await targetsIn(place), expected, 'so does the record')
+    await grow(record, 'next')
+    t.same(await targetsIn(place), [...expected, 'next'])
+    t.same(readdirSync(place), segmentsIn(place), 'nothing was taken for damage')
+  }
+
+  const { place, record } = await build(t, ['a', 'b'])
+  const { size } = statSync(segmentOf(place))
+  await grow(record, 'c')
+  truncateSync(segmentOf(place), size)
+  await record.load(CLOCK)
+  t.same(await targetsIn(place), ['a', 'b', 'c'], 'the file itself has lost its end')
+})
+
+t.test('a peer begins a new segment: the document stays the very same, and nothing in it is due', async (t) => {
+  const place = directory(t)
+  const [one, two] = [new Record(place, log), new Record(place, log)]
+  await grow(one, 'a')
+  const strict = { ...CLOCK, staleAfter: 0 }
+  await two.load(strict)
+  await grow(one, 'b')
+  await one.begin(one.current, CLOCK)
+  await two.load(strict)
+  t.match(two.current.document.entries[1], { status: { server: 'b', stale: false }, changesAt: Infinity })
+  const { current } = two
+  await grow(one, 'c')
+  await two.load(strict)
+  await one.begin(one.current, CLOCK)
+  const before = two.current
+  await two.load(strict)
+  t.equal(two.current, before)
+  t.equal((await two.documentAt(current.document.generation, strict)).digest, current.digest)
+})
+
+t.test('what a peer’s commit replaces is no edit until the peer has put the commit in place', async (t) => {
+  const place = directory(t)
+  const [one, two] = [new Record(place, log), new Record(place, log)]
+  const first = await grow(one, 'a')
+  const commit = await one.append(render(withTarget(first, 'b')), ['digest of an edit'], CLOCK)
+  await two.load(CLOCK)
+  t.same(
+    [first.digest, 'digest of an edit'].map((digest) => two.isSuperseded(digest)),
+    [true, true],
+  )
+  await commit.confirm()
+  await two.load(CLOCK)
+  t.same(
+    [first.digest, 'digest of an edit'].map((digest) => two.isSuperseded(digest)),
+    [false, false],
+  )
+})
+
+t.test('start: what went stale while no server ran is said to be stale', async (t) => {
+  const dataDir = directory(t)
+  const server = await serve(t, dataDir, { staleAfter: 3600 })
+  await post(server.url, snapshotOf({}, [], formatTime(Date.now() - 600_000)))
+  t.match(fileOf(server), { statuses: [{ stale: false }] })
+  await server.stop()
+  const again = await serve(t, dataDir, { staleAfter: 60 })
+  await eventually(() => matches(fileOf(again), { generation: 3, statuses: [{ stale: true, generation: 3 }] }))
 })
 
 t.test('killed between the record and the file: the next start puts the commit in place', async (t) => {

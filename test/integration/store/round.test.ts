@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
 import { readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import type { Draft } from '../../../src/status/draft.ts'
@@ -12,9 +13,10 @@ import { Directory } from '../../../src/store/directory.ts'
 import { Inbox } from '../../../src/store/inbox.ts'
 import { Record } from '../../../src/store/record.ts'
 import { render } from '../../../src/store/render.ts'
-import { REQUESTS_MAX } from '../../../src/store/requests.ts'
+import { REQUESTS_MAX, Requests } from '../../../src/store/requests.ts'
 import { type CommitEvents, Store, type Trouble } from '../../../src/store/store.ts'
-import { directory } from '../../support/directory.ts'
+import { beforeHandleCalls } from '../../support/calls.ts'
+import { directory, openFilesIn } from '../../support/directory.ts'
 import { CLOCK, posted } from '../../support/documents.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { type Line, fileOf, serve } from '../../support/server.ts'
@@ -154,7 +156,7 @@ t.test('a rejected edit is shown for as long as nobody has put that right, whate
   )
   // The first commit sets it aside. What a round has found is told before the next one takes its requests.
   for (const name of ['a', 'b', 'c']) t.equal((await post(server.url, snapshotOf({ server: name }))).status, 201)
-  const [file] = readdirSync(server.dataDir).filter((each) => each.startsWith('status.rejected-'))
+  const file = readdirSync(server.dataDir).find((each) => each.startsWith('status.rejected-'))
   t.match((await ask(`${server.url}/readyz`)).json, { problems: [{ ...problem, file }] })
   t.equal(server.lines.filter(({ msg }) => msg === 'edit rejected').length, 1, 'and logged once')
 })
@@ -226,6 +228,106 @@ class FailingDirectory extends Directory {
   }
 }
 
+t.test('nothing is published or answered before the commit is on disk', async (t) => {
+  const { store, dataDir } = await openStore(t)
+  await store.submit(add('a'))
+  const before = store.published
+  const seen: unknown[] = []
+  let answer = 'none'
+  let isFailing = false
+  await beforeHandleCalls(t, 'sync', async (path) => {
+    if (path !== dataDir) return
+    // Whatever is to be answered is answered by now.
+    for (let turn = 0; turn < 10; turn += 1) await setImmediate()
+    seen.push([store.published === before, answer])
+    if (isFailing) throw Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO' })
+  })
+  isFailing = true
+  await t.rejects(
+    store.submit(add('b')).finally(() => (answer = 'an answer')),
+    { kind: 'unavailable', message: /EIO/ },
+  )
+  t.same(seen.splice(0, 1), [[true, 'none']])
+  t.equal(store.published, before, 'nor afterwards, if it fails')
+  t.same(readFileSync(join(dataDir, 'status.json')), before.bytes)
+  isFailing = false
+  await eventually(() => deepStrictEqual(kindsOf(store), []))
+  seen.length = 0
+  answer = 'none'
+  await store.submit(add('c')).then(() => (answer = 'an answer'))
+  t.same(seen[0], [true, 'none'])
+  t.same(store.published.bytes, readFileSync(join(dataDir, 'status.json')))
+  t.equal(store.published.document.entries.length, 2)
+})
+
+t.test('a line that cannot be brought to disk: nothing of the commit is left', async (t) => {
+  const { store, dataDir } = await openStore(t)
+  await store.submit(add('a'))
+  await eventually(() => strictEqual(openFilesIn(dataDir), 0))
+  const state = (): unknown => readdirSync(dataDir).map((name) => [name, readFileSync(join(dataDir, name), 'utf8')])
+  const before = state()
+  let isFailing = true
+  await beforeHandleCalls(t, 'datasync', () => {
+    if (!isFailing) return
+    isFailing = false
+    throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })
+  })
+  await t.rejects(store.submit(add('b')), { kind: 'unavailable', message: /EIO/ })
+  t.same(state(), before)
+})
+
+t.test('the pace of large documents: a commit waits for it, and the end of the server does not', async (t) => {
+  const { store } = await openStore(t)
+  // Time stands still, and the pause that a commit makes is over when the test says so.
+  const { setTimeout: realTimeout } = globalThis
+  const now = performance.now()
+  const pauses: (() => void)[] = []
+  const restore = (): void => {
+    Reflect.deleteProperty(performance, 'now')
+    Object.assign(globalThis, { setTimeout: realTimeout })
+  }
+  t.teardown(restore)
+  Object.defineProperty(performance, 'now', { configurable: true, value: () => now })
+  const note = (length: number) => (draft: Draft) =>
+    mergeSnapshot(draft, { ...snapshotOf({}), note: `${pauses.length}`.repeat(length) })
+  await store.submit(note(1_000_000))
+  Object.assign(globalThis, {
+    setTimeout: (run: () => void, ms: number) => {
+      // A pause is no whole number of milliseconds: it depends on the bytes.
+      if (Number.isInteger(ms)) return realTimeout(run, ms)
+      pauses.push(run)
+      return realTimeout(() => undefined, 0)
+    },
+  })
+  let isCommitted = false
+  const paused = store.submit(note(1_000_001)).then(() => (isCommitted = true))
+  await eventually(() => strictEqual(pauses.length, 1))
+  t.notOk(isCommitted)
+  pauses[0]?.()
+  await paused
+
+  const last = store.submit(note(1_000_002))
+  await eventually(() => strictEqual(pauses.length, 2))
+  const stopped = store.stop()
+  restore()
+  await stopped
+  t.match(await last, { result: 'updated' }, 'it is not waited for, and what waits is committed')
+})
+
+t.test('the request that makes a commit worthwhile ends the pause', async (t) => {
+  const requests = new Requests()
+  requests.pace.commitStarted(60 * 1024 * 1024)
+  let begun = false
+  const turn = requests.pace.waitTurn(0).then(() => (begun = true))
+  for (let count = 0; count < REQUESTS_MAX - 50; count += 1) void requests.add(() => undefined)
+  await setImmediate()
+  t.notOk(begun)
+  for (let count = 0; count < 50; count += 1) void requests.add(() => undefined)
+  await setImmediate()
+  t.ok(begun)
+  await turn
+})
+
 t.test('a commit that fails leaves file and record as they were, at whichever step', async (t) => {
   const place = directory(t)
   const files = new FailingDirectory(place)
@@ -250,6 +352,7 @@ t.test('a commit that fails leaves file and record as they were, at whichever st
     files.failAt = step
     await t.rejects(run('third'), /EIO/)
     t.same(state(), before, step)
+    t.equal(openFilesIn(place), 0)
     t.equal(record.current, current)
   }
 

@@ -30,6 +30,7 @@ const broken: Change = (draft) => {
   mergeSnapshot(draft, snapshotOf({ server: 'half done' }))
   throw new TypeError('defect')
 }
+const again: Change = (draft) => mergeSnapshot(draft, { ...DRIFTED, files: [...DRIFTED.files] }).result
 const fine: Change = (draft) => mergeSnapshot(draft, snapshotOf({}, [], DRIFTED.last_check)).result
 
 t.test('a change that is refused or has a defect leaves the others alone, and is told from them', async (t) => {
@@ -80,8 +81,7 @@ t.test('of an edit whose merge throws half-way nothing is done', async (t) => {
 t.test('requests come after the edits of their round: what is acknowledged is in the document', async (t) => {
   const { document } = posted(EMPTY_DOCUMENT, DRIFTED)
   const removing = { ...saved(document), statuses: [] }
-  const same: Change = (draft) => mergeSnapshot(draft, { ...DRIFTED, files: [...DRIFTED.files] }).result
-  const step = decide(document, [{ saved: removing, origin: document, isRestore: false }], [same], CLOCK)
+  const step = decide(document, [{ saved: removing, origin: document, isRestore: false }], [again], CLOCK)
   t.same(step.answers, [{ kind: 'done', value: 'created' }])
   t.equal(step.next.entries.length, 1)
 })
@@ -386,14 +386,15 @@ t.test('the model itself: an example by hand', async (t) => {
   t.match(statusOf(world.document, { repo: REPO, server: 'a' }), { sync_status: 'SYNCED', note: 'text 1' })
 })
 
+const add =
+  (snapshots: readonly Snapshot[]): Change =>
+  (draft) =>
+    snapshots.forEach((each) => mergeSnapshot(draft, each))
+
 t.test('an edit and what was posted since may together be too much: the edit is refused', async (t) => {
   const names = Array.from({ length: TARGETS_MAX - 1 }, (_, index) =>
     snapshotOf({ server: `s${index}` }, [], DRIFTED.last_check),
   )
-  const add =
-    (snapshots: readonly Snapshot[]): Change =>
-    (draft) =>
-      snapshots.forEach((each) => mergeSnapshot(draft, each))
   const opened = decide(EMPTY_DOCUMENT, [], [add(names)], CLOCK).next
   const present = decide(opened, [], [add([snapshotOf({ server: 'posted' }, [], DRIFTED.last_check)])], CLOCK).next
   const statuses = [
