@@ -99,17 +99,16 @@ export class Directory {
    * @returns the new name
    */
   async setAside(path: string, bytes: Buffer): Promise<string> {
-    const names = (await readdir(this.path)).filter((name) => REJECTED.test(name)).toSorted()
     const time = new Date().toISOString().replaceAll(/[-:]/g, '')
     let name = `status.rejected-${time}.json`
-    for (let next = 1; names.includes(name); next += 1) name = `status.rejected-${time}-${next}.json`
+    for (let next = 1; await this.has(name); next += 1) name = `status.rejected-${time}-${next}.json`
     try {
       await rename(path, this.#in(name))
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error
       await this.#write(name, bytes)
     }
-    for (const old of names.slice(0, Math.max(names.length + 1 - REJECTED_MAX, 0))) await this.discard(this.#in(old))
+    await this.#removeOldRejected(name)
     return name
   }
 
@@ -159,8 +158,9 @@ export class Directory {
   async listOrphans(isOwn: (path: string) => boolean, minAgeMs: number): Promise<string[]> {
     const names = (await readdir(this.path)).filter((name) => name.startsWith(PRIVATE))
     const paths = names.map((name) => this.#in(name)).filter((path) => !isOwn(path))
-    const ages = await Promise.all(paths.map(async (path) => ageOf(path)))
-    return paths.filter((_, index) => (ages[index] ?? -1) >= minAgeMs)
+    const changed = await Promise.all(paths.map(async (path) => changedAt(path)))
+    // With a minimum of 0 all of them: the clock may have been set back.
+    return paths.filter((_, index) => minAgeMs === 0 || Date.now() - (changed[index] ?? Infinity) >= minAgeMs)
   }
 
   /** Writes the JSON Schema that `$schema` in the document names. */
@@ -177,6 +177,17 @@ export class Directory {
 
   async removeLegacyCopy(): Promise<void> {
     await this.discard(this.#in(LEGACY_COPY_FILE))
+  }
+
+  /** Removes the oldest rejected texts, by the time of their renaming: the clock may have been set back since. */
+  async #removeOldRejected(newest: string): Promise<void> {
+    const names = (await readdir(this.path)).filter((name) => REJECTED.test(name) && name !== newest)
+    const changed = await Promise.all(names.map(async (name) => changedAt(this.#in(name))))
+    const oldest = names
+      .map((name, index) => ({ name, at: changed[index] ?? 0 }))
+      .toSorted((a, b) => a.at - b.at || (a.name < b.name ? -1 : 1))
+    const surplus = Math.max(names.length + 1 - REJECTED_MAX, 0)
+    for (const { name } of oldest.slice(0, surplus)) await this.discard(this.#in(name))
   }
 
   /** Not written under its own name: write-file-atomic would give it the old file's owner, which root on NFS may not. */
@@ -197,10 +208,10 @@ export interface Recovery {
   readonly mergedTexts: () => Promise<ReadonlySet<string>>
 }
 
-/** Milliseconds since a file or its name has changed; `undefined` if it is gone. */
-async function ageOf(path: string): Promise<number | undefined> {
+/** When a file or its name has changed, in ms since the epoch; `undefined` if it is gone. */
+async function changedAt(path: string): Promise<number | undefined> {
   try {
-    return Math.max(Date.now() - (await stat(path)).ctimeMs, 0)
+    return (await stat(path)).ctimeMs
   } catch {
     return undefined
   }

@@ -162,7 +162,7 @@ export class Store {
   }
 
   async #runRound(): Promise<void> {
-    await this.#requests.pace.waitTurn(this.#requests.size)
+    if (!this.#isStopping) await this.#requests.pace.waitTurn(this.#requests.size)
     const isMoreToDo = await this.#round.run()
     if (isMoreToDo) this.#scheduler.wakeIn(LOOK_AGAIN_MS)
   }

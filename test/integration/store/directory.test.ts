@@ -71,3 +71,25 @@ t.test('a file that is larger than any document is not read into memory', async 
   const found = await new Directory(place).readStatus()
   t.same([found?.size, found?.bytes.length], [BYTES_MAX + 1, 0])
 })
+
+t.test('of the rejected texts the newest are kept, also after the clock was set back', async (t) => {
+  const place = directory(t)
+  for (let index = 0; index < 20; index += 1) {
+    writeFileSync(join(place, `status.rejected-2099010${index % 10}T0000${10 + index}.000Z.json`), `old ${index}`)
+  }
+  const files = new Directory(place)
+  const began = performance.now()
+  // The clock of a file system has a grain of some milliseconds.
+  await eventually(() => ok(performance.now() - began > 20))
+  const names: string[] = []
+  for (const text of ['one', 'two', 'three']) {
+    writeFileSync(join(place, text), text)
+    names.push(await files.setAside(join(place, text), Buffer.from(text)))
+  }
+  const left = readdirSync(place).filter((name) => name.startsWith('status.rejected-'))
+  t.equal(left.length, 20)
+  t.same(
+    names.filter((name) => !left.includes(name)),
+    [],
+  )
+})

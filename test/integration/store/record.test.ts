@@ -331,20 +331,22 @@ t.test('a peer begins a new segment: the document stays the very same, and nothi
   const place = directory(t)
   const [one, two] = [new Record(place, log), new Record(place, log)]
   await grow(one, 'a')
-  const strict = { ...CLOCK, staleAfter: 0 }
-  await two.load(strict)
-  await grow(one, 'b')
+  // The clock of the other server is behind: for it the target is not stale yet.
+  const behind = { ...CLOCK, now: CLOCK.now - 800 }
+  await two.load(behind)
+  const stale = { ...snapshotOf({ server: 'b' }, [], DRIFTED.last_check), stale_after: 0.5 }
+  await (await one.append(render(posted(one.current.document, stale).document), [], CLOCK)).confirm()
   await one.begin(one.current, CLOCK)
-  await two.load(strict)
-  t.match(two.current.document.entries[1], { status: { server: 'b', stale: false }, changesAt: Infinity })
+  await two.load(behind)
+  t.match(two.current.document.entries[1], { status: { server: 'b', stale: true }, changesAt: Infinity })
   const { current } = two
   await grow(one, 'c')
-  await two.load(strict)
+  await two.load(behind)
   await one.begin(one.current, CLOCK)
   const before = two.current
-  await two.load(strict)
+  await two.load(behind)
   t.equal(two.current, before)
-  t.equal((await two.documentAt(current.document.generation, strict)).digest, current.digest)
+  t.equal((await two.documentAt(current.document.generation, behind)).digest, current.digest)
 })
 
 t.test('what a peer’s commit replaces is no edit until the peer has put the commit in place', async (t) => {
