@@ -10,7 +10,6 @@ import {
   findEntry,
   keyOf,
   replaceEntries,
-  textOf,
 } from './document.ts'
 import type { Status } from './schema.ts'
 import { type Origin, type Unstamped, stamped } from './stamps.ts'
@@ -83,13 +82,12 @@ export class Draft {
    * @returns the status as it will be in the document
    */
   put(status: Unstamped, cause: Cause): Status {
-    const { clock } = this
+    const { clock, generation } = this
     const old = this.get(status)
-    const input = { status, before: old?.status, origin: cause.origin, clock }
-    if (old !== undefined && textOf(stamped({ ...input, generation: old.status.generation })) === old.text) {
+    const next = stamped({ status, before: old?.status, origin: cause.origin, clock, generation })
+    if (old !== undefined && isDeepStrictEqual({ ...next, generation: old.status.generation }, old.status)) {
       return old.status
     }
-    const next = stamped({ ...input, generation: this.generation })
     this.#replace(next, entryOf(next, clock), cause)
     return next
   }

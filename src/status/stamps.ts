@@ -89,7 +89,8 @@ const ROWS = Object.entries(STAMPS)
 const FILE_ROWS = Object.entries(FILE_STAMPS)
 export const STAMP_NAMES: ReadonlySet<string> = new Set(Object.keys(stampProperties))
 const FILE_STAMP_NAMES: ReadonlySet<string> = new Set(Object.keys(fileStampProperties))
-const ORDER: readonly string[] = statusSchema.required
+/** The properties that come first, in their order. */
+const FIRST: ReadonlySet<string> = new Set([...statusSchema.required, ...STAMP_NAMES])
 
 /** The names of the stamps that a person may set. */
 export const EDITABLE_STAMPS: readonly string[] = ROWS.flatMap(([name, { editable }]) => (editable ? name : []))
@@ -102,9 +103,13 @@ export function stamped(input: StampInput): Status {
   // A person cannot set the other stamps. A document to go back to has them from a server.
   const status = origin === 'restore' ? input.status : omit(input.status, NOT_EDITABLE)
   const filesBefore = new Map(before?.files.map((file) => [file.name, file]))
-  const files = status.files.map((file) => stampedFile(file, filesBefore.get(file.name), status))
-  const stamps = ROWS.map(([name, { compute }]) => [name, compute({ ...input, status })] as const)
-  return arranged({ ...withoutStamps(status), files, ...Object.fromEntries(stamps) })
+  const values = new Map<string, unknown>(Object.entries(status))
+  values.set(
+    'files',
+    status.files.map((file) => stampedFile(file, filesBefore.get(file.name), status)),
+  )
+  for (const [name, { compute }] of ROWS) values.set(name, compute({ ...input, status }))
+  return arranged(values)
 }
 
 /** Drops stamps, which only the server makes, from what was posted. */
@@ -152,10 +157,16 @@ function stampedFile(file: SavedFile, before: DriftedFile | undefined, status: U
 }
 
 /** Puts the properties in the order of the file. */
-function arranged(properties: Readonly<Record<string, unknown>>): Status {
-  const names = [...ORDER, ...STAMP_NAMES, ...Object.keys(properties)].filter((name) => properties[name] !== undefined)
+function arranged(values: ReadonlyMap<string, unknown>): Status {
+  const properties: [string, unknown][] = []
+  const add = (name: string): void => {
+    const value = values.get(name)
+    if (value !== undefined) properties.push([name, value])
+  }
+  for (const name of FIRST) add(name)
+  for (const name of values.keys()) if (!FIRST.has(name)) add(name)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a saved status with a value for every row of the table is a status
-  return Object.fromEntries(names.map((name) => [name, properties[name]])) as Status
+  return Object.fromEntries(properties) as Status
 }
 
 function omit<T extends Record<string, unknown>>(value: T, names: ReadonlySet<string>): T {
