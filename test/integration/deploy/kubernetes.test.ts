@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
 import { parseAllDocuments } from 'yaml'
-import { has } from '../../support/machine.ts'
+import { has, needs } from '../../support/machine.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
 const DEPLOY = join(ROOT, 'deploy')
@@ -26,8 +26,7 @@ const KUSTOMIZE = [
   ['kustomize', 'build'],
   ['kubectl', 'kustomize'],
 ].find(([program = '']) => has(program))
-// Debian has no package of it that is new enough, so CI skips these tests too.
-const WITH_KUSTOMIZE = KUSTOMIZE === undefined ? { skip: 'this machine lacks kustomize' } : {}
+const WITH_KUSTOMIZE = needs({ there: KUSTOMIZE !== undefined, what: 'kustomize or kubectl' })
 
 t.test(
   'Kubernetes: every object that is rendered is one of the API, with no key that it does not know',
