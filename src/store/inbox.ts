@@ -111,8 +111,8 @@ export class Inbox {
     if (status === undefined || isOurs || this.#record.isSuperseded(digestOf(status.bytes))) {
       return { status, isOurs, isUnfinished: false, ...sorted(displaced) }
     }
-    if (this.#isUnfinished(STATUS_FILE, status)) return { status, isOurs, isUnfinished: true, ...sorted(displaced) }
     const text = this.#knownInPlace(status) ?? (await this.#parse({ state: status }, clock))
+    if (text === undefined) return { status, isOurs, isUnfinished: true, ...sorted(displaced) }
     if ('faults' in text) this.#rejectInPlace(text)
     return { status, isOurs, isUnfinished: false, ...sorted([...displaced, text]) }
   }
@@ -170,8 +170,9 @@ export class Inbox {
         // The volume is gone. What is left of the file on it, the next start finds.
         this.#forget(file)
         await file.handle.close().catch(() => undefined)
-      } else if (!this.#isUnfinished(file.path, state)) {
-        texts.push(await this.#parse({ state, file: { ...file, state } }, clock))
+      } else {
+        const text = await this.#parse({ state, file: { ...file, state } }, clock)
+        if (text !== undefined) texts.push(text)
       }
     }
     return texts
@@ -183,10 +184,16 @@ export class Inbox {
     return known?.state.bytes.equals(state.bytes) === true ? { ...known, state } : undefined
   }
 
-  async #parse(text: Text, clock: Clock): Promise<EditText | InvalidText> {
-    const { state } = text
+  /** What a text says, or what is wrong with it; `undefined` while it is being written. */
+  async #parse(text: Text, clock: Clock): Promise<EditText | InvalidText | undefined> {
+    const { state, file } = text
+    const path = file?.path ?? STATUS_FILE
     const outcome = readSaved(state)
-    if (!outcome.ok) return { ...text, faults: outcome.faults, isDefect: false }
+    if (!outcome.ok) {
+      if (this.#isUnfinished(path, state)) return undefined
+      return { ...text, faults: outcome.faults, isDefect: false }
+    }
+    this.#unfinished.delete(path)
     const saved = outcome.value
     const { document, digest } = await this.#record.documentAt(saved.generation, clock)
     const isOlder = document.generation < this.#record.current.document.generation
@@ -194,7 +201,7 @@ export class Inbox {
     return { ...text, edit: { saved, origin: document, isRestore } }
   }
 
-  /** True while a text that is no JSON may still become it. */
+  /** True while an invalid text that is no JSON may still become it. */
   #isUnfinished(path: string, { bytes, size, version }: FileState): boolean {
     if (size > BYTES_MAX || parseJson(bytes).ok) {
       this.#unfinished.delete(path)

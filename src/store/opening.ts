@@ -21,8 +21,8 @@ export interface OpeningParts {
 }
 
 /**
- * Opens the directory: tries the volume, loads the record, and recovers what version 0.1 or a crash has left. The caller
- * holds the lock.
+ * Opens the directory: tries the volume, loads the record, and takes over what version 0.1 has left. The caller holds the
+ * lock.
  */
 export async function openDirectory(parts: OpeningParts, clock: Clock): Promise<Volume> {
   const { directory, record, history, log } = parts
@@ -36,7 +36,6 @@ export async function openDirectory(parts: OpeningParts, clock: Clock): Promise<
   const { document } = record.current
   // Rows that a crash has prevented. What comes later has a known cause.
   if (document.generation > 0) await history.record(document, new Map(), false)
-  await recoverOrphans(parts, 0)
   return volume
 }
 

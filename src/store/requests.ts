@@ -3,7 +3,7 @@ import type { Answer, Change } from '../status/next.ts'
 import { TARGETS_MAX } from '../status/schema.ts'
 import { BYTES_MAX } from './durable-file.ts'
 import { Pace } from './pace.ts'
-import { StoreError } from './store-error.ts'
+import { StoreError, internalError } from './store-error.ts'
 
 /** The most requests that wait for a commit; with at most 1 MiB each, it bounds the memory that they hold. */
 export const REQUESTS_MAX = 1000
@@ -40,7 +40,7 @@ export class Batch {
       const answer = answers[index]
       if (answer?.kind === 'done') resolve(answer.value)
       else if (answer?.kind === 'refused') reject(answer.refusal)
-      else reject(new StoreError('internal', 'internal error; the log has its stack', answer?.error))
+      else reject(internalError(answer?.error))
     }
   }
 

@@ -155,10 +155,10 @@ export class Round {
     return (await directory.listOrphans((path) => inbox.isOwn(path), ORPHAN_AGE_MS)).length > 0
   }
 
-  /** Another server may have been killed with an edit that nobody has read. */
+  /** This server may have been killed with an edit that nobody has read, or another one since. */
   async #recoverOrphans(): Promise<void> {
     if (!this.#isRecoveryDue) return
-    await recoverOrphans(this.#parts, ORPHAN_AGE_MS)
+    await recoverOrphans(this.#parts, this.#hasStarted ? ORPHAN_AGE_MS : 0)
     this.#nextRecovery = performance.now() + ORPHAN_AGE_MS
   }
 

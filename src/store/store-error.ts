@@ -29,12 +29,17 @@ export function codeOf(error: unknown): string | undefined {
 
 const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
+/** The error of a request that met a defect of the program. */
+export function internalError(cause: unknown): StoreError {
+  return new StoreError('internal', 'internal error; the log has its stack', cause)
+}
+
 /** What an error means for a change that was to be committed. */
 export function storeErrorOf(error: unknown): StoreError {
   if (error instanceof StoreError) return error
   const code = codeOf(error)
   const reason = error instanceof Error ? error.message : String(error)
-  if (code === undefined) return new StoreError('internal', 'internal error; the log has its stack', error)
+  if (code === undefined) return internalError(error)
   if (FULL.has(code)) return new StoreError('volume-full', `the volume is full (${reason})`, error)
   return new StoreError('unavailable', `the volume cannot be written (${reason})`, error)
 }

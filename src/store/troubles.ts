@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { LocatedFault } from '../status/json.ts'
 import { formatTime } from '../status/time.ts'
 import type { RejectedText } from './inbox.ts'
-import type { StoreError } from './store-error.ts'
+import { type StoreError, internalError } from './store-error.ts'
 
 const FAULTS_LOGGED_MAX = 10
 
@@ -71,7 +71,7 @@ export class Troubles {
     if (hasCommitted) this.#defect = undefined
     for (const defect of defects) {
       this.#log.error({ err: defect }, 'internal error')
-      this.#defect = { kind: 'internal-error', since: now(), detail: 'internal error; the log has its stack' }
+      this.#defect = { kind: 'internal-error', since: now(), detail: internalError(defect).message }
     }
     this.#reportRejected(rejected)
   }
