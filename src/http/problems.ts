@@ -130,6 +130,7 @@ export function errorAnswerer({ log, refused, actorOf }: ErrorAnswererOptions) {
 const STORE_PROBLEMS: Record<Exclude<StoreErrorKind, 'internal'>, ProblemCode> = {
   'volume-full': 'volume-full',
   'document-full': 'document-full',
+  'no-lock': 'cannot-commit',
   unavailable: 'cannot-commit',
 }
 

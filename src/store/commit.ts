@@ -1,6 +1,6 @@
 import type { Clock } from '../status/time.ts'
 import type { Directory } from './directory.ts'
-import { type DisplacedFile, openDisplaced } from './displaced.ts'
+import type { DisplacedFile } from './displaced.ts'
 import type { FileState } from './durable-file.ts'
 import type { Inbox } from './inbox.ts'
 import type { AppendedCommit, Record } from './record.ts'
@@ -26,7 +26,7 @@ export interface Replaced {
  *
  * A failure in steps 1 and 2 leaves the file and the record as they were; a later one undoes what was done.
  *
- * @returns what was displaced; `undefined` if there was no file
+ * @returns what was displaced, oldest first; nothing if there was no file
  * @throws the system's error
  */
 export async function commit(
@@ -34,39 +34,39 @@ export async function commit(
   next: Rendered,
   replaced: Replaced,
   clock: Clock,
-): Promise<DisplacedFile | undefined> {
+): Promise<DisplacedFile[]> {
   // (1) Stage the document beside the file. A full disk is noticed here, before anything has changed.
   // (2) Append the commit to the record. From here on it stands: after a crash the next server puts it in place.
   const { staged, line } = await prepare(parts, next, replaced, clock)
   // (3) Put the document in place and look at what was displaced: it may be an edit that nobody has read.
-  const path = await placeOrUndo(parts, staged, line)
+  const paths = await placeOrUndo(parts, staged, line)
   // (4) Sync the directory, so that the new name survives a power cut.
   const [displaced, ...others] = await Promise.allSettled([
-    path === undefined ? undefined : openDisplaced(path),
+    parts.directory.openDisplaced(paths),
     parts.directory.sync(),
     line.confirm(),
   ])
   const failed = [displaced, ...others].find((result) => result.status === 'rejected')
   if (displaced.status === 'fulfilled' && failed === undefined) return displaced.value
-  if (displaced.status === 'fulfilled') await displaced.value?.handle.close()
-  await undo(parts, staged, next, line)
+  if (displaced.status === 'fulfilled') for (const file of displaced.value) await file.close()
+  await undo(parts, { staged, paths }, next, line)
   throw failed?.reason
 }
 
 /**
  * Puts the committed document in place if something else is there. Nothing new is committed.
  *
- * @returns what was displaced; `undefined` if there was no file
+ * @returns what was displaced, oldest first; nothing if there was no file
  */
 export async function putInPlace(
   { directory }: CommitParts,
   current: Rendered,
   status: FileState | undefined,
-): Promise<DisplacedFile | undefined> {
+): Promise<DisplacedFile[]> {
   const staged = await directory.stage(current.bytes, status)
-  const path = await directory.place(staged)
+  const paths = await directory.place(staged)
   await directory.sync()
-  return path === undefined ? undefined : openDisplaced(path)
+  return directory.openDisplaced(paths)
 }
 
 /** Steps 1 and 2 at once: neither needs the other, and a journal writes both to disk together. */
@@ -86,11 +86,7 @@ async function prepare(
   throw stage.status === 'rejected' ? stage.reason : append.status === 'rejected' ? append.reason : undefined
 }
 
-async function placeOrUndo(
-  { directory }: CommitParts,
-  staged: string,
-  line: AppendedCommit,
-): Promise<string | undefined> {
+async function placeOrUndo({ directory }: CommitParts, staged: string, line: AppendedCommit): Promise<string[]> {
   try {
     return await directory.place(staged)
   } catch (error) {
@@ -106,12 +102,12 @@ async function placeOrUndo(
  */
 async function undo(
   { directory, inbox }: CommitParts,
-  staged: string,
+  { staged, paths }: { readonly staged: string; readonly paths: readonly string[] },
   next: Rendered,
   line: AppendedCommit,
 ): Promise<void> {
   try {
-    const savedSince = await directory.undoPlace(staged, next.bytes)
+    const savedSince = await directory.undoPlace(staged, next.bytes, paths)
     if (savedSince !== undefined) inbox.add(savedSince)
     await line.takeBack()
   } catch {

@@ -1,18 +1,11 @@
 import { access, readdir, rename, rm, stat } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
 import { basename, join } from 'node:path'
 import { readDocument } from '../status/saved-document.ts'
-import { type DisplacedFile, openDisplaced } from './displaced.ts'
-import {
-  FILE_MODE,
-  type FileState,
-  digestOf,
-  isUnchanged,
-  readState,
-  syncDirectory,
-  writeDurably,
-} from './durable-file.ts'
-import { place, undoPlace } from './placement.ts'
+import type { DisplacedFile } from './displaced.ts'
+import { FILE_MODE, type FileState, digestOf, syncDirectory, writeDurably } from './durable-file.ts'
 import { codeOf } from './store-error.ts'
+import type { VolumeFiles } from './volume-files.ts'
 
 /** The document. */
 export const STATUS_FILE = 'status.json'
@@ -26,7 +19,10 @@ export const PRIVATE = '.status.commit.'
  * A staged file is named after the digests of the text that it replaces and of its own content. After the exchange the
  * name holds the replaced text, so the name tells what a file is that a crash has left.
  */
-const STAGED = /^\.status\.commit\.([\w-]+)\.([\w-]+)(?:\.kept)?$/
+const STAGED = /^\.status\.commit\.([\w-]+)\.([\w-]+)(?:\.kept\d*|\.undone)?$/
+
+/** A server settles what it has displaced within seconds; a file that is left for this long, in ms, is an orphan. */
+const ORPHAN_AGE_MS = 10_000
 
 /** Number of rejected texts that are kept; the oldest are removed first. */
 const REJECTED_MAX = 20
@@ -35,19 +31,23 @@ const REJECTED = /^status\.rejected-.*\.json$/
 /** The data directory: its names, and how its files are staged, put in place, set aside and recovered. */
 export class Directory {
   readonly path: string
+  readonly files: VolumeFiles
+  /** Private files of others: since when each is as it is, on the clock of `performance.now()`. */
+  #orphans: ReadonlyMap<string, number> = new Map()
 
-  constructor(path: string) {
+  constructor(path: string, files: VolumeFiles) {
     this.path = path
+    this.files = files
   }
 
   /** Reads `status.json`; `undefined` if there is none. */
   async readStatus(): Promise<FileState | undefined> {
-    return readState(this.#in(STATUS_FILE))
+    return this.files.access.read(this.#in(STATUS_FILE))
   }
 
-  /** True if `status.json` is certain to be as it was when it was read. Costs one stat. */
+  /** True if `status.json` is certain to be as it was when it was read. */
   async isStatusUnchanged(state: FileState | undefined): Promise<boolean> {
-    return isUnchanged(this.#in(STATUS_FILE), state)
+    return this.files.access.isUnchanged(this.#in(STATUS_FILE), state)
   }
 
   /**
@@ -66,19 +66,24 @@ export class Directory {
   /**
    * Puts a staged file in the place of `status.json`. The change survives a power cut after `sync`.
    *
-   * @returns the file that was displaced, under its private name; `undefined` if there was none
+   * @returns the private names of what was displaced, oldest first; more than one if somebody has saved meanwhile
    */
-  async place(staged: string): Promise<string | undefined> {
-    return (await place(staged, this.#in(STATUS_FILE))) ? staged : undefined
+  async place(staged: string): Promise<string[]> {
+    return this.files.placement.place(staged, this.#in(STATUS_FILE))
   }
 
-  /** Puts what was displaced back. Returns what was in its place: the staged file, or a text saved since. */
-  async undoPlace(staged: string, bytes: Buffer): Promise<DisplacedFile | undefined> {
-    await undoPlace(staged, this.#in(STATUS_FILE))
-    const file = await openDisplaced(staged)
+  /** Opens what a commit has displaced. */
+  async openDisplaced(paths: readonly string[]): Promise<DisplacedFile[]> {
+    return Promise.all(paths.map(async (path) => this.files.access.openDisplaced(path)))
+  }
+
+  /** Puts what was displaced back. Returns what was in its place, if it is not the staged file: a text saved since. */
+  async undoPlace(staged: string, bytes: Buffer, displaced: readonly string[]): Promise<DisplacedFile | undefined> {
+    const path = await this.files.placement.undo(staged, this.#in(STATUS_FILE), displaced)
+    const file = await this.files.access.openDisplaced(path)
     if (!file.state.bytes.equals(bytes)) return file
-    await file.handle.close()
-    await this.discard(staged)
+    await file.close()
+    await this.discard(path)
     return undefined
   }
 
@@ -123,7 +128,7 @@ export class Directory {
 
   /** Tries to write as many bytes as a commit would. The caller holds the lock. */
   async probe(bytes: Buffer): Promise<void> {
-    const path = this.#in(`${PRIVATE}probe`)
+    const path = this.#in(`${PRIVATE}${randomUUID()}`)
     await writeDurably(path, bytes)
     await rm(path)
     await this.sync()
@@ -132,47 +137,64 @@ export class Directory {
   /**
    * Removes what a killed server has left. The caller holds the lock.
    *
-   * @param isOwn true for a private file of this server
-   * @param minAgeMs files that were displaced later than this are left to their server
-   * @param mergedTexts digests of the texts that commits have merged; called only if there is an unread file
    * @returns displaced files that nobody has read yet: edits, or invalid texts that were not set aside
    */
-  async recover({ isOwn, minAgeMs, mergedTexts }: Recovery): Promise<DisplacedFile[]> {
+  async recover({ isOwn, isStarting, mergedTexts }: Recovery): Promise<DisplacedFile[]> {
     const unread: DisplacedFile[] = []
-    for (const path of await this.listOrphans(isOwn, minAgeMs)) {
+    for (const { path, isOrphan } of await this.#listPrivate(isOwn)) {
+      if (!isOrphan && !isStarting) continue
       const [, replaced, staged] = STAGED.exec(basename(path)) ?? []
       // What cannot be opened is not a file of a server.
-      const file = replaced === undefined ? undefined : await openDisplaced(path).catch(() => undefined)
+      const file = replaced === undefined ? undefined : await this.#openPrivate(path)
       if (replaced !== undefined && file === undefined) continue
       const isUnread = file !== undefined && !isDone(file.state, replaced, staged)
       if (isUnread && !(await mergedTexts()).has(digestOf(file.state.bytes))) unread.push(file)
       else {
-        await file?.handle.close()
-        await this.discard(path)
+        await file?.close()
+        // A server that is alive may still watch it by its name.
+        if (isOrphan || !this.files.access.watchesByName) await this.discard(path)
       }
     }
     return unread
   }
 
-  /** Paths of private files that are not this server's own and have not changed for some time. */
-  async listOrphans(isOwn: (path: string) => boolean, minAgeMs: number): Promise<string[]> {
+  /** True if another server was killed and has left a file. */
+  async hasOrphans(isOwn: (path: string) => boolean): Promise<boolean> {
+    return (await this.#listPrivate(isOwn)).some(({ isOrphan }) => isOrphan)
+  }
+
+  /**
+   * Lists the private files that are not this server's own. One that has not changed while this server watched it for some
+   * time is an orphan: the clocks of other machines say nothing.
+   */
+  async #listPrivate(isOwn: (path: string) => boolean): Promise<{ path: string; isOrphan: boolean }[]> {
+    const now = performance.now()
     const names = (await readdir(this.path)).filter((name) => name.startsWith(PRIVATE))
     const paths = names.map((name) => this.#in(name)).filter((path) => !isOwn(path))
     const changed = await Promise.all(paths.map(async (path) => changedAt(path)))
-    // With a minimum of 0 all of them: the clock may have been set back.
-    return paths.filter((_, index) => minAgeMs === 0 || Date.now() - (changed[index] ?? Infinity) >= minAgeMs)
+    const found = paths.map((path, index) => ({ path, key: `${path} ${changed[index]}` }))
+    this.#orphans = new Map(found.map(({ key }) => [key, this.#orphans.get(key) ?? now]))
+    return found.map(({ path, key }) => ({ path, isOrphan: now - (this.#orphans.get(key) ?? now) >= ORPHAN_AGE_MS }))
+  }
+
+  async #openPrivate(path: string): Promise<DisplacedFile | undefined> {
+    try {
+      return await this.files.access.openDisplaced(path)
+    } catch {
+      return undefined
+    }
   }
 
   /** Writes the JSON Schema that `$schema` in the document names. */
   async writeSchema(text: string): Promise<void> {
     const bytes = Buffer.from(text)
-    const found = await readState(this.#in(SCHEMA_FILE))
+    const found = await this.files.access.read(this.#in(SCHEMA_FILE))
     if (found?.bytes.equals(bytes) !== true) await this.#write(SCHEMA_FILE, bytes)
   }
 
   /** The copy of the last committed document that version 0.1 has left. */
   async readLegacyCopy(): Promise<FileState | undefined> {
-    return readState(this.#in(LEGACY_COPY_FILE))
+    return this.files.access.read(this.#in(LEGACY_COPY_FILE))
   }
 
   async removeLegacyCopy(): Promise<void> {
@@ -192,7 +214,8 @@ export class Directory {
 
   /** Not written under its own name: write-file-atomic would give it the old file's owner, which root on NFS may not. */
   async #write(name: string, bytes: Buffer): Promise<void> {
-    const staged = this.#in(`${PRIVATE}${name}`)
+    // A new name each time: a client of a network file system would open the file that it remembers under an old one.
+    const staged = this.#in(`${PRIVATE}${randomUUID()}`)
     await writeDurably(staged, bytes)
     await rename(staged, this.#in(name))
   }
@@ -203,8 +226,11 @@ export class Directory {
 }
 
 export interface Recovery {
+  /** True for a private file of this server. */
   readonly isOwn: (path: string) => boolean
-  readonly minAgeMs: number
+  /** True if unread files are taken at once: this server itself may have been killed. */
+  readonly isStarting: boolean
+  /** Digests of the texts that commits have merged; called only if there is an unread file. */
   readonly mergedTexts: () => Promise<ReadonlySet<string>>
 }
 

@@ -1,50 +1,112 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, rm } from 'node:fs/promises'
 import { type FileState, isWrittenSince, readHandle } from './durable-file.ts'
 
-/** How long an editor that had the file open may go on writing into it after a commit has displaced it, in ms. */
-const WATCHED_MS = 1000
-/** The most files that are held open for that, and the most bytes of the volume that they occupy. */
+/** The most files that are watched, and the most bytes of the volume that they occupy. */
 const WATCHED_FILES_MAX = 256
 const WATCHED_BYTES_MAX = 16 * 1024 * 1024
 
-/** A file that a commit has displaced. It is held open: it can be read whatever becomes of its name. */
+/** A file that a commit has displaced. An editor that had it open may still write into it. */
 export interface DisplacedFile {
-  readonly handle: FileHandle
   /** Its private name. */
   readonly path: string
   /** As it was last read. */
   readonly state: FileState
+  /** Reads it again. */
+  reread(): Promise<DisplacedFile>
+  /** True if it was written into since it was read. */
+  isWritten(): Promise<boolean>
+  /** What it holds is merged: its name may go. */
+  discard(): Promise<void>
+  /** The same file after it was given a name that stays. */
+  keptAs(path: string): DisplacedFile
+  /** Nobody writes into it any more: nothing of it is left, unless it is kept. */
+  release(): Promise<void>
+  /** Lets go of it and leaves its name. */
+  close(): Promise<void>
 }
 
-/** Opens a displaced file and reads it. */
-export async function openDisplaced(path: string): Promise<DisplacedFile> {
+/** A displaced file that is held open: it can be read whatever becomes of its name. */
+class HeldFile implements DisplacedFile {
+  readonly path: string
+  readonly state: FileState
+  readonly #handle: FileHandle
+
+  constructor(handle: FileHandle, path: string, state: FileState) {
+    this.#handle = handle
+    this.path = path
+    this.state = state
+  }
+
+  async reread(): Promise<DisplacedFile> {
+    return new HeldFile(this.#handle, this.path, await readHandle(this.#handle))
+  }
+
+  async isWritten(): Promise<boolean> {
+    return isWrittenSince(this.#handle, this.state)
+  }
+
+  async discard(): Promise<void> {
+    await rm(this.path, { force: true })
+  }
+
+  keptAs(): DisplacedFile {
+    return this
+  }
+
+  async release(): Promise<void> {
+    await this.close()
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close().catch(() => undefined)
+  }
+}
+
+/** Opens a displaced file, reads it, and holds it open. */
+export async function openHeld(path: string): Promise<DisplacedFile> {
   const handle = await open(path, 'r')
   try {
-    return { handle, path, state: await readHandle(handle) }
+    return new HeldFile(handle, path, await readHandle(handle))
   } catch (error) {
     await handle.close()
     throw error
   }
 }
 
+interface Watched {
+  readonly file: DisplacedFile
+  /** When it is looked at next, and afterwards; on the clock of `performance.now()`. */
+  readonly reviews: readonly number[]
+}
+
 /** Displaced files that are done with, and are watched for a while because an editor may still write into them. */
 export class WatchedFiles {
-  /** `until` is on the clock of `performance.now()`. */
-  readonly #watched: { readonly file: DisplacedFile; readonly until: number }[] = []
+  #watched: readonly Watched[] = []
   #isEnded = false
 
-  add(file: DisplacedFile): void {
-    this.#watched.push({ file, until: performance.now() + WATCHED_MS })
+  get isEmpty(): boolean {
+    return this.#watched.length === 0
   }
 
-  /** Closes the files whose time is over. Returns those that were written into: what they hold is unread. */
+  has(path: string): boolean {
+    return this.#watched.some(({ file }) => file.path === path)
+  }
+
+  /** @param reviewAfterMs when to look at it, in ms from now; the last time is the end of the watch */
+  add(file: DisplacedFile, reviewAfterMs: readonly number[]): void {
+    const now = performance.now()
+    this.#watched = [...this.#watched, { file, reviews: reviewAfterMs.map((ms) => now + ms) }]
+  }
+
+  /** Looks at the files whose time has come. Returns those that were written into: what they hold is unread. */
   async review(): Promise<DisplacedFile[]> {
+    const due = this.#takeDue()
     const written: DisplacedFile[] = []
-    while (this.#isDue()) {
-      const file = this.#watched.shift()?.file
-      if (file === undefined) break
-      if (await isWrittenSince(file.handle, file.state).catch(() => false)) written.push(file)
-      else await file.handle.close().catch(() => undefined)
+    for (const { file, reviews } of due) {
+      // Some other server may have taken over the file, or the volume may be gone.
+      if (await file.isWritten().catch(() => false)) written.push(file)
+      else if (reviews.length === 0) await file.release()
+      else this.#watched = [...this.#watched, { file, reviews }]
     }
     return written
   }
@@ -55,14 +117,26 @@ export class WatchedFiles {
   }
 
   async close(): Promise<void> {
-    for (const { file } of this.#watched.splice(0)) await file.handle.close().catch(() => undefined)
+    for (const { file } of this.#watched) await file.close()
+    this.#watched = []
   }
 
-  #isDue(): boolean {
-    const [oldest] = this.#watched
-    if (oldest === undefined) return false
-    const bytes = this.#watched.reduce((sum, { file }) => sum + file.state.size, 0)
-    const many = this.#watched.length > 1 && (this.#watched.length > WATCHED_FILES_MAX || bytes > WATCHED_BYTES_MAX)
-    return many || this.#isEnded || oldest.until <= performance.now()
+  /** Takes what is due, each with the times of its later reviews. */
+  #takeDue(): Watched[] {
+    const now = performance.now()
+    const due: Watched[] = []
+    const kept: Watched[] = []
+    let bytes = 0
+    // The newest may stay: of too many the oldest are let go early.
+    for (const [index, { file, reviews }] of [...this.#watched.entries()].toReversed()) {
+      bytes += file.state.size
+      const files = this.#watched.length - index
+      const isSurplus = files > 1 && (files > WATCHED_FILES_MAX || bytes > WATCHED_BYTES_MAX)
+      const later = this.#isEnded || isSurplus ? [] : reviews.filter((at) => at > now)
+      if (later.length < reviews.length) due.unshift({ file, reviews: later })
+      else kept.unshift({ file, reviews })
+    }
+    this.#watched = kept
+    return due
   }
 }

@@ -107,6 +107,11 @@ export async function isWrittenSince(handle: FileHandle, { contentVersion }: Fil
   return contentVersionOf(await handle.stat({ bigint: true })) !== contentVersion
 }
 
+/** True if an open file is the one that was read, and has not changed since. */
+export async function isSameVersion(handle: FileHandle, { version }: FileState): Promise<boolean> {
+  return versionOf(await handle.stat({ bigint: true })) === version
+}
+
 /** True if the file at a path is certain to be as it was when it was read. Costs one stat. */
 export async function isUnchanged(path: string, state: FileState | undefined): Promise<boolean> {
   if (state?.isSettled !== true) return false

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
@@ -8,6 +9,7 @@ import { formatTime, timeOf } from '../status/time.ts'
 import { PRIVATE } from './directory.ts'
 import { openIfPresent, syncDirectory } from './durable-file.ts'
 import { HistoryIndex, type Range, type Span } from './history-index.ts'
+import type { VolumeFiles } from './volume-files.ts'
 
 export const HISTORY_FILE = 'history.jsonl'
 
@@ -20,6 +22,7 @@ const NEWLINE = 10
 
 export interface HistoryOptions {
   readonly directory: string
+  readonly files: VolumeFiles
   /** How long rows are kept, in ms. */
   readonly retention: number
   /** The largest size of the file, in bytes; if it grows larger, its newer half stays. */
@@ -74,6 +77,7 @@ export class History {
     }
     try {
       await this.#inTurn(async () => {
+        await this.#options.files.access.refresh(this.#path)
         // Opened each time: a file that is held open keeps its volume from being unmounted.
         const file = await open(this.#path, 'a+')
         try {
@@ -185,7 +189,7 @@ export class History {
 
   /** Replaces the file by one that has only these rows. */
   async #compact(file: FileHandle, index: HistoryIndex, numbers: readonly number[]): Promise<void> {
-    const staged = join(this.#options.directory, `${PRIVATE}history`)
+    const staged = join(this.#options.directory, `${PRIVATE}${randomUUID()}`)
     const handle = await open(staged, 'w')
     try {
       for (const span of joined(numbers.map((number) => index.span(number)))) {

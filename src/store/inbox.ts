@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Edit } from '../status/edits.ts'
 import { type LocatedFault, type Outcome, parseJson } from '../status/json.ts'
 import { Refusal } from '../status/refusal.ts'
@@ -6,11 +7,8 @@ import type { SavedDocument } from '../status/schema.ts'
 import type { Clock } from '../status/time.ts'
 import { type Directory, STATUS_FILE } from './directory.ts'
 import { type DisplacedFile, WatchedFiles } from './displaced.ts'
-import { BYTES_MAX, type FileState, digestOf, readHandle } from './durable-file.ts'
+import { BYTES_MAX, type FileState, digestOf } from './durable-file.ts'
 import type { Record } from './record.ts'
-
-/** A save in place is seen empty, then partial, then whole. A text that does not change for this long, in ms, is whole. */
-const UNFINISHED_MAX_MS = 1000
 
 const MERGE_FAILED: readonly LocatedFault[] = [
   { pointer: '', line: 1, column: 1, detail: 'could not be merged because of an internal error; see the log' },
@@ -82,9 +80,14 @@ export class Inbox {
     return this.#unread.length > 0
   }
 
-  /** True if a private file is one that this inbox has to read. */
+  /** True if a private file is one that this inbox reads or watches. */
   isOwn(path: string): boolean {
-    return this.#unread.some((file) => file.path === path)
+    return this.#unread.some((file) => file.path === path) || this.#watched.has(path)
+  }
+
+  /** True if a displaced file is watched, because an editor may still write into it. */
+  get isWatching(): boolean {
+    return !this.#watched.isEmpty
   }
 
   /** The last text that was rejected, while nobody has put that right. */
@@ -121,16 +124,15 @@ export class Inbox {
    * Settles what a round has found, once its document is on disk: what was merged goes, what was rejected is set aside.
    *
    * @param errors one for each edit: why its merge failed, or `undefined`
-   * @param displaced what the commit has displaced
+   * @param displaced what the commit has displaced, oldest first
    */
   async settle(
     { status, edits, invalid }: Found,
     errors: readonly unknown[],
-    displaced: DisplacedFile | undefined,
+    displaced: readonly DisplacedFile[],
   ): Promise<void> {
-    const isAsFound = displaced !== undefined && status?.bytes.equals(displaced.state.bytes) === true
-    const inPlace = isAsFound ? displaced : undefined
-    if (displaced !== undefined && !isAsFound) this.add(displaced)
+    const inPlace = displaced.find(({ state }) => status?.bytes.equals(state.bytes) === true)
+    this.add(...displaced.filter((file) => file !== inPlace))
     for (const [index, { state, file = inPlace }] of edits.entries()) {
       const error = errors[index]
       if (error !== undefined) {
@@ -158,20 +160,20 @@ export class Inbox {
   }
 
   async close(): Promise<void> {
-    for (const { handle } of this.#unread) await handle.close().catch(() => undefined)
+    for (const file of this.#unread) await file.close()
     await this.#watched.close()
   }
 
   async #readUnread(clock: Clock): Promise<(EditText | InvalidText)[]> {
     const texts: (EditText | InvalidText)[] = []
     for (const file of this.#unread) {
-      const state = await readHandle(file.handle).catch(() => undefined)
-      if (state === undefined) {
-        // The volume is gone. What is left of the file on it, the next start finds.
+      const now = await file.reread().catch(() => undefined)
+      if (now === undefined) {
+        // The volume is gone, or another server has taken over the file. What is left of it, the next start finds.
         this.#forget(file)
-        await file.handle.close().catch(() => undefined)
+        await file.close()
       } else {
-        const text = await this.#parse({ state, file: { ...file, state } }, clock)
+        const text = await this.#parse({ state: now.state, file: now }, clock)
         if (text !== undefined) texts.push(text)
       }
     }
@@ -201,7 +203,10 @@ export class Inbox {
     return { ...text, edit: { saved, origin: document, isRestore } }
   }
 
-  /** True while an invalid text that is no JSON may still become it. */
+  /**
+   * True while an invalid text that is no JSON may still become it. A save in place is seen empty, then partial, then whole;
+   * a text that has not changed for some time is whole.
+   */
   #isUnfinished(path: string, { bytes, size, version }: FileState): boolean {
     if (size > BYTES_MAX || parseJson(bytes).ok) {
       this.#unfinished.delete(path)
@@ -209,7 +214,7 @@ export class Inbox {
     }
     const known = this.#unfinished.get(path)
     if (known?.version !== version) this.#unfinished.set(path, { version, since: performance.now() })
-    return performance.now() - (this.#unfinished.get(path)?.since ?? 0) < UNFINISHED_MAX_MS
+    return performance.now() - (this.#unfinished.get(path)?.since ?? 0) < this.#directory.files.access.unfinishedMaxMs
   }
 
   #rejectInPlace(text: InvalidText): void {
@@ -226,27 +231,29 @@ export class Inbox {
       return
     }
     try {
-      this.#rejected = { file: await this.#directory.setAside(file.path, state.bytes), faults, isDefect }
+      const name = await this.#directory.setAside(file.path, state.bytes)
+      this.#rejected = { file: name, faults, isDefect }
+      this.#forget(file)
+      this.#watch(file.keptAs(join(this.#directory.path, name)))
     } catch (error) {
       // The next round tries again.
       if (!this.isOwn(file.path)) this.add(file)
       throw error
     }
-    this.#watch(file)
   }
 
   async #discard(file: DisplacedFile): Promise<void> {
+    this.#forget(file)
     this.#watch(file)
-    await this.#directory.discard(file.path)
+    await file.discard()
   }
 
   #watch(file: DisplacedFile): void {
-    this.#forget(file)
-    this.#watched.add(file)
+    this.#watched.add(file, this.#directory.files.access.reviewAfterMs)
   }
 
-  #forget({ handle, path }: DisplacedFile): void {
-    this.#unread = this.#unread.filter((unread) => unread.handle !== handle)
+  #forget({ path }: DisplacedFile): void {
+    this.#unread = this.#unread.filter((unread) => unread.path !== path)
     this.#unfinished.delete(path)
   }
 }

@@ -43,18 +43,33 @@ async function closed(handle: FileHandle): Promise<void> {
 }
 
 async function take(path: string, deadline: number): Promise<FileHandle> {
-  for (let pause = POLL_FIRST_MS; ; pause = Math.min(pause * 2, POLL_MAX_MS)) {
-    const handle = await open(path, 'a')
-    let taken = false
-    try {
-      taken = tryLock(handle.fd) && (await isAt(path, handle))
-    } finally {
-      if (!taken) await handle.close()
+  // Kept open while it waits: on NFS each open and close is a request of its own.
+  let handle = await open(path, 'a')
+  try {
+    for (let pause = POLL_FIRST_MS; ; pause = Math.min(pause * 2, POLL_MAX_MS)) {
+      if (isTaken(handle)) {
+        if (await isAt(path, handle)) return handle
+        await closed(handle)
+        handle = await open(path, 'a')
+        continue
+      }
+      if (performance.now() + pause > deadline)
+        throw new StoreError('unavailable', 'another server holds the lock of the directory')
+      await sleep(pause)
     }
-    if (taken) return handle
-    if (performance.now() + pause > deadline)
-      throw new StoreError('unavailable', 'another server holds the lock of the directory')
-    await sleep(pause)
+  } catch (error) {
+    await closed(handle)
+    throw error
+  }
+}
+
+function isTaken({ fd }: FileHandle): boolean {
+  try {
+    return tryLock(fd)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const remedy = 'without locks two servers would overwrite each other; mount the volume with locks'
+    throw new StoreError('no-lock', `the volume refuses to lock a file (${reason}): ${remedy}`, error)
   }
 }
 

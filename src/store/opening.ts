@@ -10,7 +10,7 @@ import type { History } from './history.ts'
 import type { Inbox } from './inbox.ts'
 import type { Record } from './record.ts'
 import { type Rendered, render } from './render.ts'
-import { type Volume, inspectVolume } from './volume.ts'
+import { type Volume, inspectVolume, limitsOf } from './volume.ts'
 
 export interface OpeningParts {
   readonly directory: Directory
@@ -27,9 +27,8 @@ export interface OpeningParts {
 export async function openDirectory(parts: OpeningParts, clock: Clock): Promise<Volume> {
   const { directory, record, history, log } = parts
   const volume = await inspectVolume(directory.path)
-  if (volume.edits === 'polling') {
-    log.warn({ fileSystem: volume.fileSystem }, 'no change events on this file system; polling every 2 s')
-  }
+  directory.files.adaptTo(volume)
+  logVolume(log, volume)
   await directory.writeSchema(`${JSON.stringify(savedDocumentSchema, null, 2)}\n`)
   await record.load(clock)
   await adoptLegacy(parts, clock)
@@ -39,18 +38,26 @@ export async function openDirectory(parts: OpeningParts, clock: Clock): Promise<
   return volume
 }
 
+/** What the volume cannot do, for whoever chose it. */
+function logVolume(log: Logger, volume: Volume): void {
+  const { fileSystem } = volume
+  const limits = limitsOf(volume)
+  if (limits.length > 0) log.warn({ fileSystem, limits }, 'the volume has limits')
+  else log.info({ fileSystem }, 'the volume can do everything')
+}
+
 /**
  * Takes over displaced files of servers that were killed. The caller holds the lock.
  *
- * @param minAgeMs younger files are left to their servers, which may be alive
+ * @param isStarting true if unread files are taken at once; else they are left to servers that may be alive
  */
 export async function recoverOrphans(
   { directory, record, inbox }: Pick<OpeningParts, 'directory' | 'record' | 'inbox'>,
-  minAgeMs: number,
+  isStarting: boolean,
 ): Promise<void> {
   let merged: Promise<ReadonlySet<string>> | undefined
   const mergedTexts = async (): Promise<ReadonlySet<string>> => (merged ??= record.mergedTexts())
-  inbox.add(...(await directory.recover({ isOwn: (path) => inbox.isOwn(path), minAgeMs, mergedTexts })))
+  inbox.add(...(await directory.recover({ isOwn: (path) => inbox.isOwn(path), isStarting, mergedTexts })))
 }
 
 /** A directory that could not be opened, as it was read. */

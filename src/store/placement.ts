@@ -1,48 +1,116 @@
-import { copyFile, link, rename, rm } from 'node:fs/promises'
+import { link, rename, rm } from 'node:fs/promises'
 import { swap } from 'fs-native-extensions'
 import { codeOf } from './store-error.ts'
 
-/** Errors of `renameat2` on file systems that cannot exchange two names. */
-const CANNOT_EXCHANGE: ReadonlySet<string> = new Set(['EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'])
+/**
+ * How a staged file comes into the place of another, whole or not at all. Which of them a volume gets is found out by
+ * trying (`inspectVolume`).
+ */
+export interface Placement {
+  /**
+   * @returns the paths of what was there before, oldest first; more than one if somebody saved meanwhile
+   * @throws the system's error; both files are then as they were
+   */
+  place(staged: string, path: string): Promise<string[]>
+  /**
+   * Puts back what `place` displaced.
+   *
+   * @returns the path of what was in its place: the staged file, or a text that was saved since
+   */
+  undo(staged: string, path: string, displaced: readonly string[]): Promise<string>
+}
+
+/** One step, with no moment without a file: an edit that is saved at this moment is either displaced or comes after. */
+export const exchange: Placement = {
+  place: async (staged, path) => {
+    for (;;) {
+      try {
+        await swap(staged, path)
+        return [staged]
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') throw error
+      }
+      if (await isLinked(staged, path)) {
+        await rm(staged)
+        return []
+      }
+    }
+  },
+  undo: async (staged, path) => {
+    await swap(staged, path)
+    return staged
+  },
+}
 
 /**
- * Puts a staged file in the place of another, whole or not at all.
- *
- * @returns true if the staged name now holds what was there before; false if nothing was there
- * @throws the system's error; both files are then as they were
+ * Moves what is there out by its name, so that it is what the file server has and not what this client remembers; then
+ * links the staged file, which fails if somebody has saved meanwhile. Between the two steps there is no file.
  */
-export async function place(staged: string, path: string): Promise<boolean> {
-  for (;;) {
-    try {
-      // One step: an edit that is saved at this moment is either displaced or comes after.
-      await swap(staged, path)
-      return true
-    } catch (error) {
-      const code = codeOf(error) ?? ''
-      if (CANNOT_EXCHANGE.has(code)) return linkAndRename(staged, path)
-      if (code !== 'ENOENT') throw error
-    }
-    try {
-      await link(staged, path)
-      await rm(staged)
-      return false
-    } catch (error) {
-      // Somebody has just saved: exchange what they saved.
-      if (codeOf(error) !== 'EEXIST') throw error
-    }
+export const moveAndLink: Placement = moveOutThen(async (staged, path) => {
+  if (!(await isLinked(staged, path))) return false
+  await rm(staged, { force: true })
+  return true
+})
+
+/** For volumes without hard links: what somebody saves between the two steps is overwritten. */
+export const moveAndRename: Placement = moveOutThen(async (staged, path) => {
+  await rename(staged, path)
+  return true
+})
+
+/** @param moveIn returns false if something is in the way */
+function moveOutThen(moveIn: (staged: string, path: string) => Promise<boolean>): Placement {
+  return {
+    place: async (staged, path) => {
+      const displaced: string[] = []
+      for (;;) {
+        const kept = `${staged}.kept${displaced.length + 1}`
+        if (await isMoved(path, kept)) displaced.push(kept)
+        try {
+          if (await moveIn(staged, path)) return displaced
+        } catch (error) {
+          await putBack(displaced.at(-1), path).catch(() => undefined)
+          throw error
+        }
+      }
+    },
+    undo: async (staged, path, displaced) => {
+      const out = `${staged}.undone`
+      await rename(path, out)
+      await putBack(displaced.at(-1), path)
+      return out
+    },
   }
 }
 
-/** Undoes `place`, if names can be exchanged. */
-export async function undoPlace(staged: string, path: string): Promise<void> {
-  await swap(staged, path)
+/** Moves a displaced file back, unless somebody has saved meanwhile: then it stays where it is, to be recovered. */
+async function putBack(displaced: string | undefined, path: string): Promise<void> {
+  if (displaced === undefined) return
+  try {
+    if (await isLinked(displaced, path)) await rm(displaced)
+  } catch {
+    await rename(displaced, path)
+  }
 }
 
-/** For file systems that cannot exchange names. An edit that is saved by rename between the first two calls is lost. */
-async function linkAndRename(staged: string, path: string): Promise<boolean> {
-  const kept = `${staged}.kept`
-  await link(path, kept).catch(() => copyFile(path, kept))
-  await rename(staged, path)
-  await rename(kept, staged)
-  return true
+/** Returns false if a file is there. */
+async function isLinked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** Returns false if there is no file to move. */
+async function isMoved(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false
+    throw error
+  }
 }

@@ -4,11 +4,12 @@ import type { Logger } from 'pino'
 import { type MakeEntry, applyChanges, changesBetween } from '../status/changes.ts'
 import { EMPTY_DOCUMENT, committedDocument, committedEntryOf, entryOf } from '../status/document.ts'
 import type { Clock } from '../status/time.ts'
-import { openIfPresent, readState, syncDirectory, writeDurably } from './durable-file.ts'
+import { openIfPresent, syncDirectory, writeDurably } from './durable-file.ts'
 import { changesOf, formatCommit, formatHead, formatPlaced, isCommit, readHead, readLines } from './record-file.ts'
 import { type RecordState, type Recorded, type Segment, advanced, followed, stateAt } from './record-state.ts'
 import { type Rendered, render } from './render.ts'
-import { StoreError, codeOf } from './store-error.ts'
+import { StoreError } from './store-error.ts'
+import type { FileStats, VolumeFiles } from './volume-files.ts'
 
 const SEGMENT = /^status\.record-(\d{1,16})\.jsonl$/
 
@@ -37,14 +38,16 @@ export interface AppendedCommit {
  */
 export class Record {
   readonly #directory: string
+  readonly #files: VolumeFiles
   readonly #log: Logger
   #state: RecordState
   /** The last document that was replayed from disk. */
   #replayed:
     { readonly generation: number; readonly inode: number | undefined; readonly recorded: Recorded } | undefined
 
-  constructor(directory: string, log: Logger) {
+  constructor(directory: string, files: VolumeFiles, log: Logger) {
     this.#directory = directory
+    this.#files = files
     this.#log = log
     this.#state = stateAt(render(EMPTY_DOCUMENT), undefined)
   }
@@ -54,7 +57,12 @@ export class Record {
     return this.#state.current
   }
 
-  /** True if nobody has committed since `load`. Costs one stat; needs no lock. */
+  /** True if nothing says that the last commit was put in place. */
+  get isUnplaced(): boolean {
+    return this.#state.unplaced.size > 0
+  }
+
+  /** True if nobody has committed since `load`. Needs no lock. */
   async isUpToDate(): Promise<boolean> {
     const { segment } = this.#state
     const found = segment && (await this.#stat(segment.name))
@@ -79,7 +87,7 @@ export class Record {
   async mergedTexts(): Promise<ReadonlySet<string>> {
     const merged = new Set<string>()
     for (const name of await this.#segments()) {
-      const file = await readState(join(this.#directory, name))
+      const file = await this.#files.access.read(join(this.#directory, name))
       const read = file && readHead(file.bytes)
       if (file === undefined || read === undefined || 'laterVersion' in read) continue
       for (const line of readLines(file.bytes.subarray(read.end)).lines) {
@@ -210,7 +218,10 @@ export class Record {
 
   /** True if nothing was appended and no segment was begun since this server last read or wrote. */
   async #isAtEnd(): Promise<boolean> {
-    const [segments, isUpToDate] = await Promise.all([this.#segments(), this.isUpToDate()])
+    const { segment } = this.#state
+    const segments = await this.#segments()
+    if (segment !== undefined) await this.#files.access.refresh(join(this.#directory, segment.name))
+    const isUpToDate = await this.isUpToDate()
     return segments.at(-1) === this.#state.segment?.name && isUpToDate
   }
 
@@ -233,7 +244,9 @@ export class Record {
 
   /** Opens a segment. Returns false if its head line cannot be read. */
   async #open(name: string, clock: Clock): Promise<boolean> {
-    const file = await readState(join(this.#directory, name))
+    const path = join(this.#directory, name)
+    await this.#files.access.refresh(path)
+    const file = await this.#files.access.read(path)
     const read = file && readHead(file.bytes)
     if (file === undefined || read === undefined) return false
     if ('laterVersion' in read) {
@@ -241,8 +254,9 @@ export class Record {
       throw new StoreError('unavailable', detail)
     }
     const { head, end } = read
-    const { ino } = await stat(join(this.#directory, name))
-    const segment = { name, inode: ino, headBytes: end, end }
+    const found = await this.#stat(name)
+    if (found === undefined) return false
+    const segment = { name, inode: found.ino, headBytes: end, end }
     const { current } = this.#state
     // After a new segment of another server this server's own document is still the one in it.
     const isKnown = current.document.generation === head.generation && current.digest === head.digest
@@ -281,7 +295,7 @@ export class Record {
   async #replay(generation: number, clock: Clock): Promise<Recorded | undefined> {
     const names = await this.#segments()
     const name = names.findLast((each) => generationOf(each) <= generation) ?? names[0]
-    const file = name === undefined ? undefined : await readState(join(this.#directory, name))
+    const file = name === undefined ? undefined : await this.#files.access.read(join(this.#directory, name))
     const read = file && readHead(file.bytes)
     if (file === undefined || read === undefined || 'laterVersion' in read) return undefined
     const commits = readLines(file.bytes.subarray(read.end)).lines.filter(isCommit)
@@ -311,13 +325,8 @@ export class Record {
     }
   }
 
-  async #stat(name: string): Promise<{ ino: number; size: number; mtimeMs: number } | undefined> {
-    try {
-      return await stat(join(this.#directory, name))
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined
-      throw error
-    }
+  async #stat(name: string): Promise<FileStats | undefined> {
+    return this.#files.access.stat(join(this.#directory, name))
   }
 }
 

@@ -18,8 +18,8 @@ import type { Volume } from './volume.ts'
 /** How long a round waits for another server's, and a request for an edit to be written to its end, in ms. */
 const WAIT_MAX_MS = 4000
 
-/** A server settles what it has displaced within milliseconds; a file that is left for this long, in ms, is an orphan. */
-const ORPHAN_AGE_MS = 10_000
+/** How often this server looks for files that a killed one has left, in ms. */
+const RECOVERY_EVERY_MS = 10_000
 
 /** Callbacks for metrics. */
 export interface CommitEvents {
@@ -152,14 +152,16 @@ export class Round {
 
   async #hasOrphans(): Promise<boolean> {
     const { directory, inbox } = this.#parts
-    return (await directory.listOrphans((path) => inbox.isOwn(path), ORPHAN_AGE_MS)).length > 0
+    const hasOrphans = await directory.hasOrphans((path) => inbox.isOwn(path))
+    if (!hasOrphans) this.#nextRecovery = performance.now() + RECOVERY_EVERY_MS
+    return hasOrphans
   }
 
   /** This server may have been killed with an edit that nobody has read, or another one since. */
   async #recoverOrphans(): Promise<void> {
     if (!this.#isRecoveryDue) return
-    await recoverOrphans(this.#parts, this.#hasStarted ? ORPHAN_AGE_MS : 0)
-    this.#nextRecovery = performance.now() + ORPHAN_AGE_MS
+    await recoverOrphans(this.#parts, !this.#hasStarted)
+    this.#nextRecovery = performance.now() + RECOVERY_EVERY_MS
   }
 
   /** Somebody has deleted `status.json`. That is no edit: it may be about to be saved. */
@@ -176,7 +178,7 @@ export class Round {
     return {}
   }
 
-  async #bringToDisk(step: Step, found: Found, requests: number, clock: Clock): Promise<DisplacedFile | undefined> {
+  async #bringToDisk(step: Step, found: Found, requests: number, clock: Clock): Promise<DisplacedFile[]> {
     const { directory, record, troubles, log } = this.#parts
     const { base } = step
     const isFirst = step.next === base && base.generation === 0
@@ -186,19 +188,13 @@ export class Round {
     this.#lastStatus = found.status
     if (next === base && !troubles.canCommit) await directory.probe(record.current.bytes)
     if (next !== base) return this.#commit(render(next, record.current), step, found, requests, clock)
-    if (!this.#mustPutInPlace(found, step)) return undefined
+    if (!this.#mustPutInPlace(found, step)) return []
     log.info({ generation: base.generation, targets: base.entries.length }, 'status.json written from the record')
     this.#lastStatus = undefined
     return putInPlace(this.#parts, record.current, found.status)
   }
 
-  async #commit(
-    next: Rendered,
-    step: Step,
-    found: Found,
-    requests: number,
-    clock: Clock,
-  ): Promise<DisplacedFile | undefined> {
+  async #commit(next: Rendered, step: Step, found: Found, requests: number, clock: Clock): Promise<DisplacedFile[]> {
     const { events, commitStarting, log } = this.#parts
     const started = performance.now()
     commitStarting(next.bytes.length)
@@ -217,9 +213,11 @@ export class Round {
   #mustPutInPlace(found: Found, step: Step): boolean {
     if (found.isOurs) return false
     // A start ends with the document in place. Later, a missing file is written with the next commit, since an editor may
-    // be about to save it, and an invalid one stays where its author finds it until then.
+    // be about to save it, and an invalid one stays where its author finds it until then. A server that was killed between
+    // two steps of a commit may have left no file.
     if (!this.#hasStarted) return true
-    if (found.status === undefined || found.invalid.some(({ file }) => file === undefined)) return false
+    if (found.status === undefined) return this.#parts.record.isUnplaced
+    if (found.invalid.some(({ file }) => file === undefined)) return false
     const inPlace = found.edits.findIndex(({ file }) => file === undefined)
     return inPlace === -1 || step.editErrors[inPlace] === undefined
   }

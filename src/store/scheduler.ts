@@ -4,6 +4,8 @@ export class Scheduler {
   #isAwake = false
   #running: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
+  /** When the timer fires, on the clock of `performance.now()`. */
+  #timerAt = Infinity
   #stopped = false
 
   /** @param work must not throw */
@@ -18,10 +20,14 @@ export class Scheduler {
     this.#running ??= this.#run()
   }
 
-  /** Wakes after some ms. */
+  /** Wakes after some ms, if nothing wakes it sooner. */
   wakeIn(ms: number): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
+    const at = performance.now() + ms
+    if (at >= this.#timerAt) return
+    clearTimeout(this.#timer)
+    this.#timerAt = at
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity
       this.wake()
     }, ms).unref()
   }

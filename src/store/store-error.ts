@@ -5,10 +5,11 @@ import { Refusal } from '../status/refusal.ts'
  *
  * - `volume-full`: no space, or no quota, for the new file
  * - `document-full`: the document has reached its largest size
+ * - `no-lock`: the volume refuses the lock that keeps two servers apart
  * - `unavailable`: the directory is gone or read-only, an input/output error, another server holds the lock, stopping
  * - `internal`: a defect of the program; the log has its stack
  */
-export type StoreErrorKind = 'volume-full' | 'document-full' | 'unavailable' | 'internal'
+export type StoreErrorKind = 'volume-full' | 'document-full' | 'no-lock' | 'unavailable' | 'internal'
 
 export class StoreError extends Refusal {
   override readonly name = 'StoreError'
@@ -25,6 +26,14 @@ export function codeOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   // ERR_… are Node's own errors, such as a wrong argument: defects of the program.
   return typeof code === 'string' && !code.startsWith('ERR_') ? code : undefined
+}
+
+/** ESTALE of Linux. Node 20 has no name for it. */
+const ESTALE = -116
+
+/** True if an error says that a file server no longer has the file that a name stood for. */
+export function isStale(error: unknown): boolean {
+  return error instanceof Error && 'errno' in error && error.errno === ESTALE
 }
 
 const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])

@@ -16,6 +16,7 @@ import { Scheduler } from './scheduler.ts'
 import { StoreError, type StoreErrorKind, storeErrorOf } from './store-error.ts'
 import { type Health, type Trouble, Troubles } from './troubles.ts'
 import { type Volume, refuseMountedFile } from './volume.ts'
+import { VolumeFiles } from './volume-files.ts'
 import { Watcher } from './watcher.ts'
 
 export {
@@ -32,6 +33,8 @@ export {
 
 /** How soon a file that is being written is read again, in ms. */
 const LOOK_AGAIN_MS = 50
+/** How often displaced files are looked at, in ms. */
+const REVIEW_EVERY_MS = 500
 const DAY_MS = 86_400_000
 
 export interface StoreOptions {
@@ -61,14 +64,16 @@ export class Store {
   #isStopping = false
 
   private constructor({ directory: path, staleAfter, historyRetention, events, log }: StoreOptions) {
-    const directory = new Directory(path)
-    const record = new Record(path, log)
+    const files = new VolumeFiles()
+    const directory = new Directory(path, files)
+    const record = new Record(path, files, log)
     this.#requests = new Requests()
     this.#inbox = new Inbox(directory, record)
     this.#published = new Published()
     this.#troubles = new Troubles(log, () => events.edited('rejected'))
     this.#history = new History({
       directory: path,
+      files,
       retention: historyRetention * DAY_MS,
       bytesMax: HISTORY_BYTES_MAX,
       log,
@@ -165,6 +170,7 @@ export class Store {
     if (!this.#isStopping) await this.#requests.pace.waitTurn(this.#requests.size)
     const isMoreToDo = await this.#round.run()
     if (isMoreToDo) this.#scheduler.wakeIn(LOOK_AGAIN_MS)
+    else if (this.#inbox.isWatching) this.#scheduler.wakeIn(REVIEW_EVERY_MS)
   }
 
   /** Runs rounds until there is something to serve: `status.json` may be being written just now. */

@@ -9,11 +9,11 @@ const FAULTS_LOGGED_MAX = 10
 /** Something that is wrong now. */
 export interface Trouble {
   /**
-   * - `volume-full`, `unavailable`: nothing can be committed
+   * - `volume-full`, `no-lock`, `unavailable`: nothing can be committed
    * - `internal-error`: a defect of the program; the log has its stack
    * - `rejected-edit`: an edit is not valid; readers get the last good document
    */
-  readonly kind: 'volume-full' | 'unavailable' | 'internal-error' | 'rejected-edit'
+  readonly kind: 'volume-full' | 'no-lock' | 'unavailable' | 'internal-error' | 'rejected-edit'
   /** UTC, whole seconds. */
   readonly since: string
   readonly detail: string
@@ -113,7 +113,7 @@ export class Troubles {
 
 function kindOf({ kind }: StoreError): Trouble['kind'] {
   if (kind === 'internal') return 'internal-error'
-  return kind === 'volume-full' ? kind : 'unavailable'
+  return kind === 'volume-full' || kind === 'no-lock' ? kind : 'unavailable'
 }
 
 function now(): string {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { link, lstat, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { swap } from 'fs-native-extensions'
@@ -21,37 +22,58 @@ const NAMES: Readonly<Record<number, string>> = {
   0x01021997: '9p',
 }
 
-/** File systems on which other machines can change files without an event on this one. */
-const NETWORK: ReadonlySet<string> = new Set(['nfs', 'cifs', 'smb2', 'ceph', 'fuse', '9p'])
+/** File systems whose files other machines can change: without an event on this one, and while it remembers their past. */
+const SHARED: ReadonlySet<string> = new Set(['nfs', 'cifs', 'smb2', 'ceph', 'fuse', '9p'])
 
 /** The file system of the data directory, and what it can do. */
 export interface Volume {
   /** Its name, or its number if the name is not known. */
   readonly fileSystem: string
   readonly freeBytes: number
-  /** True if two files can exchange their names in one step: then an edit saved at the moment of a commit is never lost. */
+  /** True if two files can exchange their names in one step: then there is no moment without a `status.json`. */
   readonly exchange: boolean
+  /** True if a file can have two names. Without that and without exchange, an edit saved within a commit can be lost. */
+  readonly hardLinks: boolean
+  /** True if other machines may change the files. */
+  readonly isShared: boolean
   /** How edits are found: by events of the kernel, or by a check every 2 seconds. */
   readonly edits: 'events' | 'polling'
 }
 
 /**
- * Tries what every commit needs: write, fsync, rename. The caller holds the lock.
+ * Tries what every commit needs: write, fsync, rename; and what only some file systems can. The caller holds the lock.
  *
  * @throws the system's error if a step fails
  */
 export async function inspectVolume(directory: string): Promise<Volume> {
-  const [one, two] = [join(directory, `${PRIVATE}probe-1`), join(directory, `${PRIVATE}probe-2`)]
+  // New names each time: a client of a network file system would open the files that it remembers under old ones.
+  const probe = join(directory, `${PRIVATE}${randomUUID()}`)
+  const [one, two, three] = [`${probe}-1`, `${probe}-2`, `${probe}-3`]
   try {
     for (const path of [one, two]) await writeFile(path, 'can this be written?\n', { flush: true })
-    const exchange = await canExchange(one, two)
+    const exchange = await canDo(async () => swap(one, two))
+    const hardLinks = await canDo(async () => link(one, three))
     await rename(one, two)
     await syncDirectory(directory)
-    return { ...(await describe(directory)), exchange }
+    return { ...(await describe(directory)), exchange, hardLinks }
   } finally {
-    await rm(one, { force: true })
-    await rm(two, { force: true })
+    for (const path of [one, two, three]) await rm(path, { force: true })
   }
+}
+
+/** What a volume cannot do, and what follows from it. Empty if it can do everything. */
+export function limitsOf({ exchange, hardLinks, edits }: Volume): string[] {
+  return [
+    ...(edits === 'events' ? [] : ['no events for changes by other machines: they are seen within 2 seconds']),
+    ...(exchange
+      ? []
+      : [
+          'names cannot be exchanged: at each commit there is no status.json for a moment, which HTTP readers do not see',
+        ]),
+    ...(exchange || hardLinks
+      ? []
+      : ['no hard links: an edit that is saved by rename during a commit can be lost; use another volume for edits']),
+  ]
 }
 
 /**
@@ -61,7 +83,7 @@ export async function inspectVolume(directory: string): Promise<Volume> {
  */
 export async function refuseMountedFile(directory: string): Promise<void> {
   const path = join(directory, STATUS_FILE)
-  const probe = join(directory, `${PRIVATE}probe-link`)
+  const probe = join(directory, `${PRIVATE}${randomUUID()}`)
   try {
     if ((await lstat(path)).isSymbolicLink()) {
       throw new StoreError('unavailable', `${path} is a symbolic link; put the file itself into the data directory`)
@@ -79,19 +101,20 @@ export async function refuseMountedFile(directory: string): Promise<void> {
   }
 }
 
-async function canExchange(one: string, two: string): Promise<boolean> {
+async function canDo(work: () => Promise<unknown>): Promise<boolean> {
   try {
-    await swap(one, two)
+    await work()
     return true
   } catch {
     return false
   }
 }
 
-async function describe(directory: string): Promise<Omit<Volume, 'exchange'>> {
+async function describe(directory: string): Promise<Omit<Volume, 'exchange' | 'hardLinks'>> {
   const { type, bavail, bsize } = await statfs(directory)
   // The kernel's number is unsigned, Node's may come out negative.
   const number = type >>> 0
   const fileSystem = NAMES[number] ?? `0x${number.toString(16)}`
-  return { fileSystem, freeBytes: bavail * bsize, edits: NETWORK.has(fileSystem) ? 'polling' : 'events' }
+  const isShared = SHARED.has(fileSystem)
+  return { fileSystem, freeBytes: bavail * bsize, isShared, edits: isShared ? 'polling' : 'events' }
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { VolumeFiles } from '../../src/store/volume-files.ts'
 
 /**
  * A directory of a test's own, with these files in it. Unlike tap's `testdir` it outlives what was started in it: tap
@@ -24,4 +25,13 @@ export function openFilesIn(place: string): number {
     }
   })
   return links.filter((link) => link.startsWith(`${place}/`)).length
+}
+
+/** The files of a volume of this machine, or of one that other machines change and that cannot exchange names. */
+export function filesOf(kind: 'local' | 'network'): VolumeFiles {
+  const isLocal = kind === 'local'
+  const edits = isLocal ? 'events' : 'polling'
+  const files = new VolumeFiles()
+  files.adaptTo({ fileSystem: kind, freeBytes: 0, exchange: isLocal, hardLinks: true, isShared: !isLocal, edits })
+  return files
 }

@@ -1,7 +1,8 @@
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { WatchedFiles, openDisplaced } from '../../../src/store/displaced.ts'
+import { WatchedFiles, openHeld } from '../../../src/store/displaced.ts'
+import { networkFiles } from '../../../src/store/network-files.ts'
 import { directory, openFilesIn } from '../../support/directory.ts'
 import { eventually } from '../../support/http.ts'
 
@@ -12,7 +13,7 @@ async function watch(t: Test, count: number, bytes: number): Promise<{ files: Wa
   for (let index = 0; index < count; index += 1) {
     const path = join(dataDir, `displaced-${index}`)
     writeFileSync(path, Buffer.alloc(bytes, ' '))
-    files.add(await openDisplaced(path))
+    files.add(await openHeld(path), [1000])
   }
   return { files, dataDir }
 }
@@ -28,8 +29,8 @@ t.test('a displaced file that is written into later is unread again, also when i
     return found
   })
   t.equal(written.length, 1)
-  t.equal(readFileSync(`/proc/self/fd/${written[0]?.handle.fd}`, 'utf8'), `${' '.repeat(10)}late`)
-  await written[0]?.handle.close()
+  t.equal((await written[0]?.reread())?.state.bytes.toString(), `${' '.repeat(10)}late`)
+  await written[0]?.close()
   await eventually(async () => {
     await files.review()
     if (openFilesIn(dataDir) > 0) throw new Error('still open')
@@ -51,3 +52,37 @@ t.test('no more than 256 files are held open, and no more than 16 MiB of the vol
     t.equal(openFilesIn(dataDir), 0)
   }
 })
+
+t.test('a displaced file that is watched by its name is looked at twice, and then its name goes', async (t) => {
+  const dataDir = directory(t)
+  const files = new WatchedFiles()
+  const path = join(dataDir, 'displaced')
+  writeFileSync(path, 'as displaced')
+  files.add(await networkFiles.openDisplaced(path), [0, 50])
+  t.same(await files.review(), [])
+  t.ok(existsSync(path), 'it stays after the first look')
+  t.ok(files.has(path))
+  t.equal(openFilesIn(dataDir), 0, 'and is not open meanwhile')
+  await eventually(async () => {
+    t.same(await files.review(), [])
+    if (!files.isEmpty) throw new Error('still watched')
+  })
+  t.notOk(existsSync(path))
+})
+
+t.test(
+  'a text that was set aside keeps its name when its watch ends, and what is written into it is found',
+  async (t) => {
+    const dataDir = directory(t)
+    const files = new WatchedFiles()
+    const path = join(dataDir, 'status.rejected-1.json')
+    writeFileSync(path, 'rejected')
+    files.add((await networkFiles.openDisplaced(path)).keptAs(path), [0, 0])
+    writeFileSync(path, 'mended')
+    const [written] = await files.review()
+    t.equal((await written?.reread())?.state.bytes.toString(), 'mended')
+    if (written !== undefined) files.add(await written.reread(), [0])
+    t.same(await files.review(), [])
+    t.ok(existsSync(path))
+  },
+)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import writeFileAtomic from 'write-file-atomic'
 import { Directory } from '../../../src/store/directory.ts'
-import { directory } from '../../support/directory.ts'
+import { directory, filesOf } from '../../support/directory.ts'
 import { Disk, execute, tmpfs } from '../../support/disk.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { Load, lostFrom } from '../../support/load.ts'
@@ -23,7 +23,7 @@ t.test('write-file-atomic takes a short write for a whole one; a commit does not
 
   writeFileSync(plain, '')
   const file = join(mount, 'status.json')
-  const store = new Directory(mount)
+  const store = new Directory(mount, filesOf('local'))
   writeFileSync(file, '{"old": true}')
   await t.rejects(store.stage(Buffer.alloc(20_010, 'x'), await store.readStatus()), /volume is full/)
   t.equal(readFileSync(file, 'utf8'), '{"old": true}')
@@ -282,8 +282,8 @@ t.test('a file system that cannot exchange two names, and tells of no events', n
     { volume: { fileSystem: 'fuse', exchange: false, edits: 'polling' } },
   )
   t.ok(
-    server.lines.some(({ msg }) => /polling every 2 s/.test(msg)),
-    'the log says how edits are found',
+    server.lines.some(({ limits }) => /seen within 2 seconds.*no status.json for a moment/s.test(String(limits))),
+    'the log says what the volume cannot do',
   )
   t.equal((await post(server.url, DRIFTED)).status, 201)
   t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)

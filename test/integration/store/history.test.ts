@@ -11,7 +11,7 @@ import { withLock } from '../../../src/store/lock.ts'
 import { Record } from '../../../src/store/record.ts'
 import { render } from '../../../src/store/render.ts'
 import { beforeCalls, beforeHandleCalls } from '../../support/calls.ts'
-import { directory } from '../../support/directory.ts'
+import { directory, filesOf } from '../../support/directory.ts'
 import { CLOCK, posted } from '../../support/documents.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { type Server, fileOf, serve } from '../../support/server.ts'
@@ -162,7 +162,7 @@ t.test('a start tells a change that was not written down from an edit that was m
 t.test('a server that was killed before it could write its row: another one writes it, whatever it knew', async (t) => {
   const place = directory(t)
   const log = pino({ level: 'silent' })
-  const options = { directory: place, retention: 3650 * DAY, bytesMax: 1e9, log }
+  const options = { directory: place, files: filesOf('local'), retention: 3650 * DAY, bytesMax: 1e9, log }
   const [one, two] = [new History(options), new History(options)]
   const synced = posted(EMPTY_DOCUMENT, snapshotOf({}, [], '2026-04-21T10:00:00Z')).document
   const drifted = posted(synced, snapshotOf({}, ['a'], '2026-04-21T10:01:00Z')).document
@@ -181,8 +181,14 @@ t.test('commits of another server are no commits of this one: its missing rows a
   const server = await serve(t)
   const log = pino({ level: 'silent' })
   await post(server.url, snapshotOf({}, [], '2026-04-21T10:00:00Z'))
-  const peer = new Record(server.dataDir, log)
-  const history = new History({ directory: server.dataDir, retention: 3650 * DAY, bytesMax: 1e9, log })
+  const peer = new Record(server.dataDir, filesOf('local'), log)
+  const history = new History({
+    directory: server.dataDir,
+    files: filesOf('local'),
+    retention: 3650 * DAY,
+    bytesMax: 1e9,
+    log,
+  })
   await eventually(() => matches(linesIn(server.dataDir), [{}]))
   await peer.load(CLOCK)
   const commit = async (files: string[], lastCheck: string): Promise<StatusDocument> => {
@@ -211,6 +217,7 @@ t.test('a commit that changes no state does not touch the file', async (t) => {
   const place = directory(t)
   const history = new History({
     directory: place,
+    files: filesOf('local'),
     retention: 3650 * DAY,
     bytesMax: 1e9,
     log: pino({ level: 'silent' }),
@@ -406,7 +413,7 @@ t.test('a file that grows too large: the newer half stays, and the last known st
   writeFileSync(join(place, 'history.jsonl'), [quiet, ...busy].join(''))
   const bytesMax = busy.join('').length
   const log = pino({ level: 'silent' })
-  const history = new History({ directory: place, retention: 90 * DAY, bytesMax, log })
+  const history = new History({ directory: place, files: filesOf('local'), retention: 90 * DAY, bytesMax, log })
   const known = { ...EMPTY_DOCUMENT, entries: [], updatedAt: formatTime(Date.now()) }
   await history.record(known, new Map(), false)
   const lines = readFileSync(join(place, 'history.jsonl'), 'utf8').split(/(?<=\n)/)

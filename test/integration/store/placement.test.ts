@@ -1,43 +1,71 @@
 import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
-import { place, undoPlace } from '../../../src/store/placement.ts'
+import t, { type Test } from 'tap'
+import { exchange, moveAndLink, moveAndRename } from '../../../src/store/placement.ts'
 import { beforeCalls } from '../../support/calls.ts'
 import { directory } from '../../support/directory.ts'
 
-t.test('a staged file and what it replaces exchange their names; where nothing is, it gets the name', async (t) => {
-  const [staged, path] = [join(directory(t, { staged: 'new' }), 'staged'), 'status.json']
-  const file = join(staged, '..', path)
-  t.equal(await place(staged, file), false)
-  t.equal(readFileSync(file, 'utf8'), 'new')
-  t.notOk(existsSync(staged))
+const read = (path: string): string => readFileSync(path, 'utf8')
 
-  writeFileSync(staged, 'newer')
-  t.equal(await place(staged, file), true)
-  t.same([readFileSync(file, 'utf8'), readFileSync(staged, 'utf8')], ['newer', 'new'])
-  await undoPlace(staged, file)
-  t.same([readFileSync(file, 'utf8'), readFileSync(staged, 'utf8')], ['new', 'newer'])
-})
-
-t.test('somebody saves where nothing was, right before the staged file gets the name: it is displaced', async (t) => {
-  const dataDir = directory(t, { staged: 'committed' })
-  const [staged, file] = [join(dataDir, 'staged'), join(dataDir, 'status.json')]
+/** Saves right before the first link of a test. */
+function once(t: Test, save: () => void): void {
+  let isSaved = false
   beforeCalls(t, 'link', () => {
-    writeFileSync(join(dataDir, 'swap'), 'saved meanwhile')
-    renameSync(join(dataDir, 'swap'), file)
+    if (!isSaved) save()
+    isSaved = true
   })
-  t.equal(await place(staged, file), true)
-  t.same([readFileSync(file, 'utf8'), readFileSync(staged, 'utf8')], ['committed', 'saved meanwhile'])
+}
+
+for (const [name, placement] of Object.entries({ exchange, moveAndLink, moveAndRename })) {
+  t.test(`${name}: what was there has a private name afterwards, and comes back if that is undone`, async (t) => {
+    const dataDir = directory(t, { staged: 'new' })
+    const [staged, file] = [join(dataDir, 'staged'), join(dataDir, 'status.json')]
+    t.same(await placement.place(staged, file), [])
+    t.equal(read(file), 'new')
+    t.notOk(existsSync(staged))
+
+    writeFileSync(staged, 'newer')
+    const displaced = await placement.place(staged, file)
+    t.same([read(file), ...displaced.map(read)], ['newer', 'new'])
+    const out = await placement.undo(staged, file, displaced)
+    t.same([read(file), read(out)], ['new', 'newer'])
+    t.equal(readdirSync(dataDir).length, 2, 'and no name is left over')
+  })
+
+  t.test(`${name}: a failure leaves both files as they were`, async (t) => {
+    const dataDir = directory(t, { 'status.json': 'before' })
+    await t.rejects(placement.place(join(dataDir, 'not there'), join(dataDir, 'status.json')), { code: 'ENOENT' })
+    t.same(readdirSync(dataDir), ['status.json'])
+    t.equal(read(join(dataDir, 'status.json')), 'before')
+  })
+}
+
+for (const [name, placement] of Object.entries({ exchange, moveAndLink })) {
+  t.test(`${name}: somebody saves right before the staged file gets the name: that is displaced too`, async (t) => {
+    const dataDir = directory(t, { staged: 'committed' })
+    const [staged, file] = [join(dataDir, 'staged'), join(dataDir, 'status.json')]
+    once(t, () => {
+      writeFileSync(join(dataDir, 'beside'), 'saved meanwhile')
+      renameSync(join(dataDir, 'beside'), file)
+    })
+    const displaced = await placement.place(staged, file)
+    t.same([read(file), ...displaced.map(read)], ['committed', 'saved meanwhile'])
+  })
+}
+
+t.test('moveAndLink: of a file that is saved over between its steps both texts are displaced', async (t) => {
+  const dataDir = directory(t, { staged: 'committed', 'status.json': 'before' })
+  const [staged, file] = [join(dataDir, 'staged'), join(dataDir, 'status.json')]
+  once(t, () => writeFileSync(file, 'saved meanwhile'))
+  const displaced = await moveAndLink.place(staged, file)
+  t.same([read(file), ...displaced.map(read)], ['committed', 'before', 'saved meanwhile'])
 })
 
-t.test('a failure leaves both files as they were', async (t) => {
+t.test('exchange: an input/output error leaves the staged file', async (t) => {
   const dataDir = directory(t, { staged: 'committed' })
-  const [staged, file] = [join(dataDir, 'staged'), join(dataDir, 'status.json')]
-  await t.rejects(place(join(dataDir, 'not there'), file), { code: 'ENOENT' })
-  t.same(readdirSync(dataDir), ['staged'])
   beforeCalls(t, 'link', () => {
     throw Object.assign(new Error('EIO: i/o error, link'), { code: 'EIO' })
   })
-  await t.rejects(place(staged, file), { code: 'EIO' })
+  await t.rejects(exchange.place(join(dataDir, 'staged'), join(dataDir, 'status.json')), { code: 'EIO' })
   t.same(readdirSync(dataDir), ['staged'])
 })

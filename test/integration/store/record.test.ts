@@ -20,7 +20,7 @@ import type { StatusDocument } from '../../../src/status/document.ts'
 import { type Clock, formatTime } from '../../../src/status/time.ts'
 import { Record } from '../../../src/store/record.ts'
 import { type Rendered, render } from '../../../src/store/render.ts'
-import { directory } from '../../support/directory.ts'
+import { directory, filesOf } from '../../support/directory.ts'
 import { CLOCK, posted } from '../../support/documents.ts'
 import { beforeHandleCalls } from '../../support/calls.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
@@ -62,7 +62,7 @@ async function grow(record: Record, name: string, clock: Clock = CLOCK, bytes = 
 
 t.test('another server and a later start read the same documents, generation by generation', async (t) => {
   const place = directory(t)
-  const [one, two] = [new Record(place, log), new Record(place, log)]
+  const [one, two] = [new Record(place, filesOf('local'), log), new Record(place, filesOf('local'), log)]
   const documents: Rendered[] = []
   for (let index = 0; index < 40; index += 1) {
     await one.load(CLOCK)
@@ -71,7 +71,7 @@ t.test('another server and a later start read the same documents, generation by 
     await one.load(CLOCK)
     deepStrictEqual(two.current.bytes.equals(one.current.bytes), true)
   }
-  const third = new Record(place, log)
+  const third = new Record(place, filesOf('local'), log)
   await third.load(CLOCK)
   t.ok(third.current.bytes.equals(documents.at(-1)?.bytes ?? Buffer.alloc(0)))
   for (const record of [one, two, third]) {
@@ -88,7 +88,7 @@ t.test('another server and a later start read the same documents, generation by 
 
 t.test('a torn last line does not count, wherever it is torn, and the next commit is whole', async (t) => {
   const place = directory(t)
-  const record = new Record(place, log)
+  const record = new Record(place, filesOf('local'), log)
   await grow(record, 'a')
   const { size } = statSync(segmentOf(place))
   const text = readFileSync(segmentOf(place))
@@ -98,12 +98,12 @@ t.test('a torn last line does not count, wherever it is torn, and the next commi
   // Without its line break even a line that is otherwise there is torn.
   for (const length of [1, 40, end - 1, end]) {
     writeFileSync(segmentOf(place), Buffer.concat([text, line.subarray(0, length)]))
-    const again = new Record(place, log)
+    const again = new Record(place, filesOf('local'), log)
     await again.load(CLOCK)
     t.equal(again.current.document.entries.length, 1)
     t.equal(statSync(segmentOf(place)).size, size, 'and it is removed')
     await grow(again, 'c')
-    const third = new Record(place, log)
+    const third = new Record(place, filesOf('local'), log)
     await third.load(CLOCK)
     t.equal(third.current.document.entries.length, 2)
     t.same(readdirSync(place), segmentsIn(place), 'no damage')
@@ -112,22 +112,22 @@ t.test('a torn last line does not count, wherever it is torn, and the next commi
 
 t.test('a damaged record: what is before the damage counts, and the segment is kept for a look', async (t) => {
   const place = directory(t)
-  const record = new Record(place, log)
+  const record = new Record(place, filesOf('local'), log)
   for (const name of ['a', 'b', 'c']) await grow(record, name)
   const segment = segmentOf(place)
   const text = readFileSync(segment, 'utf8')
   writeFileSync(segment, text.replace('"generation":2,', '"generation":oh,'))
-  const again = new Record(place, log)
+  const again = new Record(place, filesOf('local'), log)
   await again.load(CLOCK)
   t.equal(again.current.document.entries.length, 1)
   t.ok(readdirSync(place).some((name) => name.endsWith('.damaged')))
   await grow(again, 'd')
-  const third = new Record(place, log)
+  const third = new Record(place, filesOf('local'), log)
   await third.load(CLOCK)
   t.equal(third.current.document.entries.length, 2)
 
   writeFileSync(segmentOf(place), 'no record at all\n')
-  const fourth = new Record(place, log)
+  const fourth = new Record(place, filesOf('local'), log)
   await fourth.load(CLOCK)
   t.equal(fourth.current.document.generation, 0, 'a segment without a document is none')
   t.same(segmentsIn(place), [])
@@ -137,11 +137,11 @@ t.test('a damaged record: what is before the damage counts, and the segment is k
 
 t.test('a line whose document is not the one that it was is damage, too', async (t) => {
   const place = directory(t)
-  const record = new Record(place, log)
+  const record = new Record(place, filesOf('local'), log)
   for (const name of ['a', 'b']) await grow(record, name)
   const segment = segmentOf(place)
   writeFileSync(segment, readFileSync(segment, 'utf8').replace('"server":"b"', '"server":"z"'))
-  const again = new Record(place, log)
+  const again = new Record(place, filesOf('local'), log)
   await again.load(CLOCK)
   t.ok(readdirSync(place).some((name) => name.endsWith('.damaged')))
 })
@@ -171,7 +171,7 @@ t.test('a record of a later version is refused, and nothing is changed', async (
 
 t.test('a commit counts once its line is on disk, and a segment once its name is', async (t) => {
   const place = directory(t)
-  const record = new Record(place, log)
+  const record = new Record(place, filesOf('local'), log)
   const synced: string[] = []
   const note = (path: string): void => void synced.push(path === place ? 'directory' : path.slice(place.length + 1))
   await beforeHandleCalls(t, 'sync', note)
@@ -186,7 +186,7 @@ t.test('a commit counts once its line is on disk, and a segment once its name is
 
 t.test('a line that cannot be brought to disk is removed, and the next commit is whole', async (t) => {
   const place = directory(t)
-  const record = new Record(place, log)
+  const record = new Record(place, filesOf('local'), log)
   await grow(record, 'a')
   const { size } = statSync(segmentOf(place))
   const { current } = record
@@ -201,7 +201,7 @@ t.test('a line that cannot be brought to disk is removed, and the next commit is
   t.equal(record.current, current)
   t.equal(statSync(segmentOf(place)).size, size)
   await grow(record, 'c')
-  const again = new Record(place, log)
+  const again = new Record(place, filesOf('local'), log)
   await again.load(CLOCK)
   t.same(
     again.current.document.entries.map(({ status }) => status.server),
@@ -211,7 +211,7 @@ t.test('a line that cannot be brought to disk is removed, and the next commit is
 
 t.test('a commit that is taken back was never made', async (t) => {
   const place = directory(t)
-  const record = new Record(place, log)
+  const record = new Record(place, filesOf('local'), log)
   const first = await grow(record, 'a')
   const size = statSync(segmentOf(place)).size
   const next = render(posted(first.document, snapshotOf({ server: 'b' }, [], DRIFTED.last_check)).document)
@@ -225,15 +225,15 @@ t.test('a commit that is taken back was never made', async (t) => {
   t.equal(statSync(segmentOf(place)).size, size, 'also after it was confirmed')
 
   const empty = directory(t)
-  const fresh = new Record(empty, log)
+  const fresh = new Record(empty, filesOf('local'), log)
   await (await fresh.append(first, [], CLOCK)).takeBack()
   t.same([readdirSync(empty), fresh.current.document.generation], [[], 0], 'nor the first one')
 })
 
 t.test('segments: a new one in time, the one before is kept, older ones go by age or size', async (t) => {
   const place = directory(t)
-  const record = new Record(place, log)
-  const peer = new Record(place, log)
+  const record = new Record(place, filesOf('local'), log)
+  const peer = new Record(place, filesOf('local'), log)
   const rotate = async (clock: Clock): Promise<void> => {
     const { length } = segmentsIn(place)
     for (let index = 0; segmentsIn(place).length === length && index < 100; index += 1) {
@@ -281,7 +281,7 @@ t.test(
 async function build(t: Test, names: readonly string[]): Promise<{ place: string; record: Record }> {
   const place = join(directory(t), 'data')
   mkdirSync(place)
-  const record = new Record(place, log)
+  const record = new Record(place, filesOf('local'), log)
   for (const name of names) await grow(record, name)
   return { place, record }
 }
@@ -292,7 +292,7 @@ function replaceBy(place: string, by: string): void {
 }
 
 async function targetsIn(place: string): Promise<string[]> {
-  const record = new Record(place, log)
+  const record = new Record(place, filesOf('local'), log)
   await record.load(CLOCK)
   return record.current.document.entries.map(({ status }) => status.server)
 }
@@ -329,7 +329,7 @@ t.test('the directory is replaced: what this server knows goes on, unless the ot
 
 t.test('a peer begins a new segment: the document stays the very same, and nothing in it is due', async (t) => {
   const place = directory(t)
-  const [one, two] = [new Record(place, log), new Record(place, log)]
+  const [one, two] = [new Record(place, filesOf('local'), log), new Record(place, filesOf('local'), log)]
   await grow(one, 'a')
   // The clock of the other server is behind: for it the target is not stale yet.
   const behind = { ...CLOCK, now: CLOCK.now - 800 }
@@ -351,7 +351,7 @@ t.test('a peer begins a new segment: the document stays the very same, and nothi
 
 t.test('what a peer’s commit replaces is no edit until the peer has put the commit in place', async (t) => {
   const place = directory(t)
-  const [one, two] = [new Record(place, log), new Record(place, log)]
+  const [one, two] = [new Record(place, filesOf('local'), log), new Record(place, filesOf('local'), log)]
   const first = await grow(one, 'a')
   const commit = await one.append(render(withTarget(first, 'b')), ['digest of an edit'], CLOCK)
   await two.load(CLOCK)
@@ -427,7 +427,7 @@ t.test(
     const dataDir = directory(t)
     const server = await serve(t, dataDir)
     await post(server.url, DRIFTED)
-    const peer = new Record(dataDir, log)
+    const peer = new Record(dataDir, filesOf('local'), log)
     await peer.load(CLOCK)
     // After a look at the file the server is at rest: the record alone says that there is something to do.
     await eventually(() => ok(Date.now() - statSync(server.file).ctimeMs > 2500))

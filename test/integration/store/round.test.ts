@@ -16,7 +16,7 @@ import { render } from '../../../src/store/render.ts'
 import { REQUESTS_MAX, Requests } from '../../../src/store/requests.ts'
 import { type CommitEvents, Store, type Trouble } from '../../../src/store/store.ts'
 import { beforeHandleCalls } from '../../support/calls.ts'
-import { directory, openFilesIn } from '../../support/directory.ts'
+import { directory, filesOf, openFilesIn } from '../../support/directory.ts'
 import { CLOCK, posted } from '../../support/documents.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { type Line, fileOf, serve } from '../../support/server.ts'
@@ -216,7 +216,7 @@ class FailingDirectory extends Directory {
   /** Called between the exchange and the failure of `sync`. */
   beforeFailure: () => void = () => undefined
 
-  override async place(staged: string): Promise<string | undefined> {
+  override async place(staged: string): Promise<string[]> {
     if (this.failAt === 'place') throw Object.assign(new Error('EIO: i/o error, rename'), { code: 'EIO' })
     return super.place(staged)
   }
@@ -328,40 +328,45 @@ t.test('the request that makes a commit worthwhile ends the pause', async (t) =>
   await turn
 })
 
-t.test('a commit that fails leaves file and record as they were, at whichever step', async (t) => {
-  const place = directory(t)
-  const files = new FailingDirectory(place)
-  const record = new Record(place, pino({ level: 'silent' }))
-  const inbox = new Inbox(files, record)
-  t.teardown(async () => inbox.close())
-  const parts = { directory: files, record, inbox }
-  const nextOf = (server: string) =>
-    render(posted(record.current.document, snapshotOf({ server }, [], DRIFTED.last_check)).document)
-  const run = async (server: string): Promise<void> => {
-    const status = await files.readStatus()
-    const displaced = await commit(parts, nextOf(server), { status, merged: [] }, CLOCK)
-    await displaced?.handle.close()
-    if (displaced !== undefined) await files.discard(displaced.path)
-  }
-  await run('first')
-  await run('second')
-  const state = (): unknown => readdirSync(place).map((name) => [name, readFileSync(join(place, name), 'utf8')])
-  const before = state()
-  const { current } = record
-  for (const step of ['place', 'sync'] as const) {
-    files.failAt = step
-    await t.rejects(run('third'), /EIO/)
-    t.same(state(), before, step)
-    t.equal(openFilesIn(place), 0)
-    t.equal(record.current, current)
-  }
+for (const kind of ['local', 'network'] as const) {
+  t.test(`a commit that fails leaves file and record as they were, at whichever step (${kind})`, async (t) => {
+    const place = directory(t)
+    const volumeFiles = filesOf(kind)
+    const files = new FailingDirectory(place, volumeFiles)
+    const record = new Record(place, volumeFiles, pino({ level: 'silent' }))
+    const inbox = new Inbox(files, record)
+    t.teardown(async () => inbox.close())
+    const parts = { directory: files, record, inbox }
+    const nextOf = (server: string) =>
+      render(posted(record.current.document, snapshotOf({ server }, [], DRIFTED.last_check)).document)
+    const run = async (server: string): Promise<void> => {
+      const status = await files.readStatus()
+      const displaced = await commit(parts, nextOf(server), { status, merged: [] }, CLOCK)
+      for (const file of displaced) {
+        await file.close()
+        await files.discard(file.path)
+      }
+    }
+    await run('first')
+    await run('second')
+    const state = (): unknown => readdirSync(place).map((name) => [name, readFileSync(join(place, name), 'utf8')])
+    const before = state()
+    const { current } = record
+    for (const step of ['place', 'sync'] as const) {
+      files.failAt = step
+      await t.rejects(run('third'), /EIO/)
+      t.same(state(), before, step)
+      t.equal(openFilesIn(place), 0)
+      t.equal(record.current, current)
+    }
 
-  // Somebody saves between the exchange and the failure: the text is not lost with what is undone.
-  files.beforeFailure = () => writeFileSync(join(place, 'status.json'), '{"statuses": []}')
-  await t.rejects(run('third'), /EIO/)
-  t.ok(inbox.hasUnread)
-  files.failAt = undefined
-  t.match(await inbox.read(CLOCK), { edits: [{ edit: { saved: { statuses: [] } } }] })
-  await run('third')
-  t.equal(record.current.document.entries.length, 3)
-})
+    // Somebody saves between the exchange and the failure: the text is not lost with what is undone.
+    files.beforeFailure = () => writeFileSync(join(place, 'status.json'), '{"statuses": []}')
+    await t.rejects(run('third'), /EIO/)
+    t.ok(inbox.hasUnread)
+    files.failAt = undefined
+    t.match(await inbox.read(CLOCK), { edits: [{ edit: { saved: { statuses: [] } } }] })
+    await run('third')
+    t.equal(record.current.document.entries.length, 3)
+  })
+}

@@ -1,0 +1,158 @@
+import { chmod, link, open, readdir, rm, stat } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DisplacedFile } from './displaced.ts'
+import { type FileState, isSameVersion, readHandle } from './durable-file.ts'
+import { codeOf, isStale } from './store-error.ts'
+import type { FileAccess, FileStats } from './volume-files.ts'
+
+/** How often a name is looked up again if the file that it stood for is gone, and the pause before, in ms. */
+const ATTEMPTS_MAX = 5
+const RETRY_AFTER_MS = 20
+
+/**
+ * A volume that other machines change: NFS, GlusterFS, CephFS, SMB and other file systems whose client remembers names,
+ * sizes and contents for seconds. Nothing is taken from its memory where that matters, and a file that has gone meanwhile
+ * is looked up again.
+ */
+export const networkFiles: FileAccess = {
+  watchesByName: true,
+  // The second time is later than any client holds back what was written, or an old size.
+  reviewAfterMs: [1000, 3000],
+  unfinishedMaxMs: 3000,
+  refresh: async (path) => {
+    await lookUp(path)
+    await askForSize(path)
+  },
+  read: async (path) => fresh(path, async () => readBy(path, 'r')),
+  stat: async (path) => fresh(path, async () => statBy(path)),
+  isUnchanged: async (path, state) => {
+    if (state?.isSettled !== true) return false
+    // NFS asks for the state of a directory when it is opened, and so for all names in it.
+    await readdir(dirname(path))
+    const isSame = await fresh(path, async () => {
+      const handle = await open(path, 'r')
+      try {
+        return await isSameVersion(handle, state)
+      } finally {
+        await handle.close().catch(() => undefined)
+      }
+    })
+    return isSame === true
+  },
+  openDisplaced: async (path) => openNamed(path),
+}
+
+/** A displaced file that is read by its name. An open handle would go on to answer from the client's memory. */
+class NamedFile implements DisplacedFile {
+  readonly path: string
+  readonly state: FileState
+  readonly #isKept: boolean
+
+  constructor(path: string, state: FileState, isKept = false) {
+    this.path = path
+    this.state = state
+    this.#isKept = isKept
+  }
+
+  async reread(): Promise<DisplacedFile> {
+    return openNamed(this.path, this.#isKept)
+  }
+
+  async isWritten(): Promise<boolean> {
+    const { state } = await openNamed(this.path)
+    return !state.bytes.equals(this.state.bytes)
+  }
+
+  /** The name stays while the file is watched. */
+  async discard(): Promise<void> {
+    // `release` removes it.
+  }
+
+  keptAs(path: string): DisplacedFile {
+    return new NamedFile(path, this.state, true)
+  }
+
+  async release(): Promise<void> {
+    if (!this.#isKept) await rm(this.path, { force: true })
+  }
+
+  async close(): Promise<void> {
+    // Nothing is open.
+  }
+}
+
+async function openNamed(path: string, isKept = false): Promise<NamedFile> {
+  // GlusterFS answers a mere reader from its memory.
+  const state = await fresh(path, async () => readBy(path, 'r+'))
+  if (state === undefined) throw Object.assign(new Error(`${path} is gone`), { code: 'ENOENT' })
+  return new NamedFile(path, state, isKept)
+}
+
+/** Looks a name up and runs `work`; again if the file has gone meanwhile. `undefined` if there is no file. */
+async function fresh<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
+  for (let attempt = 1; ; attempt += 1) {
+    await lookUp(path)
+    try {
+      return await work()
+    } catch (error) {
+      const isAbsent = codeOf(error) === 'ENOENT'
+      if (!isAbsent && !isStale(error)) throw error
+      if (isAbsent && !(await isListed(path))) return undefined
+      if (attempt === ATTEMPTS_MAX) throw error
+    }
+    await sleep(RETRY_AFTER_MS)
+  }
+}
+
+/**
+ * Makes the kernel look a name up at the file server: it does for a name that is to be made, whatever it remembers
+ * (`LOOKUP_EXCL` in fs/namei.c). Nothing is made: a hard link to a directory is refused everywhere.
+ */
+async function lookUp(path: string): Promise<void> {
+  await link(dirname(path), path).catch(() => undefined)
+}
+
+/**
+ * Makes the file server tell how large a file is: it does in its answer to a change of attributes, here to what they are.
+ * GlusterFS answers everything else from what its client remembers, for a second.
+ */
+async function askForSize(path: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await chmod(path, (await stat(path)).mode & 0o7777)
+      return
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return
+      if (!isStale(error) || attempt === ATTEMPTS_MAX) throw error
+      await lookUp(path)
+    }
+  }
+}
+
+async function isListed(path: string): Promise<boolean> {
+  return (await readdir(dirname(path))).includes(basename(path))
+}
+
+async function readBy(path: string, flags: 'r' | 'r+'): Promise<FileState> {
+  const handle = await open(path, flags).catch(async (error: unknown) => {
+    if (flags === 'r' || codeOf(error) !== 'EACCES') throw error
+    return open(path, 'r')
+  })
+  try {
+    return await readHandle(handle)
+  } finally {
+    // GlusterFS opens a file when something is read, and may report a failure here: the content was read all the same.
+    await handle.close().catch(() => undefined)
+  }
+}
+
+/** NFS asks for the size when a file is opened. */
+async function statBy(path: string): Promise<FileStats> {
+  const handle = await open(path, 'r')
+  try {
+    return await handle.stat()
+  } finally {
+    await handle.close().catch(() => undefined)
+  }
+}
