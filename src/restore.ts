@@ -138,9 +138,9 @@ function isDefect(error: unknown): boolean {
   return error instanceof StoreError && error.kind === 'internal'
 }
 
-/** Asks a person. No answer is a no. */
+/** Asks a person. No answer is a no. The terminal itself edits the line, and stops the program at Ctrl-C. */
 async function ask(question: string): Promise<boolean> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
   return new Promise((answer) => {
     lines.on('close', () => answer(false))
     lines.question(question, (text) => {
