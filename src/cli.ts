@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 import { makeToken } from './access/tokens.ts'
-import { check } from './check.ts'
+import { readChecked } from './check.ts'
 import { createLog, terminal } from './log.ts'
+import { restoreFile } from './restore.ts'
 import { StartError, start } from './server.ts'
 import { readCommandLine, settingsTable, type Settings } from './settings.ts'
 import { version } from './version.ts'
 
-/** The server could not start, or the checked file is not valid. */
+/** The server could not start, the checked file is not valid, or nothing was restored. */
 const EXIT_FAILED = 1
 /** The command line or the environment is not valid. */
 const EXIT_USAGE = 2
@@ -20,15 +21,22 @@ switch (commandLine.command) {
     process.stdout.write(`${version}\n`)
     break
   case 'check': {
-    const faults = await check(commandLine.file)
-    process.stdout.write(faults.map((fault) => `${fault}\n`).join(''))
-    if (faults.length > 0) process.exitCode = EXIT_FAILED
+    const checked = await readChecked(commandLine.file)
+    if (checked.ok) break
+    process.stdout.write(checked.faults.map((fault) => `${fault}\n`).join(''))
+    process.exitCode = EXIT_FAILED
     break
   }
   case 'token': {
     const { secret, token } = makeToken(commandLine.name)
     process.stderr.write('The secret, which is shown only once, then the entry for "tokens" in TOKENS_FILE:\n')
     process.stdout.write(`${secret}\n${JSON.stringify(token)}\n`)
+    break
+  }
+  case 'restore': {
+    // Standard output is for what is restored.
+    const outcome = await restoreFile(commandLine, createLog('warn', process.stderr))
+    process.exitCode = { done: 0, failed: EXIT_FAILED, unconfirmed: EXIT_USAGE }[outcome]
     break
   }
   case 'usage-error':
@@ -65,6 +73,7 @@ Merges the drift-check snapshots that CI posts into one durable status.json, and
 
 Usage: gitops-status-server [options]
        gitops-status-server check FILE
+       gitops-status-server restore FILE [--data-dir DIR] [--stale-after SECONDS] [--yes]
        gitops-status-server token NAME
 
 ${lines.join('\n')}
@@ -72,10 +81,14 @@ ${lines.join('\n')}
   --help     print this text
   --version  print the version
 
-check FILE  checks a status.json before it is saved, and prints one line per fault; - is standard input.
-token NAME  makes a token, and prints its secret and its entry for TOKENS_FILE, which has only the hash of the secret.
+check FILE    checks a status.json before it is saved, and prints one line per fault; - is standard input.
+restore FILE  goes back to a backup of status.json, whatever its age, while a server runs or not: says what that changes,
+              asks, and commits it. Newer verdicts and new targets stay. --yes does not ask; - is standard input.
+              Run it as the user of the server and with its DATA_DIR and STALE_AFTER.
+token NAME    makes a token, and prints its secret and its entry for TOKENS_FILE, which has only the hash of the secret.
 
 A flag takes precedence over its variable. An empty variable counts as not set.
-Exit codes: 0 stopped by a signal, or the file is valid; ${EXIT_FAILED} could not start, or the file is not valid; ${EXIT_USAGE} invalid settings.
+Exit codes: 0 stopped by a signal, the file is valid, or restored; ${EXIT_FAILED} could not start, the file is not valid, or not restored;
+${EXIT_USAGE} invalid settings, or --yes is needed.
 `
 }

@@ -107,6 +107,13 @@ export type CommandLine =
   | { readonly command: 'run'; readonly settings: Settings }
   | { readonly command: 'check'; readonly file: string }
   | { readonly command: 'token'; readonly name: string }
+  | {
+      readonly command: 'restore'
+      readonly file: string
+      readonly dataDir: string
+      readonly staleAfter: number
+      readonly isConfirmed: boolean
+    }
   | { readonly command: 'help' }
   | { readonly command: 'version' }
   | { readonly command: 'usage-error'; readonly faults: readonly string[] }
@@ -123,7 +130,12 @@ export function readCommandLine(
   const faults: string[] = []
   const { values, tokens, positionals } = parseArgs({
     args: [...args],
-    options: { ...flags, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } },
+    options: {
+      ...flags,
+      yes: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean', short: 'v' },
+    },
     strict: false,
     tokens: true,
   })
@@ -141,11 +153,28 @@ export function readCommandLine(
     if (name !== undefined && /^[\w.@-]{1,100}$/.test(name) && operands.length === 1) return { command: 'token', name }
     return { command: 'usage-error', faults: ['token: expected one name of letters, digits, and . _ - @'] }
   }
+  if (command === 'restore') return readRestore()
   for (const token of tokens) {
     if (token.kind === 'positional') faults.push(`${token.value}: unknown command; see --help`)
     else if (token.kind === 'option' && !Object.hasOwn(flags, token.name)) {
       faults.push(`${token.rawName}: unknown option; see --help`)
     }
+  }
+
+  function readRestore(): CommandLine {
+    const [file, ...others] = operands
+    const isConfirmed = values['yes'] === true
+    const known = new Set([SETTINGS.dataDir.flag, SETTINGS.staleAfter.flag, 'yes'])
+    for (const token of tokens) {
+      if (token.kind === 'option' && !known.has(token.name)) {
+        faults.push(`${token.rawName}: unknown option of restore; see --help`)
+      }
+    }
+    if (file === undefined || others.length > 0) faults.push('restore: expected one file, or - for standard input')
+    else if (file === '-' && !isConfirmed) faults.push('restore: - needs --yes: standard input cannot answer as well')
+    const [dataDir, staleAfter] = [value(SETTINGS.dataDir), value(SETTINGS.staleAfter)]
+    if (file === undefined || faults.length > 0) return { command: 'usage-error', faults }
+    return { command: 'restore', file, dataDir, staleAfter, isConfirmed }
   }
 
   function value<T>({ flag, env: variable, fallback, read, expected }: Setting<T>): T {

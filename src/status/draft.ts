@@ -21,6 +21,27 @@ export interface Cause {
   readonly by?: Actor | undefined
 }
 
+/** What going back to an older document has changed. */
+export interface Restoration {
+  /** The older document, as far as it says what it is. */
+  readonly from: { readonly generation: number | undefined; readonly updatedAt: string | undefined }
+  /** Targets that were removed since. */
+  readonly returned: readonly Status[]
+  /** Targets that have become different, by a verdict or by anything else. */
+  readonly changed: readonly StatusChange[]
+  /** Targets that were checked since; their newer verdicts stay. */
+  readonly newer: readonly Target[]
+  /** Number of targets that the older document does not have. */
+  readonly others: number
+  /** Names of the properties at the top of the document that have become different. */
+  readonly head: readonly string[]
+}
+
+export interface StatusChange {
+  readonly before: Status
+  readonly after: Status
+}
+
 /** The next document while it is being made: changes on top of a document that itself stays as it is. */
 export class Draft {
   readonly base: StatusDocument
@@ -28,6 +49,7 @@ export class Draft {
   /** The generation that the next document gets. */
   readonly generation: number
   readonly #changes = new Map<string, Replacement & { readonly cause: Cause }>()
+  readonly #restorations: Restoration[] = []
   #head: Head
   #size: number
   #bytes: number
@@ -63,6 +85,11 @@ export class Draft {
   /** What made the changes so far, by the target's key. */
   get causes(): ReadonlyMap<string, Cause> {
     return new Map([...this.#changes].map(([key, { cause }]) => [key, cause]))
+  }
+
+  /** The older documents to which the draft has gone back, in order. */
+  get restorations(): readonly Restoration[] {
+    return this.#restorations
   }
 
   /** The statuses as they are in the draft, in no particular order. */
@@ -103,6 +130,14 @@ export class Draft {
     this.#undo.push(() => {
       this.#head = before
     })
+  }
+
+  /** Notes what going back to an older document has changed, if it has changed anything: the history records it. */
+  noteRestoration(restoration: Restoration): void {
+    const { returned, changed, head } = restoration
+    if (returned.length + changed.length + head.length === 0) return
+    this.#restorations.push(restoration)
+    this.#undo.push(() => this.#restorations.pop())
   }
 
   /** Stamps anew every entry of which a stamp has changed by itself. */

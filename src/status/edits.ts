@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Head, type StatusDocument, findEntry, headOf, keyOf, textOf } from './document.ts'
-import type { Cause, Draft } from './draft.ts'
+import { type Head, type StatusDocument, type Target, findEntry, headOf, keyOf, textOf } from './document.ts'
+import type { Cause, Draft, Restoration, StatusChange } from './draft.ts'
 import { isNewerCheck } from './merge.ts'
 import { type SavedDocument, type SavedStatus, type Status, VERDICT_PROPERTIES } from './schema.ts'
 import { EDITABLE_STAMPS, STAMP_NAMES } from './stamps.ts'
@@ -30,7 +30,7 @@ const VERDICT: ReadonlySet<string> = new Set([...VERDICT_PROPERTIES, ...EDITABLE
  * - a removed target stays removed, unless a newer check found it.
  */
 export function mergeEdit(draft: Draft, { saved, origin, isRestore }: Edit): void {
-  if (isRestore) restore(draft, origin)
+  if (isRestore) draft.noteRestoration(restore(draft, saved))
   else mergeDifference(draft, saved, origin)
 }
 
@@ -73,14 +73,38 @@ function withOwnStamps(copy: SavedStatus, before: Status | undefined): SavedStat
 /**
  * Goes back to an older document: everything is as in it, and targets that were removed since are back. The verdicts of
  * newer checks stay, and so do targets that the older document does not have: their verdicts were acknowledged.
+ *
+ * @returns what that changes in the draft
  */
-function restore(draft: Draft, older: StatusDocument): void {
-  draft.putHead(older.head)
-  for (const { status } of older.entries) {
-    const now = draft.get(status)?.status
-    const isCheckedSince = now !== undefined && isNewerCheck(now, status, draft.clock.now)
-    draft.put(now === undefined ? status : withVerdictOf(isCheckedSince ? now : status, status), RESTORE)
+export function restore(draft: Draft, older: SavedDocument): Restoration {
+  const head = headOf(older)
+  const headChanges = differences(draft.head, head)
+  draft.putHead(head)
+  const returned: Status[] = []
+  const changed: StatusChange[] = []
+  const newer: Target[] = []
+  let present = 0
+  const { size } = draft
+  for (const status of older.statuses) {
+    const before = draft.get(status)?.status
+    if (before === undefined) {
+      returned.push(draft.put(status, RESTORE))
+      continue
+    }
+    present += 1
+    const isCheckedSince = isNewerCheck(before, status, draft.clock.now)
+    if (isCheckedSince) newer.push(status)
+    const after = draft.put(withVerdictOf(isCheckedSince ? before : status, status), RESTORE)
+    if (after !== before) changed.push({ before, after })
   }
+  const { generation, updated_at: updatedAt } = older
+  return { from: { generation, updatedAt }, returned, changed, newer, others: size - present, head: headChanges }
+}
+
+/** The names of the properties that differ between two objects. */
+export function differences(before: Properties, after: Properties): string[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+  return names.filter((name) => !isDeepStrictEqual(valueOf(before, name), valueOf(after, name)))
 }
 
 /** The verdict of one status and every other property of another. */

@@ -1,6 +1,6 @@
 import type { FromSchema } from 'json-schema-to-ts'
 import type { StatusDocument, Target } from './document.ts'
-import type { Cause } from './draft.ts'
+import type { Cause, Restoration } from './draft.ts'
 import { type Status, fileProperties, targetProperties, time } from './schema.ts'
 import { stampChanges } from './stamps.ts'
 import { timeOf } from './time.ts'
@@ -62,6 +62,44 @@ export function readRow(line: string): HistoryRow | undefined {
   } catch {
     return undefined
   }
+}
+
+/** A line of the history that speaks of no single target: somebody has gone back to an older document. */
+export interface RestoredLine {
+  readonly time: string
+  readonly event: 'restored'
+  readonly generation: number
+  /** The older document, as far as it said what it was. */
+  readonly restored: { readonly generation?: number; readonly updated_at?: string }
+  /** Number of targets that came back. */
+  readonly returned: number
+  /** Number of targets that became different. */
+  readonly changed: number
+}
+
+/** The line that going back to an older document adds to the history. */
+export function restoredLine({ updatedAt, generation }: StatusDocument, restoration: Restoration): RestoredLine {
+  const { from, returned, changed } = restoration
+  return {
+    time: updatedAt,
+    event: 'restored',
+    generation,
+    restored: {
+      ...(from.generation === undefined ? {} : { generation: from.generation }),
+      ...(from.updatedAt === undefined ? {} : { updated_at: from.updatedAt }),
+    },
+    returned: returned.length,
+    changed: changed.length,
+  }
+}
+
+const EVENT = /^\{"time":"([^"\\]+)","event":"/
+
+/** The time of a line about an event, in ms since the epoch; `undefined` if the line is no such line. */
+export function readEventTime(line: string): number | undefined {
+  const [, at = ''] = EVENT.exec(line) ?? []
+  const ms = Date.parse(at)
+  return Number.isNaN(ms) ? undefined : ms
 }
 
 const HEAD = /^\{"time":"([^"\\]+)","repo":("(?:[^"\\]|\\.)*"),"server":("(?:[^"\\]|\\.)*"),/

@@ -1,8 +1,8 @@
-import { Draft, type Cause } from './draft.ts'
+import { Draft, type Cause, type Restoration } from './draft.ts'
 import type { StatusDocument } from './document.ts'
-import { type Edit, mergeEdit } from './edits.ts'
+import { type Edit, mergeEdit, restore } from './edits.ts'
 import { Refusal } from './refusal.ts'
-import { GENERATION_MAX, TARGETS_MAX } from './schema.ts'
+import { GENERATION_MAX, type SavedDocument, TARGETS_MAX } from './schema.ts'
 import type { Clock } from './time.ts'
 
 /** A change that somebody waits for. If it throws, nothing of it is done; a `Refusal` is an expected "no". */
@@ -31,6 +31,8 @@ export interface Step {
   readonly editErrors: readonly unknown[]
   /** What made the changes, by the target's key. */
   readonly causes: ReadonlyMap<string, Cause>
+  /** The older documents to which edits and changes have gone back, in order. */
+  readonly restorations: readonly Restoration[]
 }
 
 /**
@@ -42,19 +44,32 @@ export function decide(base: StatusDocument, edits: readonly Edit[], changes: re
   const saved = edits.map((edit) => edit.saved.generation ?? 0).filter((typed) => typed <= GENERATION_TYPED_MAX)
   const newest = Math.max(base.generation, ...saved)
   const draft = new Draft(base, clock, newest + 1)
-  const editErrors = edits.map((edit) => errorOf(() => draft.attempt(() => mergeBounded(draft, edit))))
+  const editErrors = edits.map((edit) =>
+    errorOf(() => draft.attempt(() => bounded(draft, () => mergeEdit(draft, edit)))),
+  )
   draft.passTime()
   const answers = changes.map((change) => answerOf(draft, change))
-  return { base, next: draft.changed ? draft.finish() : base, answers, editErrors, causes: draft.causes }
+  const { causes, restorations } = draft
+  return { base, next: draft.changed ? draft.finish() : base, answers, editErrors, causes, restorations }
+}
+
+/** The change that goes back to an older document, whatever generation it is of. */
+export function restoration(older: SavedDocument): (draft: Draft) => Restoration {
+  return (draft) => {
+    const result = bounded(draft, () => restore(draft, older))
+    draft.noteRestoration(result)
+    return result
+  }
 }
 
 /** Each side of a merge may be small enough, and what they make together not. */
-function mergeBounded(draft: Draft, edit: Edit): void {
+function bounded<T>(draft: Draft, merge: () => T): T {
   const { size } = draft
-  mergeEdit(draft, edit)
+  const result = merge()
   if (draft.size > size && draft.size > TARGETS_MAX) {
     throw new Refusal(`must not make the document larger than ${TARGETS_MAX} targets`)
   }
+  return result
 }
 
 function errorOf(work: () => void): unknown {

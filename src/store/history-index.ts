@@ -32,6 +32,8 @@ export interface Selection {
 export class HistoryIndex {
   /** The newest row of each target, by key, including one that says that it was removed. */
   readonly last = new Map<string, HistoryRow>()
+  /** Lines that speak of no single target. No query finds them. */
+  readonly #events: { readonly time: number; readonly span: Span }[] = []
   readonly #times: number[] = []
   /** Where each row ends, including its line break. */
   readonly #ends: number[] = []
@@ -51,6 +53,17 @@ export class HistoryIndex {
     this.#times.push(time)
     this.#starts.push(from)
     this.#ends.push(to)
+  }
+
+  /** @param time in ms since the epoch */
+  addEvent(time: number, span: Span): void {
+    this.#events.push({ time, span })
+  }
+
+  /** Where rows, and the events since a time, are in the file, in the order of the file. */
+  spansOf(numbers: readonly number[], eventsSince: number): Span[] {
+    const events = this.#events.flatMap(({ time, span }) => (time >= eventsSince ? span : []))
+    return [...numbers.map((number) => this.span(number)), ...events].toSorted((a, b) => a.from - b.from)
   }
 
   /** Where a row is in the file. */

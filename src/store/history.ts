@@ -3,8 +3,16 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { type Entry, type StatusDocument, type Target, changedEntries, findEntry, keyOf } from '../status/document.ts'
-import type { Cause } from '../status/draft.ts'
-import { type HistoryRow, nextRow, readHead, readRow } from '../status/history.ts'
+import type { Cause, Restoration } from '../status/draft.ts'
+import {
+  type HistoryRow,
+  type RestoredLine,
+  nextRow,
+  readEventTime,
+  readHead,
+  readRow,
+  restoredLine,
+} from '../status/history.ts'
 import { formatTime, timeOf } from '../status/time.ts'
 import { PRIVATE } from './directory.ts'
 import { openIfPresent, syncDirectory } from './durable-file.ts'
@@ -43,7 +51,8 @@ interface Known {
 
 /**
  * `history.jsonl`: one row for each change of a target, appended after the commit that made it. What to write is found by
- * comparing the document with the rows that are there, so a row that a crash has prevented is written later.
+ * comparing the document with the rows that are there, so a row that a crash has prevented is written later. Before the
+ * rows of a restore stands a line about it as a whole; that one is not written later.
  *
  * Reading needs no lock; `record` is called under the lock of the directory.
  */
@@ -52,6 +61,8 @@ export class History {
   #known: Known | undefined
   /** The entries of the document that was last recorded; `undefined` if the whole document has to be compared. */
   #recorded: readonly Entry[] | undefined
+  /** Lines that could not be written yet. */
+  #unwritten: readonly RestoredLine[] = []
   /** One operation at a time: a query and a commit may both find that the file has grown. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -69,9 +80,17 @@ export class History {
    *
    * @param causes what made the changes, by the target's key
    * @param isAlone true if no other server has committed since the last call
+   * @param restorations the older documents to which the changes have gone back
    */
-  async record(document: StatusDocument, causes: Causes, isAlone: boolean): Promise<void> {
-    if (document.entries === this.#recorded || this.#addsNothing(document, causes, isAlone)) {
+  async record(
+    document: StatusDocument,
+    causes: Causes,
+    isAlone: boolean,
+    restorations: readonly Restoration[] = [],
+  ): Promise<void> {
+    this.#unwritten = [...this.#unwritten, ...restorations.map((each) => restoredLine(document, each))]
+    const isUpToDate = document.entries === this.#recorded || this.#addsNothing(document, causes, isAlone)
+    if (isUpToDate && this.#unwritten.length === 0) {
       this.#recorded = document.entries
       return
     }
@@ -82,7 +101,8 @@ export class History {
         const file = await open(this.#path, 'a+')
         try {
           const known = await this.#catchUp(file, true)
-          await append(file, known, this.#newRows(known, document, causes))
+          await append(file, known, [...this.#unwritten, ...this.#newRows(known, document, causes)])
+          this.#unwritten = []
           await this.#compactIfDue(file, known)
         } finally {
           await file.close()
@@ -160,7 +180,9 @@ export class History {
     const newest = new Map<string, string>()
     const { end, unread } = await eachLine(file, { from: known.size, to: size }, (line, span) => {
       const head = readHead(line)
-      if (head === undefined) return false
+      const eventTime = head === undefined ? readEventTime(line) : undefined
+      if (eventTime !== undefined) known.index.addEvent(eventTime, span)
+      if (head === undefined) return eventTime !== undefined
       known.index.add(head, head.time, span)
       newest.set(keyOf(head), line)
       return true
@@ -182,17 +204,17 @@ export class History {
     const numbers = index.since(begin)
     if (numbers.length === index.size) return
     const started = performance.now()
-    await this.#compact(file, index, numbers)
+    await this.#compact(file, index.spansOf(numbers, begin))
     const ms = Math.round(performance.now() - started)
     log.info({ file: HISTORY_FILE, before: index.size, after: numbers.length, ms }, 'history compacted')
   }
 
-  /** Replaces the file by one that has only these rows. */
-  async #compact(file: FileHandle, index: HistoryIndex, numbers: readonly number[]): Promise<void> {
+  /** Replaces the file by one that has only these parts of it. */
+  async #compact(file: FileHandle, spans: readonly Span[]): Promise<void> {
     const staged = join(this.#options.directory, `${PRIVATE}${randomUUID()}`)
     const handle = await open(staged, 'w')
     try {
-      for (const span of joined(numbers.map((number) => index.span(number)))) {
+      for (const span of joined(spans)) {
         for (let at = span.from; at < span.to; at += CHUNK_BYTES) {
           await handle.writeFile(await bytesOf(file, { from: at, to: Math.min(at + CHUNK_BYTES, span.to) }))
         }
@@ -213,8 +235,8 @@ function* allTargets({ last }: HistoryIndex, { entries }: StatusDocument): Gener
   for (const [key, row] of last) if (!there.has(key)) yield row
 }
 
-/** Appends rows, whole or not at all. */
-async function append(file: FileHandle, known: Known, rows: readonly HistoryRow[]): Promise<void> {
+/** Appends rows and lines about events, whole or not at all. */
+async function append(file: FileHandle, known: Known, rows: readonly (HistoryRow | RestoredLine)[]): Promise<void> {
   if (rows.length === 0) return
   const lines = rows.map((row) => Buffer.from(`${JSON.stringify(row)}\n`))
   try {
@@ -226,8 +248,12 @@ async function append(file: FileHandle, known: Known, rows: readonly HistoryRow[
   }
   for (const [number, row] of rows.entries()) {
     const to = known.size + (lines[number]?.length ?? 0)
-    known.index.add(row, timeOf(row.time), { from: known.size, to })
-    known.index.last.set(keyOf(row), row)
+    const span = { from: known.size, to }
+    if ('event' in row) known.index.addEvent(timeOf(row.time), span)
+    else {
+      known.index.add(row, timeOf(row.time), span)
+      known.index.last.set(keyOf(row), row)
+    }
     known.size = to
   }
 }

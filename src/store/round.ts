@@ -116,7 +116,7 @@ export class Round {
     batch.answer(step.answers)
     this.#hasStarted = true
     this.#noteEdits(found, step)
-    await history.record(record.current.document, step.causes, isAlone)
+    await history.record(record.current.document, step.causes, isAlone, step.restorations)
     await inbox.settle(found, step.editErrors, displaced)
     await record.compactIfDue(clock)
     return { hasCommitted: record.current !== before, defects: defectsIn(step) }

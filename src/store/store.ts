@@ -1,19 +1,22 @@
 import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { StatusDocument } from '../status/document.ts'
 import type { Draft } from '../status/draft.ts'
 import type { HistoryRow } from '../status/history.ts'
+import { decide } from '../status/next.ts'
 import { Directory } from './directory.ts'
 import { HISTORY_BYTES_MAX, History } from './history.ts'
 import type { Range } from './history-index.ts'
 import { Inbox } from './inbox.ts'
+import { readUnopened } from './opening.ts'
 import { Published, type PublishedDocument } from './published.ts'
 import { Record } from './record.ts'
 import { toBytes } from './render.ts'
 import { Requests } from './requests.ts'
 import { type CommitEvents, Round } from './round.ts'
 import { Scheduler } from './scheduler.ts'
-import { StoreError, type StoreErrorKind, storeErrorOf } from './store-error.ts'
+import { StoreError, type StoreErrorKind, codeOf, storeErrorOf } from './store-error.ts'
 import { type Health, type Trouble, Troubles } from './troubles.ts'
 import { type Volume, refuseMountedFile } from './volume.ts'
 import { VolumeFiles } from './volume-files.ts'
@@ -28,6 +31,7 @@ export {
   type StoreErrorKind,
   type Trouble,
   type Volume,
+  codeOf,
   toBytes,
 }
 
@@ -35,6 +39,8 @@ export {
 const LOOK_AGAIN_MS = 50
 /** How often displaced files are looked at, in ms. */
 const REVIEW_EVERY_MS = 500
+/** How often a directory that is only looked at is read again, in the hope of a moment without an edit or a commit. */
+const LOOKS_MAX = 5
 const DAY_MS = 86_400_000
 
 export interface StoreOptions {
@@ -121,6 +127,33 @@ export class Store {
       onError: (error) => log.warn({ err: error }, 'no change events from the file system; polling every 2 s'),
     })
     return store
+  }
+
+  /**
+   * The document of a directory, as a server would have it. Opens nothing and changes nothing; a server may be running.
+   *
+   * @returns `undefined` if there is none
+   * @throws {StoreError} if the directory cannot be read
+   */
+  static async peek({
+    directory: path,
+    staleAfter,
+    log,
+  }: Pick<StoreOptions, 'directory' | 'staleAfter' | 'log'>): Promise<StatusDocument | undefined> {
+    const files = new VolumeFiles()
+    const parts = { directory: new Directory(path, files), record: new Record(path, files, log) }
+    try {
+      for (let look = 1; ; look += 1) {
+        const clock = { now: Date.now(), staleAfter }
+        const { status, base, edits } = await readUnopened(parts, clock)
+        if (status === undefined && base.document.generation === 0) return undefined
+        // What looks like an edit may be a commit between two reads.
+        if (edits.length === 0 || look === LOOKS_MAX) return decide(base.document, edits, [], clock).next
+        await sleep(LOOK_AGAIN_MS)
+      }
+    } catch (error) {
+      throw storeErrorOf(error)
+    }
   }
 
   /** What readers get. */

@@ -137,6 +137,7 @@ t.test('the log has one JSON line for start, commit, edit, refusal and stop', as
   server.child.kill('SIGTERM')
   t.equal(await server.ended, 0)
   t.match(linesOf(server), [
+    { msg: /the volume/, fileSystem: /\w/ },
     { msg: 'committed', generation: 1 },
     {
       level: 'info',

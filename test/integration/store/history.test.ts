@@ -366,7 +366,10 @@ t.test('retention: old lines go, the last known state of each target stays', asy
     line(ago(50), 'busy', []),
   ]
   const recent = [line(ago(31), 'busy', ['x']), line(ago(29), 'busy', [])]
-  writeFileSync(join(dataDir, 'history.jsonl'), [...old, ...recent].join(''))
+  const [oldRestore, restore] = [ago(40), ago(28)].map((time) => {
+    return `${JSON.stringify({ time: formatTime(time), event: 'restored', generation: 1 })}\n`
+  })
+  writeFileSync(join(dataDir, 'history.jsonl'), [...old, oldRestore, ...recent, restore].join(''))
   const server = await serve(t, dataDir, { historyRetention: 30 })
   const kept = linesIn(dataDir).map(({ time, server: name }) => [
     name,
@@ -377,7 +380,15 @@ t.test('retention: old lines go, the last known state of each target stays', asy
     ['busy', 31],
     ['busy', 29],
   ])
-  t.same(await historyOf(server), linesIn(dataDir), 'and is read on as it now is')
+  const text = readFileSync(join(dataDir, 'history.jsonl'), 'utf8')
+  t.ok(restore !== undefined && text.includes(restore), 'a line about a restore of that time stays')
+  t.equal(text.split('"event"').length, 2, 'an older one goes')
+  t.same(
+    await historyOf(server),
+    linesIn(dataDir).filter((row) => 'repo' in row),
+    'and is read on as it now is',
+  )
+  t.notOk(server.lines.some(({ msg }) => msg === 'unreadable rows skipped'))
   t.ok(server.lines.some(({ msg }) => msg === 'history compacted'))
   await post(server.url, snapshotOf({ repo: 'r', server: 'busy' }, []))
   t.match((await historyOf(server)).at(-1), { server: 'busy', changes: ['first_seen'] })
