@@ -40,9 +40,11 @@ const SETTLE_MS = 25_000
 /** Posts to both servers, and edits through both mounts; finds out what is lost. */
 export async function attack({ sites, cli, posts, edits }: Attack): Promise<Attacked> {
   const [one, other] = sites
-  await one.wipe()
-  await sleep(1500)
-  for (const site of sites) await site.start(cli)
+  const name = `attack-${Date.now()}`
+  for (const site of sites) {
+    await site.enter(name)
+    await site.start(cli)
+  }
   await fill(one, edits)
   await sleep(2000)
 

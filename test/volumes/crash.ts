@@ -59,8 +59,8 @@ export async function crash({ sites, cli, rounds, kill }: Crash): Promise<Crashe
     if (round % ROUNDS_PER_DIRECTORY === 0) {
       for (const site of sites) await site.stop()
       if (round > 0) faults.push(...(await integrityFaults(one)))
-      await one.wipe()
-      await sleep(1500)
+      const name = `crash-${Date.now()}`
+      for (const site of sites) await site.enter(name)
       expected = { posts: new Set(), notes: new Map() }
       await Promise.all(sites.map(async (site) => site.start(cli)))
       await one.post('edits', targets())

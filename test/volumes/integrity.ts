@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Site } from './site.ts'
 
 /** Reads the record and the history of servers that have stopped; says what is wrong with them. */
 export async function integrityFaults(site: Site): Promise<string[]> {
+  // A mount may remember sizes for so long.
+  await sleep(4000)
   // One process prints all files, with a line before each.
   const { out } = await site.sh(`cd ${site.directory} && exec tail -v -n +1 status.record-*.jsonl history.jsonl`)
   const parts = out.split(/(?:^|\n)==> (.+) <==\n/).slice(1)

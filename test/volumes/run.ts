@@ -6,7 +6,7 @@
  *      --posts 500 --edits 60      how many in an attack
  *      --crash-rounds 10           how often servers are killed; 0 for never
  *      --kill one,both             how many of the two at a time
- *      --site DIR --site DIR       two mounts that are already there, instead of the file systems above; they are emptied
+ *      --site DIR --site DIR       two mounts that are already there, instead of the file systems above
  */
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'

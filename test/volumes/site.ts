@@ -45,12 +45,14 @@ const EDITOR = join(import.meta.dirname, 'edit.pl')
  */
 export class Site {
   readonly name: string
-  readonly directory: string
   readonly port: number
+  readonly #base: string
   readonly #agent: string | undefined
   readonly #host: string
   readonly #log: string
   readonly #connections = new Agent({ keepAlive: true, maxSockets: 64 })
+  /** Where the server's files are. */
+  directory: string
   #child: ChildProcess | undefined
   #pid = 0
 
@@ -59,7 +61,8 @@ export class Site {
     this.name = name
     this.port = port
     this.#agent = agent
-    this.directory = directory ?? site
+    this.#base = directory ?? site
+    this.directory = this.#base
     this.#host = agent === undefined ? '127.0.0.1' : new URL(agent).hostname
     this.#log = agent === undefined ? join(tmpdir(), `gitops-status-volumes-${name}.log`) : `/run/${name}.log`
   }
@@ -67,6 +70,12 @@ export class Site {
   /** True if processes are slow to start there. */
   get isRemote(): boolean {
     return this.#agent !== undefined
+  }
+
+  /** Moves to a directory below. The name must be new: a mount may remember what was under a name. */
+  async enter(name: string): Promise<void> {
+    this.directory = join(this.#base, name)
+    await this.sh(`mkdir -p ${this.directory}`)
   }
 
   get pid(): number {
@@ -99,7 +108,8 @@ export class Site {
     }
     const deadline = Date.now() + START_MS
     while ((await this.request('GET', '/healthz')).status !== 200) {
-      if (Date.now() > deadline) throw new Error(`no server at ${this.name}: ${await this.logged()}`)
+      if (Date.now() > deadline || (this.#child !== undefined && hasEnded(this.#child)))
+        throw new Error(`no server at ${this.name}: ${await this.logged()}`)
       await sleep(this.isRemote ? 100 : 25)
     }
   }
@@ -131,19 +141,14 @@ export class Site {
     return new Promise((resolve) => {
       const none = (error: Error): void => resolve({ status: 0, text: error.message })
       const { port } = this
-      request(
-        { agent: this.#connections, host: this.#host, port, method, path, headers, timeout: 20_000 },
-        (response) => {
-          let received = ''
-          response.setEncoding('utf8').on('data', (part: string) => (received += part))
-          response.on('end', () => resolve({ status: response.statusCode ?? 0, text: received })).on('error', none)
-        },
-      )
-        .on('timeout', function timedOut() {
-          this.destroy(new Error('no answer in time'))
-        })
-        .on('error', none)
-        .end(text)
+      const options = { agent: this.#connections, host: this.#host, port, method, path, headers, timeout: 20_000 }
+      const sent = request(options, (response) => {
+        let received = ''
+        response.setEncoding('utf8').on('data', (part: string) => (received += part))
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text: received })).on('error', none)
+      })
+      sent.on('timeout', () => sent.destroy(new Error('no answer in time'))).on('error', none)
+      sent.end(text)
     })
   }
 
@@ -181,10 +186,6 @@ export class Site {
     if (code !== 0) return new Error(err.trim() === '' ? `exit ${code}` : err.trim())
     const [generation, ...notes] = out.trim().split(' ')
     return { server, note, generation: Number(generation), notes: new Set(notes) }
-  }
-
-  async wipe(): Promise<void> {
-    await this.sh(`mkdir -p ${this.directory}; cd ${this.directory} && rm -rf -- * .[!.]*`)
   }
 
   /** Names of private files that should be gone when the servers are idle. */
