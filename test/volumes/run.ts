@@ -91,7 +91,10 @@ async function withSites(
   try {
     await use(sites)
   } finally {
-    for (const site of sites) await site.stop('KILL')
+    for (const site of sites) {
+      await site.stop('KILL')
+      for (const [what, count] of await site.takeWarnings()) say(`  logged at ${site.name}: ${count} × ${what}`)
+    }
   }
 }
 

@@ -64,7 +64,8 @@ export class Site {
     this.#base = directory ?? site
     this.directory = this.#base
     this.#host = agent === undefined ? '127.0.0.1' : new URL(agent).hostname
-    this.#log = agent === undefined ? join(tmpdir(), `gitops-status-volumes-${name}.log`) : `/run/${name}.log`
+    const log = `gitops-status-volumes-${port}.log`
+    this.#log = join(agent === undefined ? tmpdir() : '/run', log)
   }
 
   /** True if processes are slow to start there. */
@@ -133,6 +134,18 @@ export class Site {
   /** The end of the server's log. */
   async logged(): Promise<string> {
     return (await this.sh(`tail -n 3 ${this.#log}`)).out
+  }
+
+  /** How often the server has logged each warning and error. Ends the log. */
+  async takeWarnings(): Promise<ReadonlyMap<string, number>> {
+    const { out } = await this.sh(`cat ${this.#log}; rm -f ${this.#log}`)
+    const warnings = new Map<string, number>()
+    for (const line of out.split('\n')) {
+      if (line === '' || line.includes('"level":"info"')) continue
+      const text = /"msg":"([^"]*)"\}$/.exec(line)?.[1] ?? line.slice(0, 120)
+      warnings.set(text, (warnings.get(text) ?? 0) + 1)
+    }
+    return warnings
   }
 
   async request(method: string, path: string, body?: unknown): Promise<Answer> {
