@@ -40,12 +40,19 @@ const HEAD = [
 const rows: string[][] = []
 let hasLost = false
 let port = 21001
+let running: readonly Site[] = []
 
 const only = values.only.split(',').filter(isVolume)
 const missing = values.site.length > 0 ? [] : missingPackages(only)
 if (process.getuid?.() !== 0) fail('Mounting needs root.')
 if (missing.length > 0) fail(`Packages are missing: apt-get install ${missing.join(' ')}`)
 if (only.length !== values.only.split(',').length) fail(`File systems are: ${volumes.join(', ')}`)
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    void stopAll().finally(() => process.exit(130))
+  })
+}
 
 const [given, peer] = values.site
 if (given !== undefined && peer !== undefined) await attackAll('sites', [given, peer])
@@ -81,6 +88,11 @@ async function attackAll(volume: string, directories: readonly [string, string])
   }
 }
 
+async function stopAll(): Promise<void> {
+  for (const site of running) await site.stop('KILL')
+  if (values.site.length === 0) for (const volume of only) await bringDown(volume)
+}
+
 /** Each time with other ports, so that no connection of the servers before is in the way. */
 async function withSites(
   [one, other]: readonly [string, string],
@@ -88,6 +100,7 @@ async function withSites(
 ): Promise<void> {
   const sites = [new Site('a', one, port), new Site('b', other, port + 1)] as const
   port += 2
+  running = sites
   try {
     await use(sites)
   } finally {

@@ -35,7 +35,7 @@ export interface SavedEdit {
 
 export type How = 'rename' | 'in-place' | 'slow'
 
-const START_MS = 60_000
+const START_MS = 30_000
 const STOP_MS = 15_000
 const EDITOR = join(import.meta.dirname, 'edit.pl')
 
