@@ -67,6 +67,7 @@ export async function crash({ sites, cli, rounds, kill }: Crash): Promise<Crashe
       await sleep(1000)
     }
 
+    const before = expected.posts.size
     const killed = new AbortController()
     const writing = sites.flatMap((site) =>
       Array.from({ length: WRITERS }, async (_, writer) => {
@@ -83,8 +84,7 @@ export async function crash({ sites, cli, rounds, kill }: Crash): Promise<Crashe
     const pids = victims.map(({ pid }) => pid)
     const editor = sites[Math.floor(round / 2) % 2] ?? one
     const slow = one.isRemote ? 5 : 1
-    await sleep((50 + Math.random() * 250) * slow)
-    const before = expected.posts.size
+    await sleep((100 + Math.random() * 700) * slow)
     const then = { kill: pids, afterMs: Math.random() * 40 * slow }
     const edit = await editor.edit('rename', `t${round % TARGETS}`, `e-${round}`, then)
     killed.abort()

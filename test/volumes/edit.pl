@@ -8,6 +8,9 @@ use warnings;
 use IO::Handle;
 use Time::HiRes 'sleep';
 
+# What fails is told once, not by a warning as well.
+$SIG{__WARN__} = sub { };
+
 my ($directory, $how, $server, $note, $pids, $after) = @ARGV;
 my $error = eval { save(); 1 } ? undef : $@;
 if ($pids) {

@@ -6,17 +6,18 @@ export async function integrityFaults(site: Site): Promise<string[]> {
   // A mount may remember sizes for so long.
   await sleep(4000)
   // One process prints all files, with a line before each.
-  const { out } = await site.sh(`cd ${site.directory} && exec tail -v -n +1 status.record-* history.jsonl`)
+  const { out } = await site.sh(
+    `cd ${site.directory} && exec tail -v -n +1 status.record-* status.copy.json history.jsonl`,
+  )
   const parts = out.split(/(?:^|\n)==> (.+) <==\n/).slice(1)
   const files = parts.flatMap((name, i) => (i % 2 === 0 ? [{ name, text: parts[i + 1] ?? '' }] : []))
   const segments = files.filter(({ name }) => /^status\.record-\d+\.jsonl$/.test(name))
   const setAside = files.filter(({ name }) => name.endsWith('.damaged')).map(({ name }) => name)
+  // Version 0.1 has no record but a copy.
+  const hasCopy = files.some(({ name }) => name === 'status.copy.json')
+  const inRecord = hasCopy ? [] : recordFaults(segments)
   const history = files.find(({ name }) => name === 'history.jsonl')
-  return [
-    ...setAside,
-    ...recordFaults(segments),
-    ...(history === undefined ? ['no history.jsonl'] : historyFaults(history.text)),
-  ]
+  return [...setAside, ...inRecord, ...(history === undefined ? ['no history.jsonl'] : historyFaults(history.text))]
 }
 
 interface File {

@@ -141,7 +141,7 @@ export class Site {
     const { out } = await this.sh(`cat ${this.#log}; rm -f ${this.#log}`)
     const warnings = new Map<string, number>()
     for (const line of out.split('\n')) {
-      if (line === '' || line.includes('"level":"info"')) continue
+      if (line === '' || /"level":("info"|30)/.test(line)) continue
       const text = /"msg":"([^"]*)"\}$/.exec(line)?.[1] ?? line.slice(0, 120)
       warnings.set(text, (warnings.get(text) ?? 0) + 1)
     }
