@@ -3,23 +3,14 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Logger } from 'pino'
 import { readChecked } from './check.ts'
+import type { RestoreOptions } from './settings.ts'
 import type { StatusDocument } from './status/document.ts'
-import { Draft, type Restoration } from './status/draft.ts'
+import { Draft, type Restoration, changesNothing } from './status/draft.ts'
 import { restoration } from './status/next.ts'
 import { previewOf } from './status/preview.ts'
 import { Refusal } from './status/refusal.ts'
 import type { SavedDocument } from './status/schema.ts'
 import { type CommitEvents, Store, StoreError, codeOf } from './store/store.ts'
-
-export interface RestoreOptions {
-  /** The backup; `-` is standard input. */
-  readonly file: string
-  readonly dataDir: string
-  /** Seconds, as the server has it. */
-  readonly staleAfter: number
-  /** True to restore without a question. */
-  readonly isConfirmed: boolean
-}
 
 /** What became of it. `unconfirmed`: nobody was there to ask. */
 export type RestoreOutcome = 'done' | 'failed' | 'unconfirmed'
@@ -88,7 +79,7 @@ async function commit(
   try {
     const change = restoration(backup)
     const done = await store.submit((draft) => ({ generation: draft.generation, result: change(draft) }))
-    return previewOf(done.result).length === 0 ? 'nothing is left to restore' : summary(done.generation, done.result)
+    return changesNothing(done.result) ? 'nothing is left to restore' : summary(done.generation, done.result)
   } finally {
     await store.stop()
   }

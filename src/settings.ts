@@ -102,18 +102,22 @@ export const SETTINGS = {
 
 export type Settings = { readonly [Name in keyof typeof SETTINGS]: (typeof SETTINGS)[Name]['fallback'] }
 
+export interface RestoreOptions {
+  /** The backup; `-` is standard input. */
+  readonly file: string
+  readonly dataDir: string
+  /** Seconds, as the server has it. */
+  readonly staleAfter: number
+  /** True to restore without a question. */
+  readonly isConfirmed: boolean
+}
+
 /** The parsed command line. */
 export type CommandLine =
   | { readonly command: 'run'; readonly settings: Settings }
   | { readonly command: 'check'; readonly file: string }
   | { readonly command: 'token'; readonly name: string }
-  | {
-      readonly command: 'restore'
-      readonly file: string
-      readonly dataDir: string
-      readonly staleAfter: number
-      readonly isConfirmed: boolean
-    }
+  | ({ readonly command: 'restore' } & RestoreOptions)
   | { readonly command: 'help' }
   | { readonly command: 'version' }
   | { readonly command: 'usage-error'; readonly faults: readonly string[] }

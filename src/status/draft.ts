@@ -37,6 +37,11 @@ export interface Restoration {
   readonly head: readonly string[]
 }
 
+/** True if going back has left everything as it was. */
+export function changesNothing({ returned, changed, head }: Restoration): boolean {
+  return returned.length + changed.length + head.length === 0
+}
+
 export interface StatusChange {
   readonly before: Status
   readonly after: Status
@@ -134,8 +139,7 @@ export class Draft {
 
   /** Notes what going back to an older document has changed, if it has changed anything: the history records it. */
   noteRestoration(restoration: Restoration): void {
-    const { returned, changed, head } = restoration
-    if (returned.length + changed.length + head.length === 0) return
+    if (changesNothing(restoration)) return
     this.#restorations.push(restoration)
     this.#undo.push(() => this.#restorations.pop())
   }

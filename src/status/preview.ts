@@ -1,5 +1,5 @@
 import type { Target } from './document.ts'
-import type { Restoration, StatusChange } from './draft.ts'
+import { type Restoration, type StatusChange, changesNothing } from './draft.ts'
 import { differences } from './edits.ts'
 
 /** The most targets that are named. */
@@ -10,8 +10,9 @@ const VALUE_LENGTH_MAX = 60
 const DERIVED: ReadonlySet<string> = new Set(['drift_count', 'generation'])
 
 /** What going back to an older document changes, for people: lines of text; empty if it changes nothing. */
-export function previewOf({ returned, changed, newer, others, head }: Restoration): string[] {
-  if (returned.length + changed.length + head.length === 0) return []
+export function previewOf(restoration: Restoration): string[] {
+  if (changesNothing(restoration)) return []
+  const { returned, changed, newer, others, head } = restoration
   const counts = [
     targets(returned.length, 'comes back', 'come back'),
     targets(changed.length, 'changes', 'change'),

@@ -14,7 +14,7 @@ const LEGACY_COPY_FILE = 'status.copy.json'
 const SCHEMA_FILE = 'status.schema.json'
 
 /** Prefix of files that only servers use. */
-export const PRIVATE = '.status.commit.'
+const PRIVATE = '.status.commit.'
 /**
  * A staged file is named after the digests of the text that it replaces and of its own content. After the exchange the
  * name holds the replaced text, so the name tells what a file is that a crash has left.
@@ -23,6 +23,11 @@ const STAGED = /^\.status\.commit\.([\w-]+)\.([\w-]+)(?:\.kept\d*|\.undone)?$/
 
 /** A server settles what it has displaced within seconds; a file that is left for this long, in ms, is an orphan. */
 const ORPHAN_AGE_MS = 10_000
+
+/** A private name that was never used: a client of a network file system would open the file that it remembers under an old one. */
+export function newPrivateName(): string {
+  return `${PRIVATE}${randomUUID()}`
+}
 
 /** Number of rejected texts that are kept; the oldest are removed first. */
 const REJECTED_MAX = 20
@@ -128,7 +133,7 @@ export class Directory {
 
   /** Tries to write as many bytes as a commit would. The caller holds the lock. */
   async probe(bytes: Buffer): Promise<void> {
-    const path = this.#in(`${PRIVATE}${randomUUID()}`)
+    const path = this.#in(newPrivateName())
     await writeDurably(path, bytes)
     await rm(path)
     await this.sync()
@@ -145,7 +150,8 @@ export class Directory {
       if (!isOrphan && !isStarting) continue
       const [, replaced, staged] = STAGED.exec(basename(path)) ?? []
       // What cannot be opened is not a file of a server.
-      const file = replaced === undefined ? undefined : await this.#openPrivate(path)
+      const file =
+        replaced === undefined ? undefined : await this.files.access.openDisplaced(path).catch(() => undefined)
       if (replaced !== undefined && file === undefined) continue
       const isUnread = file !== undefined && !isDone(file.state, replaced, staged)
       if (isUnread && !(await mergedTexts()).has(digestOf(file.state.bytes))) unread.push(file)
@@ -177,14 +183,6 @@ export class Directory {
     return found.map(({ path, key }) => ({ path, isOrphan: now - (this.#orphans.get(key) ?? now) >= ORPHAN_AGE_MS }))
   }
 
-  async #openPrivate(path: string): Promise<DisplacedFile | undefined> {
-    try {
-      return await this.files.access.openDisplaced(path)
-    } catch {
-      return undefined
-    }
-  }
-
   /** Writes the JSON Schema that `$schema` in the document names. */
   async writeSchema(text: string): Promise<void> {
     const bytes = Buffer.from(text)
@@ -214,8 +212,7 @@ export class Directory {
 
   /** Not written under its own name: write-file-atomic would give it the old file's owner, which root on NFS may not. */
   async #write(name: string, bytes: Buffer): Promise<void> {
-    // A new name each time: a client of a network file system would open the file that it remembers under an old one.
-    const staged = this.#in(`${PRIVATE}${randomUUID()}`)
+    const staged = this.#in(newPrivateName())
     await writeDurably(staged, bytes)
     await rename(staged, this.#in(name))
   }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
@@ -14,7 +13,7 @@ import {
   restoredLine,
 } from '../status/history.ts'
 import { formatTime, timeOf } from '../status/time.ts'
-import { PRIVATE } from './directory.ts'
+import { newPrivateName } from './directory.ts'
 import { openIfPresent, syncDirectory } from './durable-file.ts'
 import { HistoryIndex, type Range, type Span } from './history-index.ts'
 import type { VolumeFiles } from './volume-files.ts'
@@ -211,7 +210,7 @@ export class History {
 
   /** Replaces the file by one that has only these parts of it. */
   async #compact(file: FileHandle, spans: readonly Span[]): Promise<void> {
-    const staged = join(this.#options.directory, `${PRIVATE}${randomUUID()}`)
+    const staged = join(this.#options.directory, newPrivateName())
     const handle = await open(staged, 'w')
     try {
       for (const span of joined(spans)) {

@@ -1,4 +1,4 @@
-import { chmod, link, open, readdir, rm, stat } from 'node:fs/promises'
+import { type FileHandle, chmod, link, open, readdir, rm, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DisplacedFile } from './displaced.ts'
@@ -21,23 +21,16 @@ export const networkFiles: FileAccess = {
   reviewAfterMs: [1000, 3000],
   unfinishedMaxMs: 3000,
   refresh: async (path) => {
-    await lookUp(path)
-    await askForSize(path)
+    await fresh(path, async () => askForSize(path))
   },
-  read: async (path) => fresh(path, async () => readBy(path, 'r')),
-  stat: async (path) => fresh(path, async () => statBy(path)),
+  read: async (path) => fresh(path, async () => withHandle(path, 'r', readHandle)),
+  // NFS asks for the size when a file is opened.
+  stat: async (path) => fresh(path, async () => withHandle<FileStats>(path, 'r', async (handle) => handle.stat())),
   isUnchanged: async (path, state) => {
     if (state?.isSettled !== true) return false
     // NFS asks for the state of a directory when it is opened, and so for all names in it.
     await readdir(dirname(path))
-    const isSame = await fresh(path, async () => {
-      const handle = await open(path, 'r')
-      try {
-        return await isSameVersion(handle, state)
-      } finally {
-        await handle.close().catch(() => undefined)
-      }
-    })
+    const isSame = await fresh(path, async () => withHandle(path, 'r', async (handle) => isSameVersion(handle, state)))
     return isSame === true
   },
   openDisplaced: async (path) => openNamed(path),
@@ -84,7 +77,7 @@ class NamedFile implements DisplacedFile {
 
 async function openNamed(path: string, isKept = false): Promise<NamedFile> {
   // GlusterFS answers a mere reader from its memory.
-  const state = await fresh(path, async () => readBy(path, 'r+'))
+  const state = await fresh(path, async () => withHandle(path, 'r+', readHandle))
   if (state === undefined) throw Object.assign(new Error(`${path} is gone`), { code: 'ENOENT' })
   return new NamedFile(path, state, isKept)
 }
@@ -118,41 +111,23 @@ async function lookUp(path: string): Promise<void> {
  * GlusterFS answers everything else from what its client remembers, for a second.
  */
 async function askForSize(path: string): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await chmod(path, (await stat(path)).mode & 0o7777)
-      return
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return
-      if (!isStale(error) || attempt === ATTEMPTS_MAX) throw error
-      await lookUp(path)
-    }
-  }
+  await chmod(path, (await stat(path)).mode & 0o7777)
 }
 
 async function isListed(path: string): Promise<boolean> {
   return (await readdir(dirname(path))).includes(basename(path))
 }
 
-async function readBy(path: string, flags: 'r' | 'r+'): Promise<FileState> {
+/** Opens a file; for reading only if it may not be written. */
+async function withHandle<T>(path: string, flags: 'r' | 'r+', use: (handle: FileHandle) => Promise<T>): Promise<T> {
   const handle = await open(path, flags).catch(async (error: unknown) => {
     if (flags === 'r' || codeOf(error) !== 'EACCES') throw error
     return open(path, 'r')
   })
   try {
-    return await readHandle(handle)
+    return await use(handle)
   } finally {
     // GlusterFS opens a file when something is read, and may report a failure here: the content was read all the same.
-    await handle.close().catch(() => undefined)
-  }
-}
-
-/** NFS asks for the size when a file is opened. */
-async function statBy(path: string): Promise<FileStats> {
-  const handle = await open(path, 'r')
-  try {
-    return await handle.stat()
-  } finally {
     await handle.close().catch(() => undefined)
   }
 }

@@ -95,22 +95,21 @@ async function putBack(displaced: string | undefined, path: string): Promise<voi
 
 /** Returns false if a file is there. */
 async function isLinked(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to)
-    return true
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
-    throw error
-  }
+  return isDone('EEXIST', async () => link(from, to))
 }
 
 /** Returns false if there is no file to move. */
 async function isMoved(from: string, to: string): Promise<boolean> {
+  return isDone('ENOENT', async () => rename(from, to))
+}
+
+/** Returns false if `work` fails with this code of the system. */
+async function isDone(code: string, work: () => Promise<void>): Promise<boolean> {
   try {
-    await rename(from, to)
+    await work()
     return true
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false
+    if (codeOf(error) === code) return false
     throw error
   }
 }

@@ -51,8 +51,8 @@ export class VolumeFiles {
     return this.#placement
   }
 
-  adaptTo({ exchange: canExchange, hardLinks, isShared }: Volume): void {
-    this.#access = canExchange && !isShared ? localFiles : networkFiles
+  adaptTo({ exchange: canExchange, hardLinks, edits }: Volume): void {
+    this.#access = canExchange && edits === 'events' ? localFiles : networkFiles
     this.#placement = canExchange ? exchange : hardLinks ? moveAndLink : moveAndRename
   }
 }

@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { link, lstat, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { swap } from 'fs-native-extensions'
-import { PRIVATE, STATUS_FILE } from './directory.ts'
+import { STATUS_FILE, newPrivateName } from './directory.ts'
 import { syncDirectory } from './durable-file.ts'
 import { StoreError, codeOf } from './store-error.ts'
 
@@ -34,9 +33,9 @@ export interface Volume {
   readonly exchange: boolean
   /** True if a file can have two names. Without that and without exchange, an edit saved within a commit can be lost. */
   readonly hardLinks: boolean
-  /** True if other machines may change the files. */
-  readonly isShared: boolean
-  /** How edits are found: by events of the kernel, or by a check every 2 seconds. */
+  /**
+   * How edits are found: by events of the kernel, or by a check every 2 seconds if other machines may change the files.
+   */
   readonly edits: 'events' | 'polling'
 }
 
@@ -46,8 +45,7 @@ export interface Volume {
  * @throws the system's error if a step fails
  */
 export async function inspectVolume(directory: string): Promise<Volume> {
-  // New names each time: a client of a network file system would open the files that it remembers under old ones.
-  const probe = join(directory, `${PRIVATE}${randomUUID()}`)
+  const probe = join(directory, newPrivateName())
   const [one, two, three] = [`${probe}-1`, `${probe}-2`, `${probe}-3`]
   try {
     for (const path of [one, two]) await writeFile(path, 'can this be written?\n', { flush: true })
@@ -83,7 +81,7 @@ export function limitsOf({ exchange, hardLinks, edits }: Volume): string[] {
  */
 export async function refuseMountedFile(directory: string): Promise<void> {
   const path = join(directory, STATUS_FILE)
-  const probe = join(directory, `${PRIVATE}${randomUUID()}`)
+  const probe = join(directory, newPrivateName())
   try {
     if ((await lstat(path)).isSymbolicLink()) {
       throw new StoreError('unavailable', `${path} is a symbolic link; put the file itself into the data directory`)
@@ -115,6 +113,5 @@ async function describe(directory: string): Promise<Omit<Volume, 'exchange' | 'h
   // The kernel's number is unsigned, Node's may come out negative.
   const number = type >>> 0
   const fileSystem = NAMES[number] ?? `0x${number.toString(16)}`
-  const isShared = SHARED.has(fileSystem)
-  return { fileSystem, freeBytes: bavail * bsize, isShared, edits: isShared ? 'polling' : 'events' }
+  return { fileSystem, freeBytes: bavail * bsize, edits: SHARED.has(fileSystem) ? 'polling' : 'events' }
 }

@@ -1,30 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { integrityFaults } from './integrity.ts'
+import type { Losses, Servers } from './losses.ts'
 import type { How, SavedEdit, SavedStatus, Site } from './site.ts'
 
-export interface Attack {
-  readonly sites: readonly [Site, Site]
-  readonly cli: string
+export interface Attack extends Servers {
   readonly posts: number
   readonly edits: number
 }
 
-export interface Attacked {
-  readonly posts: number
-  readonly lostPosts: readonly string[]
-  readonly edits: number
-  readonly lostEdits: readonly string[]
+export interface Attacked extends Losses {
   /** Edits that are missing because a later save overrode them. */
   readonly savedOver: number
   /** Answers other than 2xx, and edits that failed, by what they said. */
   readonly refused: ReadonlyMap<string, number>
   readonly unavailable: number
-  readonly leftovers: readonly string[]
   readonly postsPerSecond: number
   /** After how many ms a post was seen at the other server, and an edit at both. Infinity: not in time. */
   readonly postsSeen: readonly number[]
   readonly editsSeen: readonly number[]
-  readonly faults: readonly string[]
 }
 
 const WRITERS = 2

@@ -1,25 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { integrityFaults } from './integrity.ts'
+import type { Losses, Servers } from './losses.ts'
 import type { SavedStatus, Site } from './site.ts'
 
 export type Kill = 'one' | 'both'
 
-export interface Crash {
-  readonly sites: readonly [Site, Site]
-  readonly cli: string
+export interface Crash extends Servers {
   readonly rounds: number
   readonly kill: Kill
 }
 
-export interface Crashed {
-  readonly posts: number
-  readonly lostPosts: readonly string[]
-  readonly edits: number
-  readonly lostEdits: readonly string[]
-  readonly leftovers: readonly string[]
+export interface Crashed extends Losses {
   /** After how many ms everything was there again, in each round. */
   readonly recovered: readonly number[]
-  readonly faults: readonly string[]
 }
 
 const TARGETS = 20

@@ -12,6 +12,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Attacked, attack } from './attack.ts'
 import { type Crashed, type Kill, crash } from './crash.ts'
+import type { Losses } from './losses.ts'
 import { Site } from './site.ts'
 import { bringDown, bringUp, isVolume, missingPackages, volumes } from './volumes.ts'
 
@@ -112,30 +113,31 @@ async function withSites(
 }
 
 function reportAttack(label: string, attacked: Attacked): void {
-  const { posts, lostPosts, edits, lostEdits, unavailable, leftovers, postsPerSecond, postsSeen, editsSeen } = attacked
+  const { unavailable, leftovers, postsPerSecond, postsSeen, editsSeen } = attacked
   const rate = postsPerSecond.toFixed(1)
-  const lost = [`${lostPosts.length} of ${posts}`, `${lostEdits.length} of ${edits}`]
+  const lost = lostOf(attacked)
   const seen = [spread(postsSeen), spread(editsSeen)]
   rows.push([label, ...lost, `${unavailable}`, `${leftovers.length}`, rate, ...seen, `${attacked.faults.length}`])
   say(`${label}: lost ${lost.join(' posts, ')} edits; saved over by a later edit ${attacked.savedOver}`)
   for (const [what, count] of attacked.refused) say(`  ${count} × ${what}`)
-  details({ ...attacked, 'lost posts': lostPosts, 'lost edits': lostEdits })
+  details(attacked)
 }
 
 function reportCrash(label: string, crashed: Crashed): void {
-  const { posts, lostPosts, edits, lostEdits, leftovers, recovered, faults } = crashed
-  const lost = [`${lostPosts.length} of ${posts}`, `${lostEdits.length} of ${edits}`]
+  const { leftovers, recovered, faults } = crashed
+  const lost = lostOf(crashed)
   const seen = spread(recovered)
   rows.push([label, ...lost, '', `${leftovers.length}`, '', seen, seen, `${faults.length}`])
   say(`${label}: lost ${lost.join(' posts, ')} edits`)
-  details({ ...crashed, 'lost posts': lostPosts, 'lost edits': lostEdits })
+  details(crashed)
 }
 
-function details(
-  found: Partial<Record<'lost posts' | 'lost edits' | 'leftovers' | 'faults', readonly string[]>>,
-): void {
-  for (const what of ['lost posts', 'lost edits', 'leftovers', 'faults'] as const) {
-    const list = found[what] ?? []
+function lostOf({ posts, lostPosts, edits, lostEdits }: Losses): [string, string] {
+  return [`${lostPosts.length} of ${posts}`, `${lostEdits.length} of ${edits}`]
+}
+
+function details({ lostPosts, lostEdits, leftovers, faults }: Losses): void {
+  for (const [what, list] of Object.entries({ 'lost posts': lostPosts, 'lost edits': lostEdits, leftovers, faults })) {
     if (list.length > 0) say(`  ${what}: ${list.slice(0, 8).join('; ')}${list.length > 8 ? '; …' : ''}`)
     if (list.length > 0 && what !== 'leftovers') hasLost = true
   }
