@@ -19,7 +19,7 @@ import { statusPage } from './status-page.ts'
 import { listTargets, removeTargets } from './targets.ts'
 
 export interface AppOptions {
-  readonly store: Pick<Store, 'submit' | 'published' | 'health' | 'history'>
+  readonly store: Pick<Store, 'submit' | 'published' | 'health' | 'history' | 'volume'>
   readonly metrics: Metrics
   readonly access: AccessOptions
   /** See `clientAddress`. */

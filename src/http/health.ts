@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express'
 import type { LocatedFault } from '../status/json.ts'
-import type { Store, Health } from '../store/store.ts'
+import { type Health, type Store, type Volume, limitsOf } from '../store/store.ts'
 import type { Access } from './access.ts'
 
 /** An entry of `problems` in `/readyz`. */
@@ -19,16 +19,23 @@ export const alive: RequestHandler = (_req, res) => {
 }
 
 /** Readiness: whether a snapshot could be committed now, else 503, with everything that is wrong. */
-export function ready(store: Pick<Store, 'health' | 'published'>, access: Access): RequestHandler {
+export function ready(store: Pick<Store, 'health' | 'published' | 'volume'>, access: Access): RequestHandler {
   return (req, res) => {
-    const { health, published } = store
+    const { health, published, volume } = store
+    const mayRead = access.mayRead(req)
     res.set('Cache-Control', 'no-store').status(health.canCommit ? 200 : 503)
     res.json({
       ready: health.canCommit,
       generation: published.document.generation,
-      problems: problemsOf(health, access).map((problem) => (access.mayRead(req) ? problem : withoutContent(problem))),
+      problems: problemsOf(health, access).map((problem) => (mayRead ? problem : withoutContent(problem))),
+      ...(mayRead && volume !== undefined ? { volume: described(volume) } : {}),
     })
   }
+}
+
+/** What the volume cannot do; what can be committed is committed all the same. */
+function described(volume: Volume): { file_system: string; limits: string[] } {
+  return { file_system: volume.fileSystem, limits: limitsOf(volume) }
 }
 
 function problemsOf({ troubles }: Health, access: Access): HealthProblem[] {

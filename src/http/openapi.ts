@@ -71,7 +71,7 @@ const schemas = {
             kind: {
               type: 'string',
               description:
-                'volume-full or unavailable: nothing can be committed. internal-error: a defect of the program, whose stack is in the log. rejected-edit: an edit of status.json is not valid. tokens-file: TOKENS_FILE cannot be used. Later versions may add more.',
+                'volume-full, no-lock or unavailable: nothing can be committed. no-lock: the volume refuses the lock that keeps two servers apart, or did not keep it. internal-error: a defect of the program, whose stack is in the log. rejected-edit: an edit of status.json is not valid. tokens-file: TOKENS_FILE cannot be used. Later versions may add more.',
             },
             since: { type: 'string', format: 'date-time' },
             detail: { type: 'string' },
@@ -80,6 +80,21 @@ const schemas = {
           },
           additionalProperties: false,
         },
+      },
+      volume: {
+        type: 'object',
+        description:
+          'The file system of the data directory. Missing where details require a token, and while it is not known.',
+        required: ['file_system', 'limits'],
+        properties: {
+          file_system: { type: 'string' },
+          limits: {
+            type: 'array',
+            description: 'What the volume cannot do, and what follows from it. Empty if it can do everything.',
+            items: { type: 'string' },
+          },
+        },
+        additionalProperties: false,
       },
     },
     additionalProperties: false,

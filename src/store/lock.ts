@@ -42,24 +42,32 @@ async function closed(handle: FileHandle): Promise<void> {
   await handle.close().catch(() => undefined)
 }
 
+/**
+ * Waits until an open file is locked. The lock goes when the file is closed.
+ *
+ * @param deadline on the clock of `performance.now()`
+ * @throws {StoreError} `unavailable` if the lock was not free in time, `no-lock` if the volume refuses it
+ */
+export async function lockFile(handle: FileHandle, deadline: number): Promise<void> {
+  for (let pause = POLL_FIRST_MS; !isTaken(handle); pause = Math.min(pause * 2, POLL_MAX_MS)) {
+    if (performance.now() + pause > deadline)
+      throw new StoreError('unavailable', 'another server holds the lock of the directory')
+    await sleep(pause)
+  }
+}
+
 async function take(path: string, deadline: number): Promise<FileHandle> {
-  // Kept open while it waits: on NFS each open and close is a request of its own.
-  let handle = await open(path, 'a')
-  try {
-    for (let pause = POLL_FIRST_MS; ; pause = Math.min(pause * 2, POLL_MAX_MS)) {
-      if (isTaken(handle)) {
-        if (await isAt(path, handle)) return handle
-        await closed(handle)
-        handle = await open(path, 'a')
-        continue
-      }
-      if (performance.now() + pause > deadline)
-        throw new StoreError('unavailable', 'another server holds the lock of the directory')
-      await sleep(pause)
+  for (;;) {
+    const handle = await open(path, 'a')
+    try {
+      // Kept open while it waits: on NFS each open and close is a request of its own.
+      await lockFile(handle, deadline)
+      if (await isAt(path, handle)) return handle
+    } catch (error) {
+      await closed(handle)
+      throw error
     }
-  } catch (error) {
     await closed(handle)
-    throw error
   }
 }
 

@@ -5,6 +5,7 @@ import { type MakeEntry, applyChanges, changesBetween } from '../status/changes.
 import { EMPTY_DOCUMENT, committedDocument, committedEntryOf, entryOf } from '../status/document.ts'
 import type { Clock } from '../status/time.ts'
 import { openIfPresent, syncDirectory, writeDurably } from './durable-file.ts'
+import { lockFile } from './lock.ts'
 import { changesOf, formatCommit, formatHead, formatPlaced, isCommit, readHead, readLines } from './record-file.ts'
 import { type RecordState, type Recorded, type Segment, advanced, followed, stateAt } from './record-state.ts'
 import { type Rendered, render } from './render.ts'
@@ -21,7 +22,10 @@ const SEGMENT_BYTES_MAX = 16 * 1024 * 1024
 const KEPT_MS = 86_400_000
 const KEPT_BYTES = 64 * 1024 * 1024
 
-/** A commit whose line is on disk. */
+/** How long to wait for the lock of a segment, in ms. Only a server that has lost the directory's lock makes one wait. */
+const LOCK_WAIT_MS = 4000
+
+/** A commit whose line is on disk. No other server appends before one of the two methods has ended. */
 export interface AppendedCommit {
   /** Takes the line back, because the commit failed. */
   takeBack(): Promise<void>
@@ -80,7 +84,9 @@ export class Record {
   /** Notes that the last commit is in place: another text that it replaced is an edit from now on. */
   async notePlaced(): Promise<void> {
     const { unplaced, segment } = this.#state
-    if (unplaced.size > 0 && segment !== undefined) await this.#confirm(join(this.#directory, segment.name))
+    if (unplaced.size === 0 || segment === undefined) return
+    const file = await this.#openAtEnd(segment).catch(() => undefined)
+    if (file !== undefined) await this.#confirm(file)
   }
 
   /** The digests of all texts that commits have merged, as far as the record goes back. */
@@ -140,21 +146,27 @@ export class Record {
     if (segment === undefined) return this.#appendFirst(next, clock)
     const changes = changesBetween(before.current.document, next.document)
     const line = formatCommit(changes, next.digest, edits)
-    const path = join(this.#directory, segment.name)
+    const file = await this.#openAtEnd(segment)
     try {
-      await appendTo(path, line, true)
+      await file.appendFile(line)
+      await file.datasync()
     } catch (error) {
-      await truncate(path, segment.end).catch(() => undefined)
+      await cut(file, segment.end).catch(() => undefined)
       throw error
     }
-    const end = segment.end + line.length
-    this.#state = { ...advanced(before, next, [before.current.digest, ...edits]), segment: { ...segment, end } }
+    const written = { ...segment, end: segment.end + line.length }
+    this.#state = { ...advanced(before, next, [before.current.digest, ...edits]), segment: written }
+    let isConfirmed = false
     return {
       takeBack: async () => {
+        const { segment: last = written } = this.#state
         this.#state = before
-        await truncate(path, segment.end)
+        await cut(isConfirmed ? await this.#openAtEnd(last) : file, segment.end)
       },
-      confirm: async () => this.#confirm(path),
+      confirm: async () => {
+        isConfirmed = true
+        await this.#confirm(file)
+      },
     }
   }
 
@@ -164,7 +176,13 @@ export class Record {
     if (segment === undefined) return
     const { headBytes, end } = segment
     const max = Math.min(Math.max(headBytes * SEGMENT_DOCUMENTS, SEGMENT_BYTES_MIN), SEGMENT_BYTES_MAX)
-    if (end - headBytes >= max) await this.begin(current, clock)
+    if (end - headBytes < max) return
+    const file = await this.#openAtEnd(segment)
+    try {
+      await this.begin(current, clock)
+    } finally {
+      await closed(file)
+    }
   }
 
   /**
@@ -204,15 +222,38 @@ export class Record {
     }
   }
 
-  async #confirm(path: string): Promise<void> {
+  async #confirm(file: FileHandle): Promise<void> {
     const { segment, current } = this.#state
     const line = formatPlaced(current.document.generation)
     this.#state = { ...this.#state, unplaced: new Set() }
     try {
-      await appendTo(path, line, false)
+      await file.appendFile(line)
       this.#state = { ...this.#state, segment: segment && { ...segment, end: segment.end + line.length } }
     } catch {
       // The next commit implies it.
+    } finally {
+      await closed(file)
+    }
+  }
+
+  /**
+   * Opens a segment to append to it. Locked itself, and not only by the lock of the directory: a file server gives that to
+   * another server if this one was cut off for too long, and refuses what is written under a lock that it took back.
+   *
+   * @throws {StoreError} `no-lock` if the segment does not end where this server has read it to
+   */
+  async #openAtEnd({ name, end }: Segment): Promise<FileHandle> {
+    // Opened each time: a file that is held open keeps its volume from being unmounted.
+    const file = await open(join(this.#directory, name), 'a')
+    try {
+      await lockFile(file, performance.now() + LOCK_WAIT_MS)
+      const { size } = await file.stat()
+      if (size === end) return file
+      const detail = `the volume did not keep the lock of the directory: another server has written ${name} meanwhile`
+      throw new StoreError('no-lock', detail)
+    } catch (error) {
+      await closed(file)
+      throw error
     }
   }
 
@@ -280,7 +321,8 @@ export class Record {
       await this.begin(current, clock)
     } else if (end < bytes.length) {
       // A line that a crash has torn was never acknowledged.
-      await truncate(join(this.#directory, segment.name), segment.end + end)
+      const file = await this.#openAtEnd({ ...segment, end: segment.end + bytes.length })
+      await cut(file, segment.end + end)
     }
   }
 
@@ -340,23 +382,17 @@ async function bytesFrom(handle: FileHandle, from: number, to: number): Promise<
   return buffer.subarray(0, bytesRead)
 }
 
-/** Opened each time: a file that is held open keeps its volume from being unmounted. */
-async function appendTo(path: string, bytes: Buffer, isDurable: boolean): Promise<void> {
-  const handle = await open(path, 'a')
+/** Cuts a segment and closes it. */
+async function cut(file: FileHandle, size: number): Promise<void> {
   try {
-    await handle.appendFile(bytes)
-    if (isDurable) await handle.datasync()
+    await file.truncate(size)
+    await file.datasync()
   } finally {
-    await handle.close()
+    await closed(file)
   }
 }
 
-async function truncate(path: string, size: number): Promise<void> {
-  const handle = await open(path, 'r+')
-  try {
-    await handle.truncate(size)
-    await handle.datasync()
-  } finally {
-    await handle.close()
-  }
+/** Closes a file that was synced if it had to be. */
+async function closed(file: FileHandle): Promise<void> {
+  await file.close().catch(() => undefined)
 }

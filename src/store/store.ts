@@ -18,7 +18,7 @@ import { type CommitEvents, Round } from './round.ts'
 import { Scheduler } from './scheduler.ts'
 import { StoreError, type StoreErrorKind, codeOf, storeErrorOf } from './store-error.ts'
 import { type Health, type Trouble, Troubles } from './troubles.ts'
-import { type Volume, refuseMountedFile } from './volume.ts'
+import { type Volume, limitsOf, refuseMountedFile } from './volume.ts'
 import { VolumeFiles } from './volume-files.ts'
 import { Watcher } from './watcher.ts'
 
@@ -32,6 +32,7 @@ export {
   type Trouble,
   type Volume,
   codeOf,
+  limitsOf,
   toBytes,
 }
 

@@ -16,7 +16,7 @@ export interface WatcherOptions {
   readonly directory: string
   /** Called after every event, and every 2 seconds without any. */
   readonly wake: () => void
-  /** Called if the system cannot report events; the check every 2 seconds goes on. */
+  /** Called once if the system cannot report events; the check every 2 seconds goes on. */
   readonly onError: (error: unknown) => void
 }
 
@@ -28,6 +28,7 @@ export class Watcher {
   #resume: NodeJS.Timeout | undefined
   #committedAt = -Infinity
   #closed = false
+  #hasFailed = false
 
   constructor(options: WatcherOptions) {
     this.#options = options
@@ -67,7 +68,7 @@ export class Watcher {
   }
 
   #listen(): void {
-    const { directory, wake, onError } = this.#options
+    const { directory, wake } = this.#options
     // chokidar reports normalised paths: `./data/status.json` would never be equal to one.
     const root = resolve(directory)
     const file = join(root, STATUS_FILE)
@@ -79,6 +80,14 @@ export class Watcher {
       awaitWriteFinish: { stabilityThreshold: SAVED_AFTER_MS, pollInterval: SAVED_POLL_MS },
     })
     // There is no event for what was saved before it was ready.
-    this.#events.on('ready', wake).on('all', wake).on('error', onError)
+    this.#events
+      .on('ready', wake)
+      .on('all', wake)
+      .on('error', (error) => this.#noteFailure(error))
+  }
+
+  #noteFailure(error: unknown): void {
+    if (!this.#hasFailed) this.#options.onError(error)
+    this.#hasFailed = true
   }
 }

@@ -95,6 +95,9 @@ export async function crash({ sites, cli, rounds, kill }: Crash): Promise<Crashe
     await check(round, sites)
   }
 
+  // What the last killed server has left is taken over like the rest.
+  const deadline = performance.now() + RECOVER_MS
+  while ((await one.leftovers()).length > 0 && performance.now() < deadline) await sleep(500)
   for (const site of sites) await site.stop()
   faults.push(...(await integrityFaults(one)))
   return { posts, lostPosts, edits, lostEdits, leftovers: await one.leftovers(), recovered, faults }

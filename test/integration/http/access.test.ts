@@ -88,8 +88,8 @@ t.test('PROTECT_READS: nothing but the probes can be read without a token, whate
     matches((await ask(`${server.url}/readyz`)).json, { problems: [{ kind: 'rejected-edit' }] }),
   )
   const probed = await ask(`${server.url}/readyz`)
-  t.notMatch(probed.text, /secret|statuses|pointer/, 'a probe is told that something is wrong, not what')
-  t.match(await ask(`${server.url}/readyz`, { headers: basic(GRAFANA) }), { text: /\/statuses/ })
+  t.notMatch(probed.text, /secret|statuses|pointer|volume/, 'a probe is told that something is wrong, not what')
+  t.match(await ask(`${server.url}/readyz`, { headers: basic(GRAFANA) }), { text: /\/statuses.*"volume"/ })
 })
 
 t.test('PROTECT_READS: /status.json is refused as every other path is, and the log says whom', async (t) => {

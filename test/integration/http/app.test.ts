@@ -130,6 +130,7 @@ t.test('a defect of the program is 500 internal, logged once with its stack, wha
     submit: () => Promise.reject(submitError),
     history: () => Promise.reject(Object.assign(new Error('inside'), { code: 'EIO' })),
     health: { canCommit: true, troubles: [] },
+    volume: undefined,
     get published() {
       if (broken) throw defect
       return published

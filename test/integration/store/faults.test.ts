@@ -285,6 +285,10 @@ t.test('a file system that cannot exchange two names, and tells of no events', n
     server.lines.some(({ limits }) => /seen within 2 seconds.*no status.json for a moment/s.test(String(limits))),
     'the log says what the volume cannot do',
   )
+  t.match((await ask(`${server.url}/readyz`)).json, {
+    ready: true,
+    volume: { file_system: 'fuse', limits: [/seen within 2 seconds/, /no status.json for a moment/] },
+  })
   t.equal((await post(server.url, DRIFTED)).status, 201)
   t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
   const text = readFileSync(server.file, 'utf8').replace('"statuses"', '"note": "behind its back",\n  "statuses"')

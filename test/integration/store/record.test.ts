@@ -13,7 +13,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import type { StatusDocument } from '../../../src/status/document.ts'
@@ -367,6 +367,47 @@ t.test('what a peer’s commit replaces is no edit until the peer has put the co
   )
 })
 
+t.test('a lock that the volume did not keep: what a peer has committed meanwhile stays', async (t) => {
+  const place = directory(t)
+  const [one, two, third] = [0, 1, 2].map(() => new Record(place, filesOf('local'), log)) as [Record, Record, Record]
+  await grow(one, 'a')
+  await two.load(CLOCK)
+  await grow(two, 'b')
+  const { current } = one
+  const text = readFileSync(segmentOf(place), 'utf8')
+  await t.rejects(grow(one, 'c'), { name: 'StoreError', kind: 'no-lock', message: /did not keep the lock.*record-1/ })
+  t.equal(one.current, current, 'nothing counts as committed')
+  t.equal(readFileSync(segmentOf(place), 'utf8'), text, 'nothing was written')
+  await one.load(CLOCK)
+  await grow(one, 'c')
+  await third.load(CLOCK)
+  t.equal(third.current.document.entries.length, 3)
+
+  await two.load(CLOCK)
+  const commit = await one.append(render(withTarget(one.current, 'd')), [], CLOCK)
+  const waiting = grow(two, 'e')
+  await commit.takeBack()
+  await waiting
+  await third.load(CLOCK)
+  t.same(
+    third.current.document.entries.map(({ status }) => status.server),
+    ['a', 'b', 'c', 'e'],
+    'nobody appends before a commit is in place or taken back',
+  )
+})
+
+t.test('a commit that is taken back after it was noted as placed: neither line stays', async (t) => {
+  const place = directory(t)
+  const record = new Record(place, filesOf('local'), log)
+  await grow(record, 'a')
+  const text = readFileSync(segmentOf(place), 'utf8')
+  const commit = await record.append(render(withTarget(record.current, 'b')), [], CLOCK)
+  await commit.confirm()
+  await commit.takeBack()
+  t.equal(readFileSync(segmentOf(place), 'utf8'), text)
+  t.equal(record.current.document.entries.length, 1)
+})
+
 t.test('start: what went stale while no server ran is said to be stale', async (t) => {
   const dataDir = directory(t)
   const server = await serve(t, dataDir, { staleAfter: 3600 })
@@ -427,14 +468,20 @@ t.test(
     const dataDir = directory(t)
     const server = await serve(t, dataDir)
     await post(server.url, DRIFTED)
-    const peer = new Record(dataDir, filesOf('local'), log)
+    // The peer is killed as soon as its line is in the record.
+    const elsewhere = directory(t)
+    copyFileSync(segmentOf(dataDir), join(elsewhere, basename(segmentOf(dataDir))))
+    const peer = new Record(elsewhere, filesOf('local'), log)
     await peer.load(CLOCK)
+    const { size } = statSync(segmentOf(dataDir))
     // After a look at the file the server is at rest: the record alone says that there is something to do.
     await eventually(() => ok(Date.now() - statSync(server.file).ctimeMs > 2500))
     const next = render(
       posted(peer.current.document, snapshotOf({ server: 'of the peer' }, [], DRIFTED.last_check)).document,
     )
-    await peer.append(next, [], CLOCK)
+    await (await peer.append(next, [], CLOCK)).confirm()
+    unplace(elsewhere)
+    appendFileSync(segmentOf(dataDir), readFileSync(segmentOf(elsewhere)).subarray(size))
     await eventually(() => ok(fileOf(server).statuses.some(({ server: name }) => name === 'of the peer')), 4000)
     await eventually(async () => ok((await ask(`${server.url}/status.json`)).text.includes('of the peer')))
   },
