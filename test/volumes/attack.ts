@@ -14,7 +14,6 @@ export interface Attacked extends Losses {
   /** Answers other than 2xx, and edits that failed, by what they said. */
   readonly refused: ReadonlyMap<string, number>
   readonly unavailable: number
-  readonly postsPerSecond: number
   /** After how many ms a post was seen at the other server, and an edit at both. Infinity: not in time. */
   readonly postsSeen: readonly number[]
   readonly editsSeen: readonly number[]
@@ -51,7 +50,6 @@ export async function attack({ sites, cli, posts, edits }: Attack): Promise<Atta
   const edited = new AbortController()
   let posted = 0
 
-  const begun = performance.now()
   const write = async (site: Site, peer: Site, writer: string): Promise<void> => {
     for (let i = 0; !edited.signal.aborted || posted < posts; i += 1) {
       const server = `${writer}-${i}`
@@ -84,7 +82,6 @@ export async function attack({ sites, cli, posts, edits }: Attack): Promise<Atta
   }
   edited.abort()
   await Promise.all(writing)
-  const seconds = (performance.now() - begun) / 1000
   const seen = { postsSeen: await Promise.all(postsSeen), editsSeen: await Promise.all(editsSeen) }
 
   const deadline = Date.now() + SETTLE_MS
@@ -108,7 +105,6 @@ export async function attack({ sites, cli, posts, edits }: Attack): Promise<Atta
       refused,
       unavailable,
       leftovers,
-      postsPerSecond: acknowledged.size / seconds,
       ...seen,
       faults: await integrityFaults(one),
     }

@@ -14,6 +14,7 @@ import { type Attacked, attack } from './attack.ts'
 import { type Crashed, type Kill, crash } from './crash.ts'
 import type { Losses } from './losses.ts'
 import { Site } from './site.ts'
+import { throughput } from './throughput.ts'
 import { bringDown, bringUp, isVolume, missingPackages, volumes } from './volumes.ts'
 
 const { values } = parseArgs({
@@ -78,7 +79,7 @@ async function attackAll(volume: string, directories: readonly [string, string])
     const label = values.cli.length === 1 ? volume : `${volume}, ${given}`
     await withSites(directories, async (sites) => {
       const attacked = await attack({ sites, cli, posts: Number(values.posts), edits: Number(values.edits) })
-      reportAttack(label, attacked)
+      reportAttack(label, attacked, await throughput({ sites, cli }))
     })
     const rounds = Number(values['crash-rounds'])
     for (const kill of rounds === 0 ? [] : (values.kill.split(',') as Kill[])) {
@@ -112,12 +113,19 @@ async function withSites(
   }
 }
 
-function reportAttack(label: string, attacked: Attacked): void {
-  const { unavailable, leftovers, postsPerSecond, postsSeen, editsSeen } = attacked
-  const rate = postsPerSecond.toFixed(1)
+function reportAttack(label: string, attacked: Attacked, rate: number): void {
+  const { unavailable, leftovers, postsSeen, editsSeen } = attacked
   const lost = lostOf(attacked)
   const seen = [spread(postsSeen), spread(editsSeen)]
-  rows.push([label, ...lost, `${unavailable}`, `${leftovers.length}`, rate, ...seen, `${attacked.faults.length}`])
+  rows.push([
+    label,
+    ...lost,
+    `${unavailable}`,
+    `${leftovers.length}`,
+    rate.toFixed(1),
+    ...seen,
+    `${attacked.faults.length}`,
+  ])
   say(`${label}: lost ${lost.join(' posts, ')} edits; saved over by a later edit ${attacked.savedOver}`)
   for (const [what, count] of attacked.refused) say(`  ${count} × ${what}`)
   details(attacked)
