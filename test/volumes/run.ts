@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util'
 import { type Attacked, attack } from './attack.ts'
 import { type Crashed, type Kill, crash } from './crash.ts'
 import type { Losses } from './losses.ts'
-import { Site } from './site.ts'
+import { Site, freePort } from './site.ts'
 import { throughput } from './throughput.ts'
 import { bringDown, bringUp, isVolume, missingPackages, volumes } from './volumes.ts'
 
@@ -41,7 +41,6 @@ const HEAD = [
 ]
 const rows: string[][] = []
 let hasLost = false
-let port = 21001
 let running: readonly Site[] = []
 
 const only = values.only.split(',').filter(isVolume)
@@ -100,8 +99,7 @@ async function withSites(
   [one, other]: readonly [string, string],
   use: (sites: readonly [Site, Site]) => Promise<void>,
 ): Promise<void> {
-  const sites = [new Site('a', one, port), new Site('b', other, port + 1)] as const
-  port += 2
+  const sites = [new Site('a', one, await freePort()), new Site('b', other, await freePort())] as const
   running = sites
   try {
     await use(sites)

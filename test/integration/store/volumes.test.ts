@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { directory } from '../../support/directory.ts'
 import { MOUNTS, needs } from '../../support/machine.ts'
@@ -7,7 +5,7 @@ import { PROGRAM } from '../../support/server.ts'
 import { attack } from '../../volumes/attack.ts'
 import { crash } from '../../volumes/crash.ts'
 import type { Losses } from '../../volumes/losses.ts'
-import { Site } from '../../volumes/site.ts'
+import { Site, freePort } from '../../volumes/site.ts'
 import { bringDown, bringUp } from '../../volumes/volumes.ts'
 
 /** What stands for a network file system here. `npm run test:volumes` has real ones. */
@@ -32,15 +30,6 @@ async function sitesOf(t: Test): Promise<[Site, Site]> {
 
 function lossesIn({ lostPosts, lostEdits, leftovers, faults }: Losses): string[] {
   return [...lostPosts, ...lostEdits, ...leftovers, ...faults]
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
 
 t.test('two servers, each with its own mount that remembers old names', BINDFS, async (t) => {
