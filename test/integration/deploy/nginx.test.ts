@@ -1,6 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { directory } from '../../support/directory.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
@@ -54,13 +57,7 @@ t.test(
     const file = readFileSync(join(dataDir, 'status.json'))
     server.child.kill('SIGKILL')
     await server.ended
-    const shipped = readFileSync(join(ROOT, 'deploy/kubernetes/overlays/static-readers/nginx.conf'), 'utf8')
-    const config = shipped
-      .replaceAll('/tmp/', `${place}/`)
-      .replaceAll('/page;', `${join(ROOT, 'dist', 'page')};`)
-      .replaceAll('/data;', `${dataDir};`)
-      .replace('listen 8080;', 'listen 127.0.0.1:PORT;')
-    const { url } = await startNginx(t, place, config)
+    const { url } = await startReaders(t, place, dataDir)
     const document = await ask(`${url}/status.json`)
     t.match(document, {
       status: 200,
@@ -89,6 +86,55 @@ t.test(
     }
   },
 )
+
+t.test(
+  'the readers in the gap of a commit: a status.json that is missing for a moment is answered with the last one',
+  needs('nginx'),
+  async (t) => {
+    const dataDir = directory(t)
+    const file = join(dataDir, 'status.json')
+    const commit = (generation: number): string => {
+      // Large enough for gzip, and of the same size each time.
+      const text = `${JSON.stringify({ generation, statuses: [], text: 'x'.repeat(100) })}\n`
+      writeFileSync(`${file}.staged`, text)
+      renameSync(`${file}.staged`, file)
+      return text
+    }
+    const first = commit(1)
+    const { url } = await startReaders(t, directory(t), dataDir)
+    const gzipped = await ask(`${url}/status.json`, { headers: { 'accept-encoding': 'gzip' } })
+    t.match(gzipped, { status: 200, headers: { 'content-encoding': 'gzip' } })
+    const etag = String(gzipped.headers.etag)
+    rmSync(file)
+    const seen = new Set<string>()
+    // Longer than nginx takes its copy for new.
+    for (const end = Date.now() + 2500; Date.now() < end; await sleep(50)) {
+      const { status, text } = await ask(`${url}/status.json`)
+      seen.add(`${status} ${text}`)
+    }
+    t.same(seen, new Set([`200 ${first}`]))
+    t.equal((await ask(`${url}/status.json?other`)).status, 200)
+    t.equal((await ask(`${url}/status.json`, { headers: { 'if-none-match': etag } })).status, 304)
+    const second = commit(2)
+    await eventually(async () => matches((await ask(`${url}/status.json`)).text, second))
+  },
+)
+
+/** nginx with the shipped configuration of the readers without a server. */
+async function startReaders(t: Test, place: string, dataDir: string): Promise<{ url: string }> {
+  const shipped = readFileSync(join(ROOT, 'deploy/kubernetes/overlays/static-readers/nginx.conf'), 'utf8')
+  const inner = createServer().listen(0, '127.0.0.1')
+  await once(inner, 'listening')
+  const { port } = inner.address() as AddressInfo
+  inner.close()
+  const config = shipped
+    .replaceAll('/tmp/', `${place}/`)
+    .replaceAll('/page;', `${join(ROOT, 'dist', 'page')};`)
+    .replaceAll('/data;', `${dataDir};`)
+    .replaceAll('127.0.0.1:8081;', `127.0.0.1:${port};`)
+    .replace('listen 8080;', 'listen 127.0.0.1:PORT;')
+  return startNginx(t, place, config)
+}
 
 async function startNginx(t: Test, place: string, config: string): Promise<{ url: string; pid: number | undefined }> {
   // nginx takes no free port by itself: one that was free a moment ago.
