@@ -95,7 +95,7 @@ async function adoptLegacy({ directory, record, log }: OpeningParts, clock: Cloc
     if (rendered !== undefined && rendered.document.generation > record.current.document.generation) {
       await record.begin(rendered, clock)
       const { generation, entries } = rendered.document
-      log.info({ generation, targets: entries.length }, 'record begun with a document of version 0.1')
+      log.info({ generation, targets: entries.length }, 'record begun with the document in the directory')
     }
   }
   if (copy !== undefined) await directory.removeLegacyCopy()
