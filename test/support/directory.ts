@@ -32,6 +32,7 @@ export function filesOf(kind: 'local' | 'network'): VolumeFiles {
   const isLocal = kind === 'local'
   const edits = isLocal ? 'events' : 'polling'
   const files = new VolumeFiles()
-  files.adaptTo({ fileSystem: kind, freeBytes: 0, exchange: isLocal, hardLinks: true, edits })
+  const mounted = { sharedLocks: true, freshFiles: true }
+  files.adaptTo({ fileSystem: kind, freeBytes: 0, exchange: isLocal, hardLinks: true, edits, ...mounted })
   return files
 }
