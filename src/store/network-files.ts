@@ -6,8 +6,11 @@ import { type FileState, isSameVersion, readHandle } from './durable-file.ts'
 import { codeOf, isStale } from './store-error.ts'
 import type { FileAccess, FileStats } from './volume-files.ts'
 
-/** How often a name is looked up again if the file that it stood for is gone, and the pause before, in ms. */
-const ATTEMPTS_MAX = 5
+/**
+ * How often a name is looked up again if the file that it stood for is gone, and the first pause before, in ms; each is
+ * twice as long as the one before. Together they are longer than the second for which a client of SMB may keep a name.
+ */
+const ATTEMPTS_MAX = 8
 const RETRY_AFTER_MS = 20
 
 /**
@@ -90,12 +93,20 @@ async function fresh<T>(path: string, work: () => Promise<T>): Promise<T | undef
       return await work()
     } catch (error) {
       const isAbsent = codeOf(error) === 'ENOENT'
-      if (!isAbsent && !isStale(error)) throw error
+      if (!isAbsent && !isStale(error) && !isOtherFile(error)) throw error
       if (isAbsent && !(await isListed(path))) return undefined
       if (attempt === ATTEMPTS_MAX) throw error
     }
-    await sleep(RETRY_AFTER_MS)
+    await sleep(RETRY_AFTER_MS * 2 ** (attempt - 1))
   }
+}
+
+/**
+ * True if a server of SMB has refused to open a name: the client asked for the lease of the file that it remembers, and the
+ * name stands for another file by now.
+ */
+function isOtherFile(error: unknown): boolean {
+  return codeOf(error) === 'EINVAL' && error instanceof Error && 'syscall' in error && error.syscall === 'open'
 }
 
 /**

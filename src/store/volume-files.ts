@@ -51,7 +51,7 @@ export class VolumeFiles {
     return this.#placement
   }
 
-  adaptTo({ exchange: canExchange, hardLinks, edits }: Volume): void {
+  adaptTo({ exchange: canExchange, hardLinks, edits }: Pick<Volume, 'exchange' | 'hardLinks' | 'edits'>): void {
     this.#access = canExchange && edits === 'events' ? localFiles : networkFiles
     this.#placement = canExchange ? exchange : hardLinks ? moveAndLink : moveAndRename
   }

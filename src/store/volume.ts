@@ -1,8 +1,9 @@
-import { link, lstat, rename, rm, statfs, writeFile } from 'node:fs/promises'
+import { link, lstat, open, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { swap } from 'fs-native-extensions'
+import { swap, tryLock } from 'fs-native-extensions'
 import { STATUS_FILE, newPrivateName } from './directory.ts'
 import { syncDirectory } from './durable-file.ts'
+import { hasLocalLocks, keepsHandles, mountOptionsOf } from './mount.ts'
 import { StoreError, codeOf } from './store-error.ts'
 
 /** Magic numbers of file systems: statfs(2) and linux/magic.h. */
@@ -37,6 +38,12 @@ export interface Volume {
    * How edits are found: by events of the kernel, or by a check every 2 seconds if other machines may change the files.
    */
   readonly edits: 'events' | 'polling'
+  /** False if two open files get the same lock on this mount, as bindfs may grant it. */
+  readonly exclusiveLocks: boolean
+  /** False if locks are known not to reach other machines. True says nothing about what the file server does with them. */
+  readonly sharedLocks: boolean
+  /** False if the client goes on to use a file under a name that stands for another one by now. */
+  readonly freshFiles: boolean
 }
 
 /**
@@ -45,33 +52,48 @@ export interface Volume {
  * @throws the system's error if a step fails
  */
 export async function inspectVolume(directory: string): Promise<Volume> {
+  const described = await describe(directory)
   const probe = join(directory, newPrivateName())
   const [one, two, three] = [`${probe}-1`, `${probe}-2`, `${probe}-3`]
   try {
     for (const path of [one, two]) await writeFile(path, 'can this be written?\n', { flush: true })
     const exchange = await canDo(async () => swap(one, two))
     const hardLinks = await canDo(async () => link(one, three))
+    const exclusiveLocks = !(await canLockTwice(one))
     await rename(one, two)
     await syncDirectory(directory)
-    return { ...(await describe(directory)), exchange, hardLinks }
+    return { ...described, exchange, hardLinks, exclusiveLocks }
   } finally {
     for (const path of [one, two, three]) await rm(path, { force: true })
   }
 }
 
 /** What a volume cannot do, and what follows from it. Empty if it can do everything. */
-export function limitsOf({ exchange, hardLinks, edits }: Volume): string[] {
-  return [
-    ...(edits === 'events' ? [] : ['no events for changes by other machines: they are seen within 2 seconds']),
-    ...(exchange
-      ? []
-      : [
-          'names cannot be exchanged: at each commit there is no status.json for a moment, which HTTP readers do not see',
-        ]),
-    ...(exchange || hardLinks
-      ? []
-      : ['no hard links: an edit that is saved by rename during a commit can be lost; use another volume for edits']),
+export function limitsOf({ exchange, hardLinks, edits, exclusiveLocks, sharedLocks, freshFiles }: Volume): string[] {
+  const limits: [boolean, string][] = [
+    [edits === 'events', 'no events for changes by other machines: they are seen within 2 seconds'],
+    [
+      exclusiveLocks,
+      'two servers on this mount get the lock at once: run one on each mount, and stop it before you use the command restore',
+    ],
+    [
+      sharedLocks,
+      'locks do not keep servers on two machines apart: run one, or mount with vers=3.1.1 and no nobrl (SMB), vers=4.2 (NFS)',
+    ],
+    [
+      freshFiles,
+      'the client uses old files for a second: an edit on another machine can be lost; mount with nolease,actimeo=0',
+    ],
+    [
+      exchange,
+      'names cannot be exchanged: at each commit there is no status.json for a moment, which HTTP readers do not see',
+    ],
+    [
+      exchange || hardLinks,
+      'no hard links: an edit that is saved by rename during a commit can be lost; use another volume for edits',
+    ],
   ]
+  return limits.filter(([isMet]) => !isMet).map(([, limit]) => limit)
 }
 
 /**
@@ -108,10 +130,26 @@ async function canDo(work: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-async function describe(directory: string): Promise<Omit<Volume, 'exchange' | 'hardLinks'>> {
-  const { type, bavail, bsize } = await statfs(directory)
+async function canLockTwice(path: string): Promise<boolean> {
+  const handles = await Promise.all([open(path, 'a'), open(path, 'a')])
+  try {
+    return handles.every(({ fd }) => tryLock(fd))
+  } finally {
+    for (const handle of handles) await handle.close()
+  }
+}
+
+async function describe(directory: string): Promise<Omit<Volume, 'exchange' | 'hardLinks' | 'exclusiveLocks'>> {
+  const [{ type, bavail, bsize }, options] = await Promise.all([statfs(directory), mountOptionsOf(directory)])
   // The kernel's number is unsigned, Node's may come out negative.
   const number = type >>> 0
   const fileSystem = NAMES[number] ?? `0x${number.toString(16)}`
-  return { fileSystem, freeBytes: bavail * bsize, edits: SHARED.has(fileSystem) ? 'polling' : 'events' }
+  return {
+    fileSystem,
+    freeBytes: bavail * bsize,
+    edits: SHARED.has(fileSystem) ? 'polling' : 'events',
+    // SMB 1, with and without Unix extensions: two machines had the lock at once, one time in ten.
+    sharedLocks: fileSystem !== 'cifs' && !hasLocalLocks(options),
+    freshFiles: fileSystem !== 'smb2' || !keepsHandles(options),
+  }
 }

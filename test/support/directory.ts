@@ -32,6 +32,6 @@ export function filesOf(kind: 'local' | 'network'): VolumeFiles {
   const isLocal = kind === 'local'
   const edits = isLocal ? 'events' : 'polling'
   const files = new VolumeFiles()
-  files.adaptTo({ fileSystem: kind, freeBytes: 0, exchange: isLocal, hardLinks: true, edits })
+  files.adaptTo({ exchange: isLocal, hardLinks: true, edits })
   return files
 }

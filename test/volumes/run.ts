@@ -1,7 +1,7 @@
 /*
  * Runs two servers on network file systems, one per mount, and tells what they lose: npm run test:volumes. Needs root.
  *
- *   -- --only nfs,gluster,bindfs   which file systems
+ *   -- --only nfs,gluster,bindfs   which file systems; also: ceph, smb
  *      --cli dist/cli.js           the program; again for each other version to compare with
  *      --posts 500 --edits 60      how many in an attack
  *      --crash-rounds 10           how often servers are killed; 0 for never
@@ -15,11 +15,11 @@ import { type Crashed, type Kill, crash } from './crash.ts'
 import type { Losses } from './losses.ts'
 import { Site, freePort } from './site.ts'
 import { throughput } from './throughput.ts'
-import { bringDown, bringUp, isVolume, missingPackages, volumes } from './volumes.ts'
+import { bringDown, bringUp, isVolume, missingPackages, usualVolumes, volumes } from './volumes.ts'
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: volumes.join(',') },
+    only: { type: 'string', default: usualVolumes.join(',') },
     cli: { type: 'string', multiple: true, default: ['dist/cli.js'] },
     posts: { type: 'string', default: '500' },
     edits: { type: 'string', default: '60' },

@@ -22,11 +22,34 @@ const VOLUMES = {
     perl: 'perl',
   },
   bindfs: { bindfs: 'bindfs', fusermount3: 'fuse3', perl: 'perl' },
+  ceph: {
+    'linux.uml': 'user-mode-linux',
+    'ceph-mon': 'ceph-mon',
+    'ceph-osd': 'ceph-osd',
+    'ceph-mds': 'ceph-mds',
+    ceph: 'ceph-common',
+    modprobe: 'kmod',
+    ip: 'iproute2',
+    curl: 'curl',
+    perl: 'perl',
+  },
+  smb: {
+    'linux.uml': 'user-mode-linux',
+    smbd: 'samba',
+    'mount.cifs': 'cifs-utils',
+    modprobe: 'kmod',
+    ip: 'iproute2',
+    curl: 'curl',
+    perl: 'perl',
+  },
 }
 
 export type Volume = keyof typeof VOLUMES
 
 export const volumes = Object.keys(VOLUMES) as Volume[]
+
+/** Those that are attacked if none is named: the others need large packages. */
+export const usualVolumes: readonly Volume[] = ['nfs', 'gluster', 'bindfs']
 
 export function isVolume(name: string): name is Volume {
   return Object.hasOwn(VOLUMES, name)

@@ -32,6 +32,15 @@ function lossesIn({ lostPosts, lostEdits, leftovers, faults }: Losses): string[]
   return [...lostPosts, ...lostEdits, ...leftovers, ...faults]
 }
 
+t.test('a mount that grants a lock twice is said to do so', BINDFS, async (t) => {
+  const [site] = await sitesOf(t)
+  await site.enter('data')
+  await site.start(PROGRAM)
+  const { text } = await site.request('GET', '/readyz')
+  t.match(JSON.parse(text), { ready: true, volume: { limits: Array } })
+  t.match(text, /two servers on this mount get the lock at once/)
+})
+
 t.test('two servers, each with its own mount that remembers old names', BINDFS, async (t) => {
   const sites = await sitesOf(t)
   const attacked = await attack({ sites, cli: PROGRAM, posts: 60, edits: 20 })
