@@ -1,5 +1,5 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
-import { type FileState, isWrittenSince, readHandle } from './durable-file.ts'
+import { type FileState, closeQuietly, isWrittenSince, readHandle } from './durable-file.ts'
 
 /** The most files that are watched, and the most bytes of the volume that they occupy. */
 const WATCHED_FILES_MAX = 256
@@ -58,7 +58,7 @@ class HeldFile implements DisplacedFile {
   }
 
   async close(): Promise<void> {
-    await this.#handle.close().catch(() => undefined)
+    await closeQuietly(this.#handle)
   }
 }
 

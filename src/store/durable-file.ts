@@ -87,6 +87,11 @@ export async function openIfPresent(path: string): Promise<FileHandle | undefine
   }
 }
 
+/** Closes a file whatever `close` reports: nothing was written to it, or nothing that had to be on disk and was not synced. */
+export async function closeQuietly(handle: FileHandle): Promise<void> {
+  await handle.close().catch(() => undefined)
+}
+
 /** Reads an open file from its beginning. */
 export async function readHandle(handle: FileHandle): Promise<FileState> {
   const readAt = Date.now()

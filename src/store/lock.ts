@@ -2,6 +2,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tryLock } from 'fs-native-extensions'
+import { closeQuietly } from './durable-file.ts'
 import { StoreError, codeOf } from './store-error.ts'
 
 const LOCK = '.status.lock'
@@ -25,21 +26,16 @@ export async function withLock<T>(directory: string, waitMs: number, work: () =>
   try {
     lock = await take(join(directory, LOCK), deadline)
   } catch (error) {
-    await closed(turn)
+    await closeQuietly(turn)
     throw error
   }
-  const turnGivenUp = closed(turn)
+  const turnGivenUp = closeQuietly(turn)
   try {
     return await work()
   } finally {
     await turnGivenUp
-    await closed(lock)
+    await closeQuietly(lock)
   }
-}
-
-/** Closes a lock file. The kernel releases the lock whatever `close` reports, and nothing was written. */
-async function closed(handle: FileHandle): Promise<void> {
-  await handle.close().catch(() => undefined)
 }
 
 /**
@@ -64,10 +60,10 @@ async function take(path: string, deadline: number): Promise<FileHandle> {
       await lockFile(handle, deadline)
       if (await isAt(path, handle)) return handle
     } catch (error) {
-      await closed(handle)
+      await closeQuietly(handle)
       throw error
     }
-    await closed(handle)
+    await closeQuietly(handle)
   }
 }
 

@@ -2,7 +2,7 @@ import { type FileHandle, chmod, link, open, readdir, rm, stat } from 'node:fs/p
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DisplacedFile } from './displaced.ts'
-import { type FileState, isSameVersion, readHandle } from './durable-file.ts'
+import { type FileState, closeQuietly, isSameVersion, readHandle } from './durable-file.ts'
 import { codeOf, isStale } from './store-error.ts'
 import type { FileAccess, FileStats } from './volume-files.ts'
 
@@ -139,6 +139,6 @@ async function withHandle<T>(path: string, flags: 'r' | 'r+', use: (handle: File
     return await use(handle)
   } finally {
     // GlusterFS opens a file when something is read, and may report a failure here: the content was read all the same.
-    await handle.close().catch(() => undefined)
+    await closeQuietly(handle)
   }
 }

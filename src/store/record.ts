@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import { type MakeEntry, applyChanges, changesBetween } from '../status/changes.ts'
 import { EMPTY_DOCUMENT, committedDocument, committedEntryOf, entryOf } from '../status/document.ts'
 import type { Clock } from '../status/time.ts'
-import { openIfPresent, syncDirectory, writeDurably } from './durable-file.ts'
+import { closeQuietly, openIfPresent, syncDirectory, writeDurably } from './durable-file.ts'
 import { lockFile } from './lock.ts'
 import { changesOf, formatCommit, formatHead, formatPlaced, isCommit, readHead, readLines } from './record-file.ts'
 import { type RecordState, type Recorded, type Segment, advanced, followed, stateAt } from './record-state.ts'
@@ -181,7 +181,7 @@ export class Record {
     try {
       await this.begin(current, clock)
     } finally {
-      await closed(file)
+      await closeQuietly(file)
     }
   }
 
@@ -232,7 +232,7 @@ export class Record {
     } catch {
       // The next commit implies it.
     } finally {
-      await closed(file)
+      await closeQuietly(file)
     }
   }
 
@@ -252,7 +252,7 @@ export class Record {
       const detail = `the volume did not keep the lock of the directory: another server has written ${name} meanwhile`
       throw new StoreError('no-lock', detail)
     } catch (error) {
-      await closed(file)
+      await closeQuietly(file)
       throw error
     }
   }
@@ -388,11 +388,6 @@ async function cut(file: FileHandle, size: number): Promise<void> {
     await file.truncate(size)
     await file.datasync()
   } finally {
-    await closed(file)
+    await closeQuietly(file)
   }
-}
-
-/** Closes a file that was synced if it had to be. */
-async function closed(file: FileHandle): Promise<void> {
-  await file.close().catch(() => undefined)
 }
