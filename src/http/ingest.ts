@@ -1,8 +1,8 @@
 import { type RequestHandler, raw } from 'express'
 import type { Logger } from 'pino'
 import { parseJson } from '../status/json.ts'
-import { type Receipt, mergeSnapshot } from '../status/merge.ts'
-import { readSnapshots } from '../status/snapshot.ts'
+import { type Receipt, mergePosted } from '../status/merge.ts'
+import { readPosted } from '../status/snapshot.ts'
 import type { Store } from '../store/store.ts'
 import { type Access, summaryOf } from './access.ts'
 import { JSON_HEADERS } from './headers.ts'
@@ -31,7 +31,7 @@ export function ingest(
     raw({ type: () => true, limit: BODY_BYTES_MAX }),
     async (req, res) => {
       const posted = parseBody(req.body)
-      const snapshots = readSnapshots(posted, Date.now())
+      const snapshots = readPosted(posted, Date.now())
       if (!snapshots.ok) {
         const { faults } = snapshots
         const detail = faults.length === 1 ? '1 fault' : `${faults.length} faults`
@@ -43,7 +43,7 @@ export function ingest(
       const receipts = await store.submit((draft) => {
         let bytes = 0
         return snapshots.value.map((snapshot) => {
-          const receipt = mergeSnapshot(draft, snapshot, by)
+          const receipt = mergePosted(draft, snapshot, by)
           bytes += draft.get(snapshot)?.bytes ?? 0
           if (bytes <= ANSWER_BYTES_MAX) return receipt
           throw new Problem(

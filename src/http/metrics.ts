@@ -143,7 +143,7 @@ async function textOf({ document }: PublishedDocument): Promise<string> {
     const target = { repo: status.repo, server: status.server }
     syncStatus.set(target, status.sync_status === 'SYNCED' ? 1 : 0)
     driftFiles.set(target, status.drift_count)
-    lastCheck.set(target, timeOf(status.last_check) / 1000)
+    lastCheck.set(target, timeOf(status.last_check ?? '') / 1000)
     since.set(target, timeOf(status.since) / 1000)
     stale.set(target, status.stale ? 1 : 0)
   }

@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express'
 import type { Logger } from 'pino'
+import { summaryOf as statesIn } from '../status/states.ts'
 import { type Store, toBytes } from '../store/store.ts'
 import { type Access, summaryOf } from './access.ts'
 import { JSON_HEADERS } from './headers.ts'
@@ -13,7 +14,7 @@ export function listTargets(store: Pick<Store, 'published'>): RequestHandler {
     const { document } = store.published
     const entries = document.entries.filter(({ status }) => matches(status))
     res.set(JSON_HEADERS)
-    res.send(toBytes({ ...document, entries }))
+    res.send(toBytes({ ...document, summary: statesIn(entries.map(({ status }) => status)), entries }))
   }
 }
 

@@ -8,7 +8,7 @@ import {
   keyOf,
   replaceEntries,
 } from './document.ts'
-import type { Status } from './schema.ts'
+import type { Status, Summary } from './schema.ts'
 import type { Clock } from './time.ts'
 
 /** What one commit changed: the difference between two documents. */
@@ -16,6 +16,8 @@ export interface Changes {
   readonly generation: number
   /** UTC, whole seconds. */
   readonly updatedAt: string
+  /** `undefined` in a commit of a version that made none. */
+  readonly summary: Summary | undefined
   /** The new head, if it changed. */
   readonly head?: Head
   readonly changed: readonly Status[]
@@ -28,6 +30,7 @@ export function changesBetween(before: StatusDocument, after: StatusDocument): C
   return {
     generation: after.generation,
     updatedAt: after.updatedAt,
+    summary: after.summary,
     ...(after.head === before.head ? {} : { head: after.head }),
     changed: replacements.flatMap(({ entry }) => entry?.status ?? []),
     removed: replacements.flatMap(({ target: { repo, server }, entry }) =>
@@ -58,6 +61,7 @@ export function applyChanges(
   return {
     generation: last.generation,
     updatedAt: last.updatedAt,
+    summary: last.summary,
     head: commits.findLast(({ head }) => head !== undefined)?.head ?? document.head,
     entries: replaceEntries(document.entries, replacements.values()),
   }

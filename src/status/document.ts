@@ -1,6 +1,8 @@
-import { type SavedDocument, type Status, documentSchema } from './schema.ts'
+import { type SavedDocument, type Status, type Summary, documentSchema, summarySchema } from './schema.ts'
 import { isOutdated, nextChangeOf } from './stamps.ts'
+import { summaryOf } from './states.ts'
 import { type Clock, formatTime } from './time.ts'
+import { validator } from './validation.ts'
 
 /** What a snapshot is about, and the merge key. */
 export interface Target {
@@ -13,6 +15,8 @@ export interface StatusDocument {
   readonly generation: number
   /** UTC, whole seconds. */
   readonly updatedAt: string
+  /** `undefined` in a document of a version that made none. */
+  readonly summary: Summary | undefined
   readonly head: Head
   /** Sorted by repo, then server. */
   readonly entries: readonly Entry[]
@@ -44,12 +48,15 @@ export interface Actor {
 export const EMPTY_DOCUMENT: StatusDocument = {
   generation: 0,
   updatedAt: formatTime(0),
+  summary: summaryOf([]),
   head: { $schema: './status.schema.json' },
   entries: [],
 }
 
 /** The properties at the top that the server owns, and the entries; every other property is part of the head. */
 const SERVER_PROPERTIES: ReadonlySet<string> = new Set(documentSchema.required.filter((name) => name !== '$schema'))
+
+const isSummary = validator<Summary>(summarySchema)
 
 /** One string for a target. Names have no control characters, so two targets never share a key. */
 export function keyOf({ repo, server }: Target): string {
@@ -102,9 +109,15 @@ export function committedDocument(saved: SavedDocument, clock: Clock): StatusDoc
   return {
     generation: saved.generation ?? 0,
     updatedAt: saved.updated_at ?? EMPTY_DOCUMENT.updatedAt,
+    summary: summaryIn(saved),
     head: headOf(saved),
     entries: statuses.map((status) => committedEntryOf(status, clock)),
   }
+}
+
+/** The summary that a server has written at the top of a document. */
+function summaryIn(saved: SavedDocument): Summary | undefined {
+  return isSummary(saved['summary']) ? saved['summary'] : undefined
 }
 
 /** The text of an entry in the file, indented to its depth there. */

@@ -13,6 +13,7 @@ import {
 } from './document.ts'
 import type { Status } from './schema.ts'
 import { type Origin, type Unstamped, stamped } from './stamps.ts'
+import { summaryOf } from './states.ts'
 import { type Clock, formatTime } from './time.ts'
 
 /** What made a change of a target, and who asked for it; the history records it. */
@@ -169,11 +170,13 @@ export class Draft {
 
   /** The next document. */
   finish(): StatusDocument {
+    const entries = replaceEntries(this.base.entries, this.#changes.values())
     return {
       generation: this.generation,
       updatedAt: formatTime(this.clock.now),
+      summary: summaryOf(entries.map(({ status }) => status)),
       head: this.#head,
-      entries: replaceEntries(this.base.entries, this.#changes.values()),
+      entries,
     }
   }
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Head, type StatusDocument, type Target, findEntry, headOf, keyOf, textOf } from './document.ts'
 import type { Cause, Draft, Restoration, StatusChange } from './draft.ts'
-import { isNewerCheck } from './merge.ts'
+import { hasFailedSince, isNewerCheck, isReportedSince, withFailure } from './merge.ts'
 import { type SavedDocument, type SavedStatus, type Status, VERDICT_PROPERTIES } from './schema.ts'
 import { EDITABLE_STAMPS, STAMP_NAMES } from './stamps.ts'
 
@@ -39,7 +39,7 @@ function mergeDifference(draft: Draft, saved: SavedDocument, origin: StatusDocum
   const copies = new Map(saved.statuses.map((status) => [keyOf(status), status]))
   for (const { status: before } of origin.entries) {
     const now = draft.get(before)?.status
-    if (!copies.has(keyOf(before)) && now !== undefined && !isNewerCheck(now, before, draft.clock.now)) {
+    if (!copies.has(keyOf(before)) && now !== undefined && !isReportedSince(now, before, draft.clock.now)) {
       draft.remove(before, EDIT)
     }
   }
@@ -60,7 +60,10 @@ function mergeStatus(draft: Draft, copy: SavedStatus, before: Status | undefined
   const isTouched = [...VERDICT].some((name) => !isDeepStrictEqual(valueOf(copy, name), valueOf(before, name)))
   const isCheckedSince = isNewerCheck(now, before ?? copy, draft.clock.now)
   const others = mergeProperties(now, copy, before ?? {})
-  draft.put(withVerdictOf(isTouched && !isCheckedSince ? withOwnStamps(copy, before) : now, others), EDIT)
+  const verdict = isTouched && !isCheckedSince ? withOwnStamps(copy, before) : now
+  const isOwn = !isDeepStrictEqual(copy.failed_check, before?.failed_check) && !hasFailedSince(now, before ?? copy)
+  const failed = isOwn ? copy.failed_check : now.failed_check
+  draft.put(withFailure(withVerdictOf(verdict, others), failed), EDIT)
 }
 
 /** A saved status with only those stamps that the person has set: the others are those of an older document. */
@@ -94,7 +97,9 @@ export function restore(draft: Draft, older: SavedDocument): Restoration {
     present += 1
     const isCheckedSince = isNewerCheck(before, status, draft.clock.now)
     if (isCheckedSince) newer.push(status)
-    const after = draft.put(withVerdictOf(isCheckedSince ? before : status, status), RESTORE)
+    const failed = hasFailedSince(before, status) ? before.failed_check : status.failed_check
+    const verdict = withVerdictOf(isCheckedSince ? before : status, status)
+    const after = draft.put(withFailure(verdict, failed), RESTORE)
     if (after !== before) changed.push({ before, after })
   }
   const { generation, updated_at: updatedAt } = older

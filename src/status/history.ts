@@ -1,13 +1,22 @@
 import type { FromSchema } from 'json-schema-to-ts'
 import type { StatusDocument, Target } from './document.ts'
 import type { Cause, Restoration } from './draft.ts'
-import { type Status, fileProperties, targetProperties, time } from './schema.ts'
+import { STATES, type Status, fileProperties, targetProperties, time } from './schema.ts'
 import { stampChanges } from './stamps.ts'
 import { timeOf } from './time.ts'
 import { validator } from './validation.ts'
 
 /** What can happen to a target. */
-const CHANGES = ['first_seen', 'status_changed', 'files_changed', 'went_stale', 'came_back', 'removed'] as const
+const CHANGES = [
+  'first_seen',
+  'status_changed',
+  'files_changed',
+  'went_stale',
+  'came_back',
+  'check_failed',
+  'state_changed',
+  'removed',
+] as const
 /** What made it happen. `recovery`: the change was committed, and a crash kept its row from being written. */
 const CAUSES = ['snapshot', 'edit', 'restore', 'delete', 'time', 'recovery'] as const
 
@@ -30,7 +39,14 @@ export const historyRowSchema = {
   properties: {
     time: { ...time, description: 'The start of this state.' },
     ...targetProperties,
-    sync_status: { enum: ['SYNCED', 'OUT_OF_SYNC', null], description: 'null: the target was removed.' },
+    state: {
+      enum: [...STATES, null],
+      description: 'null: the target was removed. Missing in rows of version 0.1.',
+    },
+    sync_status: {
+      enum: ['SYNCED', 'OUT_OF_SYNC', null],
+      description: 'null: the target was never checked, or was removed.',
+    },
     drift_count: { type: 'integer', minimum: 0 },
     files: { type: 'array', items: fileProperties.name, description: 'The names of the drifted files.' },
     stale: { type: 'boolean' },
@@ -51,6 +67,11 @@ export const historyRowSchema = {
 } as const
 
 export type HistoryRow = FromSchema<typeof historyRowSchema>
+
+/** True if the target was removed. */
+export function isRemoval({ sync_status: status, changes, state }: HistoryRow): boolean {
+  return status === null && (state === null || changes.includes('removed'))
+}
 
 const isHistoryRow = validator<HistoryRow>(historyRowSchema)
 
@@ -134,12 +155,13 @@ export function nextRow(
   status: Status | undefined,
   cause: Cause | undefined,
 ): HistoryRow | undefined {
-  const changes = changesBetween(last?.sync_status === null ? undefined : last, status)
+  const changes = changesBetween(last === undefined || isRemoval(last) ? undefined : last, status)
   if (changes.length === 0) return undefined
   return {
     time: updatedAt,
     repo: target.repo,
     server: target.server,
+    state: status?.state ?? null,
     sync_status: status?.sync_status ?? null,
     drift_count: status?.drift_count ?? 0,
     files: status?.files.map(({ name }) => name) ?? [],
@@ -157,7 +179,9 @@ function changesBetween(last: HistoryRow | undefined, status: Status | undefined
   const changes: HistoryRow['changes'] = []
   if (last.sync_status !== status.sync_status) changes.push('status_changed')
   else if (!sameFiles(last, status)) changes.push('files_changed')
-  return [...changes, ...stampChanges(last, status)]
+  changes.push(...stampChanges(last, status))
+  const isOther = changes.length === 0 && last.state !== undefined && last.state !== status.state
+  return isOther ? ['state_changed'] : changes
 }
 
 function sameFiles(last: HistoryRow, { files }: Status): boolean {

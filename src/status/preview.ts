@@ -7,7 +7,7 @@ const LINES_MAX = 20
 /** A longer value is not shown. */
 const VALUE_LENGTH_MAX = 60
 /** Properties that follow from others. */
-const DERIVED: ReadonlySet<string> = new Set(['drift_count', 'generation'])
+const DERIVED: ReadonlySet<string> = new Set(['drift_count', 'generation', 'state'])
 
 /** What going back to an older document changes, for people: lines of text; empty if it changes nothing. */
 export function previewOf(restoration: Restoration): string[] {

@@ -78,17 +78,21 @@ const verdictProperties = {
 /** The names of the properties that are the outcome of a check. */
 export const VERDICT_PROPERTIES: readonly string[] = Object.keys(verdictProperties)
 
+const staleAfter = {
+  type: 'number',
+  exclusiveMinimum: 0,
+  description:
+    "Seconds after which the last check, or a failed one, no longer says what is. Without it, the server's setting.",
+} as const
+
 const snapshotProperties = {
   ...targetProperties,
   ...verdictProperties,
-  stale_after: {
-    type: 'number',
-    exclusiveMinimum: 0,
-    description: "Seconds after last_check from which the status counts as stale. Without it, the server's setting.",
-  },
+  stale_after: staleAfter,
 } as const
 
-const REQUIRED = ['repo', 'server', 'sync_status', 'drift_count', 'files', 'last_check'] as const
+const VERDICT_REQUIRED = ['sync_status', 'drift_count', 'files', 'last_check'] as const
+const REQUIRED = ['repo', 'server', ...VERDICT_REQUIRED] as const
 
 /** What CI posts after one drift check of one server against one repository. */
 export const snapshotSchema = {
@@ -98,6 +102,46 @@ export const snapshotSchema = {
   properties: snapshotProperties,
 } as const satisfies JSONSchema
 
+/** The longest reason of a failed check, in characters. */
+export const REASON_LENGTH_MAX = 4096
+
+const reason = { type: 'string', minLength: 1, maxLength: REASON_LENGTH_MAX } as const
+
+/** What CI posts when a check of a server could not be completed. */
+export const failedCheckSchema = {
+  title: 'FailedCheck',
+  type: 'object',
+  required: ['repo', 'server', 'check_failed', 'attempted_at'],
+  properties: {
+    ...targetProperties,
+    check_failed: { ...reason, description: 'Why the check could not be completed.' },
+    attempted_at: {
+      ...time,
+      description: 'When the check was tried: ISO 8601 with a zone. Kept as UTC, whole seconds.',
+    },
+    pipeline_url: verdictProperties.pipeline_url,
+    stale_after: staleAfter,
+  },
+} as const satisfies JSONSchema
+
+/** The failed checks of a target since its last check, in its entry. */
+const failedCheck = {
+  type: 'object',
+  description: 'Missing unless a check failed after last_check.',
+  required: ['since', 'at', 'reason'],
+  properties: {
+    since: { ...time, description: 'When the first of the failed checks was tried.' },
+    at: { ...time, description: 'When the newest one was tried.' },
+    reason: { ...reason, description: 'Why the newest one could not be completed.' },
+    pipeline_url: verdictProperties.pipeline_url,
+  },
+} as const
+
+/** The states of a target, the worst first. */
+export const STATES = ['drifted', 'failing', 'missing', 'stale', 'synced'] as const
+
+export type State = (typeof STATES)[number]
+
 /** What the server derives for a status. `stamps.ts` says how; a name that it lacks does not compile. */
 export const stampProperties = {
   since: { ...time, description: 'Stamped by the server: when the present sync_status began.' },
@@ -105,6 +149,12 @@ export const stampProperties = {
   generation: {
     ...generation,
     description: "Stamped by the server: the document's generation at which this entry last changed.",
+  },
+  state: {
+    type: 'string',
+    enum: STATES,
+    description:
+      'Stamped by the server: the verdict on the target. missing: it was never checked. failing: the newest check failed. stale: the last check is too old. drifted, synced: as sync_status says.',
   },
 } as const
 
@@ -115,6 +165,16 @@ export const fileStampProperties = {
 
 const statusProperties = {
   ...snapshotProperties,
+  sync_status: {
+    enum: [...verdictProperties.sync_status.enum, null],
+    description: `${verdictProperties.sync_status.description} null: it was never checked.`,
+  },
+  last_check: {
+    type: ['string', 'null'],
+    format: 'date-time',
+    description: `${verdictProperties.last_check.description} null: it was never checked.`,
+  },
+  failed_check: failedCheck,
   files: {
     ...verdictProperties.files,
     items: { ...verdictProperties.files.items, properties: { ...fileProperties, ...fileStampProperties } },
@@ -134,7 +194,7 @@ export const savedStatusSchema = {
 export const statusSchema = {
   title: 'Status',
   type: 'object',
-  required: [...REQUIRED, 'since', 'stale', 'generation'],
+  required: ['repo', 'server', 'state', ...VERDICT_REQUIRED, 'since', 'stale', 'generation'],
   properties: {
     ...statusProperties,
     files: {
@@ -154,6 +214,25 @@ const documentProperties = {
   updated_at: { ...time, description: 'Stamped by the server: when it last wrote the file.' },
 } as const
 
+const count = { type: 'integer', minimum: 0 } as const
+
+/** The number of targets in each state. */
+export const summarySchema = {
+  title: 'Summary',
+  type: 'object',
+  description: 'Stamped by the server: the worst state of all targets, and how many are in each.',
+  required: ['state', 'targets', ...STATES],
+  properties: {
+    state: { type: 'string', enum: [...STATES, 'empty'] },
+    targets: count,
+    drifted: count,
+    failing: count,
+    missing: count,
+    stale: count,
+    synced: count,
+  },
+} as const satisfies JSONSchema
+
 /** `status.json` as a person may save it. */
 export const savedDocumentSchema = {
   $schema: DRAFT_07,
@@ -170,11 +249,13 @@ export const savedDocumentSchema = {
 export const documentSchema = {
   title: 'StatusDocument',
   type: 'object',
-  required: ['$schema', 'generation', 'updated_at', 'statuses'],
-  properties: { ...documentProperties, statuses: { type: 'array', items: statusSchema } },
+  required: ['$schema', 'generation', 'updated_at', 'summary', 'statuses'],
+  properties: { ...documentProperties, summary: summarySchema, statuses: { type: 'array', items: statusSchema } },
 } as const satisfies JSONSchema
 
 export type Snapshot = FromSchema<typeof snapshotSchema>
+export type FailedCheck = FromSchema<typeof failedCheckSchema>
+export type Summary = FromSchema<typeof summarySchema>
 export type SavedStatus = FromSchema<typeof savedStatusSchema>
 export type Status = FromSchema<typeof statusSchema>
 export type SavedDocument = FromSchema<typeof savedDocumentSchema>

@@ -8,7 +8,8 @@ import {
   stampProperties,
   statusSchema,
 } from './schema.ts'
-import { AHEAD_MAX_MS, type Clock, formatTime, timeOf } from './time.ts'
+import { failingSpan, freshSpan, isStale, stateByCheck, stateOf } from './states.ts'
+import { type Clock, formatTime } from './time.ts'
 
 /** A status before it is stamped. The stamps in it are those that a person set, or those of the document to go back to. */
 export type Unstamped = SavedStatus
@@ -42,29 +43,30 @@ interface Stamp<Value> {
   /** True if a person's value counts. It then belongs to the verdict. Other stamps in an edit are ignored. */
   readonly editable: boolean
   /** The change that the history records when the value becomes another; without it the stamp is not in the history. */
-  readonly historyChange?: (value: unknown) => HistoryChange
+  readonly historyChange?: (value: unknown) => HistoryChange | undefined
 }
 
 /** What the history calls a change of a stamp. */
-export type HistoryChange = 'went_stale' | 'came_back'
+export type HistoryChange = 'went_stale' | 'came_back' | 'check_failed'
 
 /** Everything that the server derives for a status, one row each. */
 export const STAMPS: { readonly [Name in StampName]: Stamp<Status[Name]> } = {
   since: {
     compute: ({ status, before, origin, clock }) => {
-      if (before?.since === undefined) return status.since ?? status.last_check
+      const checkedAt = status.last_check ?? status.failed_check?.since ?? formatTime(clock.now)
+      if (before?.since === undefined) return status.since ?? checkedAt
       if (status.since !== undefined && status.since !== before.since) return status.since
       if (before.sync_status === status.sync_status) return before.since
       // A person who changes sync_status seldom thinks of since.
-      return origin === 'edit' ? formatTime(clock.now) : status.last_check
+      return origin === 'edit' ? formatTime(clock.now) : checkedAt
     },
     editable: true,
   },
   stale: {
     compute: ({ status, clock }) => isStale(status, clock),
     nextChange: ({ stale, ...status }, clock) => {
-      const { now } = clock
-      const { from, until } = freshSpan(status, clock)
+      const { now, staleAfter } = clock
+      const { from, until } = freshSpan(status, staleAfter)
       if (stale === true) return now < from ? from : Infinity
       return isStale(status, clock) ? now : until + 1
     },
@@ -72,6 +74,16 @@ export const STAMPS: { readonly [Name in StampName]: Stamp<Status[Name]> } = {
     historyChange: (stale) => (stale === true ? 'went_stale' : 'came_back'),
   },
   generation: { compute: ({ generation }) => generation, editable: false },
+  state: {
+    compute: ({ status, clock }) => stateOf(status, clock),
+    // Time alone ends a failing state and never begins one, and the rest follows from `stale`: so two servers agree.
+    nextChange: ({ state, stale, ...status }, { staleAfter }) => {
+      if (state === 'failing') return failingSpan(status, staleAfter).until + 1
+      return state === stateByCheck(status, stale === true) ? Infinity : -Infinity
+    },
+    editable: false,
+    historyChange: (state) => (state === 'failing' ? 'check_failed' : undefined),
+  },
 }
 
 type SavedFile = SavedStatus['files'][number]
@@ -82,12 +94,14 @@ interface FileStamp<Value> {
 
 /** Everything that the server derives for a drifted file, one row each. `before` is the file in the entry before. */
 const FILE_STAMPS: { readonly [Name in FileStampName]: FileStamp<DriftedFile[Name]> } = {
-  since: { compute: (file, before, { last_check: lastCheck }) => file.since ?? before?.since ?? lastCheck },
+  // A status with files has a last check.
+  since: { compute: (file, before, { last_check: lastCheck }) => file.since ?? before?.since ?? lastCheck ?? '' },
 }
 
 const ROWS = Object.entries(STAMPS)
 const FILE_ROWS = Object.entries(FILE_STAMPS)
 export const STAMP_NAMES: ReadonlySet<string> = new Set(Object.keys(stampProperties))
+const SERVER_PROPERTIES: ReadonlySet<string> = new Set([...STAMP_NAMES, 'failed_check'])
 const FILE_STAMP_NAMES: ReadonlySet<string> = new Set(Object.keys(fileStampProperties))
 /** The properties that come first, in their order. */
 const FIRST: ReadonlySet<string> = new Set([...statusSchema.required, ...STAMP_NAMES])
@@ -112,9 +126,9 @@ export function stamped(input: StampInput): Status {
   return arranged(values)
 }
 
-/** Drops stamps, which only the server makes, from what was posted. */
+/** Drops what only the server makes from what was posted: stamps, and its account of failed checks. */
 export function withoutStamps<T extends Record<string, unknown>>(status: T): T {
-  return omit(status, STAMP_NAMES)
+  return omit(status, SERVER_PROPERTIES)
 }
 
 /** Drops the stamps of a posted file. */
@@ -145,7 +159,7 @@ export function stampChanges(last: Readonly<Record<string, unknown>>, status: St
   const values = new Map<string, unknown>(Object.entries(status))
   return ROWS.flatMap(([name, { historyChange }]) => {
     const value = values.get(name)
-    return historyChange === undefined || value === last[name] ? [] : historyChange(value)
+    return value === last[name] ? [] : (historyChange?.(value) ?? [])
   })
 }
 
@@ -172,20 +186,4 @@ function arranged(values: ReadonlyMap<string, unknown>): Status {
 function omit<T extends Record<string, unknown>>(value: T, names: ReadonlySet<string>): T {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- stamps are optional in everything that others write
   return Object.fromEntries(Object.entries(value).filter(([name]) => !names.has(name))) as T
-}
-
-/**
- * True if a status can no longer be trusted: its last check is older than it should be, or lies in a future in which no
- * check can have run.
- */
-export function isStale(status: Checked, clock: Clock): boolean {
-  const { from, until } = freshSpan(status, clock)
-  return clock.now < from || clock.now > until
-}
-
-type Checked = Pick<SavedStatus, 'last_check' | 'stale_after'>
-
-function freshSpan(status: Checked, { staleAfter }: Clock): { from: number; until: number } {
-  const lastCheck = timeOf(status.last_check)
-  return { from: lastCheck - AHEAD_MAX_MS, until: lastCheck + (status.stale_after ?? staleAfter) * 1000 }
 }

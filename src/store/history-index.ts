@@ -1,5 +1,5 @@
 import { keyOf, type Target } from '../status/document.ts'
-import type { HistoryRow } from '../status/history.ts'
+import { type HistoryRow, isRemoval } from '../status/history.ts'
 
 /** A part of a file, in bytes. */
 export interface Span {
@@ -100,7 +100,8 @@ export class HistoryIndex {
   since(time: number): number[] {
     const before = [...this.#byTarget].flatMap(([key, { numbers }]) => {
       const number = numbers.findLast((each) => this.timeOf(each) < time)
-      const gone = number === numbers.at(-1) && this.last.get(key)?.sync_status === null
+      const last = this.last.get(key)
+      const gone = number === numbers.at(-1) && last !== undefined && isRemoval(last)
       return number === undefined || gone ? [] : number
     })
     const after = this.#times.flatMap((each, number) => (each >= time ? number : []))

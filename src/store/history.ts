@@ -6,6 +6,7 @@ import type { Cause, Restoration } from '../status/draft.ts'
 import {
   type HistoryRow,
   type RestoredLine,
+  isRemoval,
   nextRow,
   readEventTime,
   readHead,
@@ -128,7 +129,7 @@ export class History {
       try {
         const { index } = await this.#catchUp(file, false)
         const { from, inForce, rows } = index.select(range)
-        const first = (await read(file, index, inForce)).filter(({ sync_status: status }) => status !== null)
+        const first = (await read(file, index, inForce)).filter((row) => !isRemoval(row))
         const begin = formatTime(from)
         return [...first.map((row) => ({ ...row, time: begin, changes: [] })), ...(await read(file, index, rows))]
       } finally {

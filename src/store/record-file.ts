@@ -1,6 +1,13 @@
 import type { Changes } from '../status/changes.ts'
 import { type StatusDocument, headOf } from '../status/document.ts'
-import { type SavedDocument, savedDocumentSchema, savedStatusSchema, type Status } from '../status/schema.ts'
+import {
+  type SavedDocument,
+  type Status,
+  type Summary,
+  savedDocumentSchema,
+  savedStatusSchema,
+  summarySchema,
+} from '../status/schema.ts'
 import { validator } from '../status/validation.ts'
 import type { Rendered } from './render.ts'
 
@@ -23,6 +30,8 @@ export interface CommitLine {
   readonly generation: number
   readonly digest: string
   readonly updated_at: string
+  /** Missing in a commit of a version that made none. */
+  readonly summary?: Summary
   readonly head?: Record<string, unknown>
   readonly changed: Status[]
   readonly removed: { repo: string; server: string }[]
@@ -60,6 +69,7 @@ const isCommitLine = validator<CommitLine>({
     generation: integer,
     digest: text,
     updated_at: text,
+    summary: summarySchema,
     head: { type: 'object' },
     changed: { type: 'array', items: savedStatusSchema },
     removed: { type: 'array', items: target },
@@ -73,12 +83,13 @@ export function formatHead({ document, digest }: Rendered): Buffer {
 }
 
 export function formatCommit(
-  { generation, updatedAt, head, changed, removed }: Changes,
+  { generation, updatedAt, summary, head, changed, removed }: Changes,
   digest: string,
   edits: readonly string[],
 ): Buffer {
   const changedHead = head === undefined ? {} : { head }
-  return lineOf({ generation, digest, updated_at: updatedAt, ...changedHead, changed, removed, edits })
+  const made = summary === undefined ? {} : { summary }
+  return lineOf({ generation, digest, updated_at: updatedAt, ...made, ...changedHead, changed, removed, edits })
 }
 
 export function formatPlaced(generation: number): Buffer {
@@ -86,8 +97,8 @@ export function formatPlaced(generation: number): Buffer {
 }
 
 /** The changes that a commit line holds. */
-export function changesOf({ generation, updated_at: updatedAt, head, changed, removed }: CommitLine): Changes {
-  return { generation, updatedAt, ...(head === undefined ? {} : { head: headOf(head) }), changed, removed }
+export function changesOf({ generation, updated_at: updatedAt, summary, head, changed, removed }: CommitLine): Changes {
+  return { generation, updatedAt, summary, ...(head === undefined ? {} : { head: headOf(head) }), changed, removed }
 }
 
 /** The lines at the beginning of some bytes, up to the first that is not whole or not valid. */
@@ -126,8 +137,9 @@ export function isCommit(line: RecordLine): line is CommitLine {
   return 'generation' in line
 }
 
-function savedDocumentOf({ head, generation, updatedAt, entries }: StatusDocument): object {
-  return { ...head, generation, updated_at: updatedAt, statuses: entries.map(({ status }) => status) }
+function savedDocumentOf({ head, generation, updatedAt, summary, entries }: StatusDocument): object {
+  const made = summary === undefined ? {} : { summary }
+  return { ...head, generation, updated_at: updatedAt, ...made, statuses: entries.map(({ status }) => status) }
 }
 
 function parse(line: Buffer): unknown {

@@ -22,9 +22,10 @@ export function render(document: StatusDocument, before?: Rendered): Rendered {
 
 /** The bytes of `status.json`. */
 export function toBytes(document: StatusDocument, before?: Rendered): Buffer {
-  const { entries } = document
+  const { entries, generation, updatedAt, summary } = document
   const { $schema, ...others } = document.head
-  const top = { $schema, generation: document.generation, updated_at: document.updatedAt, ...others }
+  const made = summary === undefined ? {} : { summary }
+  const top = { $schema, generation, updated_at: updatedAt, ...made, ...others }
   const opening = `${JSON.stringify(top, null, 2).slice(0, -2)},\n  "statuses": [${entries.length === 0 ? '' : '\n'}`
   const closing = `${entries.length === 0 ? '' : '\n  '}]\n}\n`
 
