@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Receipt } from '../status/merge.ts'
+import { STATES } from '../status/schema.ts'
 import { timeOf } from '../status/time.ts'
 import type { CommitEvents, PublishedDocument, Store } from '../store/store.ts'
 import { PROBLEMS, type ProblemCode } from './problems.ts'
@@ -138,14 +139,29 @@ async function textOf({ document }: PublishedDocument): Promise<string> {
   const driftFiles = gauge('drift_files', 'Number of drifted files.')
   const lastCheck = gauge('last_check_timestamp_seconds', 'Time of the last drift check.')
   const since = gauge('since_timestamp_seconds', 'Time at which the present sync_status began.')
-  const stale = gauge('stale', '1 if the last check is older than stale_after.')
+  const stale = gauge('stale', '1 if the last check is older than stale_after, or there was none.')
+  const failedCheck = gauge(
+    'failed_check_timestamp_seconds',
+    'Time of the newest check that failed since the last one.',
+  )
+  const states = new Gauge({
+    name: 'gitops_target_state',
+    help: `1 for the state of the target, 0 for every other: ${STATES.join(', ')}.`,
+    labelNames: [...TARGET, 'state'],
+    registers: [registry],
+  })
   for (const { status } of document.entries) {
     const target = { repo: status.repo, server: status.server }
-    syncStatus.set(target, status.sync_status === 'SYNCED' ? 1 : 0)
-    driftFiles.set(target, status.drift_count)
-    lastCheck.set(target, timeOf(status.last_check ?? '') / 1000)
+    // A target that was never checked has no verdict: 0 drifted files would look better than it is.
+    if (status.last_check !== null) {
+      syncStatus.set(target, status.sync_status === 'SYNCED' ? 1 : 0)
+      driftFiles.set(target, status.drift_count)
+      lastCheck.set(target, timeOf(status.last_check) / 1000)
+    }
     since.set(target, timeOf(status.since) / 1000)
     stale.set(target, status.stale ? 1 : 0)
+    if (status.failed_check !== undefined) failedCheck.set(target, timeOf(status.failed_check.at) / 1000)
+    for (const state of STATES) states.set({ ...target, state }, state === status.state ? 1 : 0)
   }
   return registry.metrics()
 }

@@ -1,5 +1,12 @@
 import { historyRowSchema } from '../status/history.ts'
-import { documentSchema, savedDocumentSchema, snapshotSchema, statusSchema } from '../status/schema.ts'
+import {
+  documentSchema,
+  failedCheckSchema,
+  savedDocumentSchema,
+  snapshotSchema,
+  statusSchema,
+  summarySchema,
+} from '../status/schema.ts'
 import { historyQuerySchema } from './history.ts'
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode } from './problems.ts'
 import { selectorSchema } from './selector.ts'
@@ -12,6 +19,9 @@ const EXAMPLE = {
   files: [{ name: 'rsyslog.conf' }, { name: 'rsyslog.d/30-lab.conf' }],
   last_check: '2026-04-21T10:32:15Z',
 }
+
+/** What CI posts. */
+const REPORTS = [reference('Snapshot'), reference('FailedCheck')]
 
 const fault = {
   type: 'object',
@@ -27,8 +37,13 @@ const fault = {
 
 const schemas = {
   Snapshot: snapshotSchema,
+  FailedCheck: failedCheckSchema,
+  Summary: summarySchema,
   Status: statusSchema,
-  StatusDocument: { ...documentSchema, properties: { ...documentSchema.properties, statuses: listOf('Status') } },
+  StatusDocument: {
+    ...documentSchema,
+    properties: { ...documentSchema.properties, summary: reference('Summary'), statuses: listOf('Status') },
+  },
   Receipt: {
     type: 'object',
     required: ['result', 'status'],
@@ -36,9 +51,9 @@ const schemas = {
       result: {
         type: 'string',
         enum: ['created', 'updated', 'ignored'],
-        description: 'created: a new target. updated: the snapshot replaced the status. ignored: see reason.',
+        description: 'created: a new target. updated: it was merged into the entry. ignored: see reason.',
       },
-      reason: { type: 'string', description: 'Why the snapshot was ignored: the entry has a newer last_check.' },
+      reason: { type: 'string', description: 'Why it was ignored: the entry has a newer last_check.' },
       status: reference('Status'),
     },
     additionalProperties: false,
@@ -143,11 +158,15 @@ export function openapi(version: string): object {
         },
         post: {
           operationId: 'postSnapshots',
-          summary: 'Merges one snapshot or an array of them, all or none. Answers once they are safely on disk.',
+          summary:
+            'Merges snapshots and failed checks, one or an array of them, all or none. Answers once they are safely on disk.',
           requestBody: {
             required: true,
             content: {
-              'application/json': { schema: { anyOf: [reference('Snapshot'), listOf('Snapshot')] }, example: EXAMPLE },
+              'application/json': {
+                schema: { anyOf: [...REPORTS, { type: 'array', items: { anyOf: REPORTS } }] },
+                example: EXAMPLE,
+              },
             },
           },
           responses: {

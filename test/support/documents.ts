@@ -1,9 +1,9 @@
 import { type StatusDocument, findEntry } from '../../src/status/document.ts'
 import { Draft } from '../../src/status/draft.ts'
 import { mergeEdit } from '../../src/status/edits.ts'
-import { type Receipt, mergeSnapshot } from '../../src/status/merge.ts'
+import { type Receipt, mergePosted } from '../../src/status/merge.ts'
 import type { SavedDocument, SavedStatus, Snapshot, Status } from '../../src/status/schema.ts'
-import { readSnapshots } from '../../src/status/snapshot.ts'
+import { readPosted } from '../../src/status/snapshot.ts'
 import type { Clock } from '../../src/status/time.ts'
 import { toBytes } from '../../src/store/render.ts'
 
@@ -20,9 +20,9 @@ interface Posted {
 export function posted(document: StatusDocument, ...snapshots: readonly object[]): Posted {
   const draft = new Draft(document, CLOCK)
   if (snapshots.length === 0) return { draft, receipts: [], document: draft.finish() }
-  const outcome = readSnapshots(snapshots, NOW + 3_600_000)
+  const outcome = readPosted(snapshots, NOW + 3_600_000)
   if (!outcome.ok) throw new Error(JSON.stringify(outcome.faults))
-  const receipts = outcome.value.map((snapshot) => mergeSnapshot(draft, snapshot))
+  const receipts = outcome.value.map((snapshot) => mergePosted(draft, snapshot))
   return { draft, receipts, document: draft.finish() }
 }
 

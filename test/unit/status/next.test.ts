@@ -14,7 +14,7 @@ import { mergeSnapshot } from '../../../src/status/merge.ts'
 import { type Change, decide } from '../../../src/status/next.ts'
 import { Refusal } from '../../../src/status/refusal.ts'
 import { type SavedDocument, type SavedStatus, type Snapshot, TARGETS_MAX } from '../../../src/status/schema.ts'
-import { isStale } from '../../../src/status/stamps.ts'
+import { isStale } from '../../../src/status/states.ts'
 import { formatTime, timeOf } from '../../../src/status/time.ts'
 import { toBytes } from '../../../src/store/render.ts'
 import { CLOCK, NOW, posted, saved, statusOf } from '../../support/documents.ts'
@@ -282,10 +282,11 @@ function edit(
   const origin = world.save(which, (copy) => changeOf(copy, kind, name, text), twice)
   const opened = findEntry(origin, { repo: REPO, server: name })?.status
   if (opened === undefined || !isThere) return
-  const isCheckedSince = lastCheck > opened.last_check && timeOf(lastCheck) <= world.now + 300_000
+  const openedCheck = opened.last_check ?? ''
+  const isCheckedSince = lastCheck > openedCheck && timeOf(lastCheck) <= world.now + 300_000
   if (kind === 'note') world.notes.set(name, text)
   else if (!isCheckedSince && kind === 'remove') world.forget(name)
-  else if (!isCheckedSince) world.checks.set(name, { lastCheck: opened.last_check, drifted: true })
+  else if (!isCheckedSince) world.checks.set(name, { lastCheck: openedCheck, drifted: true })
 }
 
 function changeOf(copy: SavedDocument, kind: 'note' | 'flip' | 'remove', name: string, text: string): void {

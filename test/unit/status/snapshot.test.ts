@@ -1,10 +1,10 @@
 import t from 'tap'
-import { readSnapshots } from '../../../src/status/snapshot.ts'
+import { readPosted } from '../../../src/status/snapshot.ts'
 import { DRIFTED } from '../../support/snapshots.ts'
 import { NOW } from '../../support/documents.ts'
 
 t.test('all faults of all snapshots are reported, and none is accepted', async (t) => {
-  const outcome = readSnapshots([DRIFTED, { ...DRIFTED, repo: '', files: [{ name: '' }, {}] }, 7], NOW)
+  const outcome = readPosted([DRIFTED, { ...DRIFTED, repo: '', files: [{ name: '' }, {}] }, 7], NOW)
   t.same(outcome, {
     ok: false,
     faults: [

@@ -4,7 +4,8 @@ import t from 'tap'
 import { EMPTY_DOCUMENT, committedDocument, entryOf, findEntry } from '../../../src/status/document.ts'
 import { Draft } from '../../../src/status/draft.ts'
 import { type Status, stampProperties, statusSchema } from '../../../src/status/schema.ts'
-import { STAMPS, type StampInput, isStale, nextChangeOf, stamped } from '../../../src/status/stamps.ts'
+import { STAMPS, type StampInput, nextChangeOf, stamped } from '../../../src/status/stamps.ts'
+import { isStale, stateByCheck } from '../../../src/status/states.ts'
 import { formatTime } from '../../../src/status/time.ts'
 import { CLOCK, NOW, at, merged, posted, saved, statusOf } from '../../support/documents.ts'
 import { DRIFTED } from '../../support/snapshots.ts'
@@ -26,7 +27,8 @@ t.test('the next change of a stamp is the first moment at which it has another v
     fc.property(fc.integer({ min: -1000, max: 1000 }), fc.integer({ min: 1, max: 900 }), (seconds, staleAfter) => {
       const clock = { now: NOW + seconds * 1000, staleAfter }
       const at = (now: number): boolean => isStale(before, { now, staleAfter })
-      const status = { ...before, stale: at(clock.now) }
+      const stale = at(clock.now)
+      const status = { ...before, stale, state: stateByCheck(before, stale) }
       const next = nextChangeOf(status, clock)
       if (next === Infinity) deepStrictEqual(at(clock.now + 1e12), at(clock.now))
       else {
@@ -40,8 +42,17 @@ t.test('the next change of a stamp is the first moment at which it has another v
 t.test('of two servers that disagree only the one that says the worse changes a status of the other', async (t) => {
   const status: Status = { ...statusOf(posted(EMPTY_DOCUMENT, DRIFTED).document), last_check: formatTime(NOW) }
   const late = clockAfter(700_000)
-  t.equal(entryOf({ ...status, stale: false }, late).changesAt, late.now, 'overdue, and nobody has said so')
-  t.equal(entryOf({ ...status, stale: true }, clockAfter(0)).changesAt, Infinity, 'stale for the other server')
+  t.equal(
+    entryOf({ ...status, stale: false, state: 'drifted' }, late).changesAt,
+    late.now,
+    'overdue, and nobody has said so',
+  )
+  const worse = { ...status, stale: true, state: 'stale' } as const
+  t.equal(entryOf(worse, clockAfter(0)).changesAt, Infinity, 'stale for the other server')
+  const failed_check = { since: at('09:00:00'), at: at('09:00:00'), reason: 'unreachable' }
+  const over = { ...worse, failed_check }
+  t.equal(entryOf(over, { ...clockAfter(0), staleAfter: 86_400 }).changesAt, Infinity, 'its failure is over there')
+  t.ok(entryOf({ ...over, state: 'failing' }, clockAfter(0)).changesAt <= NOW, 'and is over here')
 })
 
 t.test('since: what a person sets counts; otherwise it is the check, or the moment of a change by hand', async (t) => {
@@ -62,7 +73,18 @@ t.test('stamps are in the order of the schema, and a stamp that a person invents
   const status = { ...DRIFTED, note: 'x', stale: true, generation: 77, files: [{ since: at('08:00:00'), name: 'a' }] }
   const input = { status: { ...status, drift_count: 1 }, before: undefined, origin: 'edit', clock: CLOCK } as const
   const result = stamped({ ...input, generation: 3 })
-  const names = ['repo', 'server', 'sync_status', 'drift_count', 'files', 'last_check', 'since', 'stale', 'generation']
+  const names = [
+    'repo',
+    'server',
+    'state',
+    'sync_status',
+    'drift_count',
+    'files',
+    'last_check',
+    'since',
+    'stale',
+    'generation',
+  ]
   t.same(Object.keys(result), [...names, 'note'])
   t.match(result, { stale: false, generation: 3, files: [{ name: 'a', since: at('08:00:00') }] })
 })
