@@ -69,8 +69,8 @@ export const historyRowSchema = {
 export type HistoryRow = FromSchema<typeof historyRowSchema>
 
 /** True if the target was removed. */
-export function isRemoval({ sync_status: status, changes, state }: HistoryRow): boolean {
-  return status === null && (state === null || changes.includes('removed'))
+export function isRemoval({ sync_status: status, state }: HistoryRow): boolean {
+  return status === null && (state ?? null) === null
 }
 
 const isHistoryRow = validator<HistoryRow>(historyRowSchema)

@@ -30,6 +30,14 @@ t.test('GET /badge: one look for a README', async (t) => {
   t.equal(await badge('?repo=rsyslog&server=old'), 'drift: stale')
   t.equal(await badge('?repo=rsyslog'), 'drift: 3 files', 'the worst of its servers; what is stale is not trusted')
   t.equal(await badge('?repo=nginx'), 'drift: stale')
+  const failure = { check_failed: 'unreachable', attempted_at: formatTime(Date.now() + 2000) }
+  await post(server.url, [
+    { ...failure, repo: 'nginx', server: 'fine' },
+    { ...failure, repo: 'squid', server: 'never', attempted_at: formatTime(Date.now() - DAY) },
+  ])
+  t.equal(await badge('?repo=nginx'), 'drift: check failing', 'though its last check found nothing')
+  t.equal(await badge('?repo=squid'), 'drift: never checked')
+  t.equal(await badge(''), 'drift: 3 files')
   t.equal(await badge('?repo=none'), 'drift: unknown')
   t.equal(await badge('?repo=%3Cscript%3E'), 'drift: unknown')
   t.equal((await ask(`${server.url}/badge?colour=red`)).status, 422)

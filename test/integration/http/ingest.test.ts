@@ -43,6 +43,80 @@ t.test('POST: what was acknowledged is in the file, and the file is what is serv
   t.same((await http('/status.json')).body, readFileSync(server.file))
 })
 
+t.test('POST: failed checks, alone and among snapshots', async (t) => {
+  const server = await serve(t)
+  const http = await checked(t, server)
+  const checkedAt = formatTime(Date.now() - 60_000)
+  const failure = {
+    repo: 'rsyslog',
+    server: 'web-1',
+    check_failed: 'unreachable',
+    attempted_at: formatTime(Date.now()),
+  }
+  const pipeline_url = 'https://ci.example.net/repos/7/pipeline/812'
+  const first = await http(
+    '/api/status',
+    posting([snapshotOf({ server: 'web-1' }, [], checkedAt), { ...failure, server: 'never', pipeline_url }]),
+  )
+  t.equal(first.status, 201)
+  t.match(first.json, [
+    { result: 'created', status: { state: 'synced' } },
+    {
+      result: 'created',
+      status: { state: 'failing', sync_status: null, last_check: null, failed_check: { pipeline_url } },
+    },
+  ])
+  const { attempted_at: at } = failure
+  t.match(await http('/api/status', posting(failure)), {
+    status: 200,
+    json: {
+      result: 'updated',
+      status: {
+        state: 'failing',
+        sync_status: 'SYNCED',
+        last_check: checkedAt,
+        failed_check: { since: at, at, reason: 'unreachable' },
+      },
+    },
+  })
+  t.match(fileOf(server), { summary: { state: 'failing', targets: 2, failing: 2, synced: 0 } })
+  const some = await http('/api/status?server=never')
+  t.match(some.json, { summary: { targets: 1, failing: 1 } }, 'the summary of what matches')
+
+  const generation = fileOf(server).generation
+  t.match((await http('/api/status', posting({ ...failure, attempted_at: checkedAt }))).json, {
+    result: 'ignored',
+    reason: `attempted_at is not newer than last_check, ${checkedAt}`,
+  })
+  t.equal(fileOf(server).generation, generation, 'and commits nothing')
+  t.match((await http('/api/status', posting(snapshotOf({ server: 'web-1' }, ['a'])))).json, {
+    status: { state: 'drifted', failed_check: undefined },
+  })
+})
+
+t.test('POST: a failed check that is none is refused, with a pointer for each fault', async (t) => {
+  const server = await serve(t)
+  const failure = {
+    repo: 'rsyslog',
+    server: 'web-1',
+    check_failed: 'unreachable',
+    attempted_at: formatTime(Date.now()),
+  }
+  const pointersOf = async (body: object): Promise<(string | undefined)[]> => {
+    const { status, json } = await post(server.url, body)
+    t.equal(status, 422)
+    return ((json as { errors: { pointer: string }[] }).errors ?? []).map(({ pointer }) => pointer).toSorted()
+  }
+  const verdict = ['sync_status', 'drift_count', 'files', 'last_check']
+  const { repo, server: name, ...checked } = snapshotOf({})
+  t.same(Object.keys(checked).toSorted(), verdict.toSorted())
+  t.same(await pointersOf({ ...checked, ...failure }), verdict.map((each) => `/${each}`).toSorted())
+  t.same(await pointersOf([failure, { repo, server: name, check_failed: '' }]), ['/1/attempted_at', '/1/check_failed'])
+  t.same(await pointersOf({ ...failure, attempted_at: formatTime(Date.now() + 400_000) }), ['/attempted_at'])
+  t.same(await pointersOf({ ...failure, pipeline_url: 'javascript:alert(1)' }), ['/pipeline_url'])
+  t.match(fileOf(server), { statuses: [] })
+})
+
 t.test('POST: an array is taken whole or not at all', async (t) => {
   const server = await serve(t)
   const before = readFileSync(server.file)

@@ -1,5 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
+import { STATES } from '../../../src/status/schema.ts'
+import { formatTime } from '../../../src/status/time.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { serve } from '../../support/server.ts'
 import { DRIFTED, SYNCED, snapshotOf } from '../../support/snapshots.ts'
@@ -15,6 +17,16 @@ async function metricsOf(url: string): Promise<Map<string, number>> {
       const [, series, value] = /^([^#].*) (\S+)$/.exec(line) ?? []
       return series === undefined ? [] : [[series, Number(value)]]
     }),
+  )
+}
+
+/** The states of the target, of which one is true. */
+function stateSet(state: string): Record<string, number> {
+  return Object.fromEntries(
+    STATES.map((each) => [
+      `gitops_target_state{repo="rsyslog",server="rsyslog-lab",state="${each}"}`,
+      each === state ? 1 : 0,
+    ]),
   )
 }
 
@@ -34,6 +46,7 @@ t.test('metrics: every target, and nothing of one that is gone', async (t) => {
     [`gitops_last_check_timestamp_seconds${labels}`]: seconds,
     [`gitops_since_timestamp_seconds${labels}`]: seconds,
     [`gitops_stale${labels}`]: 1,
+    ...stateSet('stale'),
   })
   await post(url, { ...SYNCED, last_check: '2026-04-21T10:34:15Z', stale_after: 1e9 })
   t.same(await ofTarget(), {
@@ -42,7 +55,27 @@ t.test('metrics: every target, and nothing of one that is gone', async (t) => {
     [`gitops_last_check_timestamp_seconds${labels}`]: seconds + 120,
     [`gitops_since_timestamp_seconds${labels}`]: seconds + 120,
     [`gitops_stale${labels}`]: 0,
+    ...stateSet('synced'),
   })
+  const failure = {
+    repo: 'rsyslog',
+    server: 'rsyslog-lab',
+    check_failed: 'unreachable',
+    attempted_at: formatTime(Date.now()),
+  }
+  await post(url, failure)
+  t.match(await ofTarget(), {
+    ...stateSet('failing'),
+    [`gitops_failed_check_timestamp_seconds${labels}`]: Date.parse(failure.attempted_at) / 1000,
+  })
+  await post(url, { ...failure, server: 'never' })
+  t.same(
+    [...(await metricsOf(url)).keys()].filter((name) => name.includes('"never"') && !name.includes('state=')),
+    ['since_timestamp_seconds', 'stale', 'failed_check_timestamp_seconds'].map(
+      (name) => `gitops_${name}{repo="rsyslog",server="never"}`,
+    ),
+    'a target that was never checked has no verdict',
+  )
   await ask(`${url}/api/status?repo=rsyslog`, { method: 'DELETE' })
   t.same(await ofTarget(), {})
 })

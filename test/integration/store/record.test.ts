@@ -620,6 +620,31 @@ t.test('a directory of version 0.1: loaded without a step by hand, and its copy 
   t.ok(fifth.lines.some(({ msg }) => msg === 'edit merged'))
 })
 
+t.test('a directory of a version that knew no states: every target gets one, and nothing else changes', async (t) => {
+  const dataDir = directory(t)
+  const once = await serve(t, dataDir)
+  await post(once.url, [DRIFTED, snapshotOf({ server: 'fine', repo: 'nginx' })])
+  await once.stop()
+  const { summary: _summary, statuses, ...head } = fileOf(once) as { summary?: unknown } & ReturnType<typeof fileOf>
+  const former = { ...head, statuses: statuses.map(({ state: _state, ...status }) => status) }
+  const text = `${JSON.stringify(former, null, 2)}\n`
+  writeFileSync(once.file, text)
+  for (const name of segmentsIn(dataDir)) rmSync(join(dataDir, name))
+  copyFileSync(once.file, join(dataDir, 'status.copy.json'))
+  const again = await serve(t, dataDir)
+  t.ok(again.lines.some(({ msg }) => msg.startsWith('record begun')))
+  const document = fileOf(again) as { summary?: object } & ReturnType<typeof fileOf>
+  t.match(document, { generation: 3, summary: { state: 'stale', targets: 2, stale: 1, synced: 1 } })
+  t.match(
+    document.statuses.map(({ state }) => state),
+    ['synced', 'stale'],
+  )
+  t.match(
+    document.statuses,
+    former.statuses.map(({ generation: _generation, ...status }) => status),
+  )
+})
+
 t.test(
   'a copy of ten minutes ago is merged against the document of its own generation, also after a restart',
   async (t) => {

@@ -83,6 +83,39 @@ t.test('an old copy undoes neither the edit of another nor a removal', async (t)
   t.equal(findEntry(result, B), undefined)
 })
 
+const failureOf = (attempted_at: string, check_failed = 'unreachable'): object => {
+  const { repo, server } = DRIFTED
+  return { repo, server, check_failed, attempted_at }
+}
+
+t.test('a failed check that came meanwhile stays, whatever was saved or restored', async (t) => {
+  const opened = posted(EMPTY_DOCUMENT, DRIFTED, failureOf(at('10:32:20'))).document
+  const between = posted(opened, failureOf(at('10:32:30'), 'newer')).document
+  const copy = saved(opened)
+  copy.statuses = copy.statuses.map(({ failed_check: _failed, ...status }) => status)
+  t.match(statusOf(merged(between, copy, opened)), { state: 'failing', failed_check: { reason: 'newer' } })
+  t.equal(statusOf(merged(opened, copy)).failed_check, undefined, 'a person may take back what they have seen')
+  const removing = saved(opened)
+  removing.statuses = []
+  t.equal(merged(between, removing, opened).entries.length, 1, 'CI has spoken of the target since')
+  t.equal(merged(opened, removing).entries.length, 0)
+
+  const older = posted(EMPTY_DOCUMENT, DRIFTED).document
+  const back = merged(between, saved(older), older, true)
+  t.match(statusOf(back), { state: 'failing', failed_check: { reason: 'newer' } }, 'nothing looks better than it is')
+  const checked = posted(between, { ...DRIFTED, last_check: at('10:32:40') }).document
+  const restored = statusOf(merged(checked, saved(between), between, true))
+  t.match(restored, { state: 'drifted', last_check: at('10:32:40'), failed_check: undefined }, 'nor worse')
+})
+
+t.test('an entry that a person adds before its first check has no verdict', async (t) => {
+  const { document } = posted(EMPTY_DOCUMENT, DRIFTED)
+  const copy = saved(document)
+  const never = { repo: 'new', server: 'a', sync_status: null, drift_count: 0, files: [], last_check: null }
+  copy.statuses = [...copy.statuses, never]
+  t.match(statusOf(merged(document, copy), never), { state: 'missing', stale: true, since: formatTime(NOW) })
+})
+
 t.test('objects are merged in depth, arrays and scalars as a whole', async (t) => {
   const first = posted(EMPTY_DOCUMENT, { ...DRIFTED, labels: { env: 'lab', owner: 'a' }, tags: [1] }).document
   const copy = saved(first)

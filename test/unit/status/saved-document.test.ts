@@ -76,3 +76,17 @@ function columnOf(part: string): number {
 function documentText(over: object): string {
   return `{"statuses":[${entryText(over)}]}`
 }
+
+/** Where the faults of a document with this entry are. */
+function pointersOf(status: object): string[] {
+  const outcome = readDocument(Buffer.from(JSON.stringify({ statuses: [status] })))
+  return outcome.ok ? [] : outcome.faults.map(({ pointer }) => pointer)
+}
+
+t.test('a target that was never checked has no verdict at all', async (t) => {
+  const never = { repo: 'r', server: 's', sync_status: null, drift_count: 0, files: [], last_check: null }
+  t.same(pointersOf(never), [])
+  t.same(pointersOf({ ...never, last_check: '2026-04-21T10:32:15Z' }), ['/statuses/0/last_check'])
+  t.same(pointersOf({ ...never, sync_status: 'SYNCED' }), ['/statuses/0/sync_status'])
+  t.same(pointersOf({ ...never, drift_count: 1, files: [{ name: 'a' }] }), ['/statuses/0/files'])
+})
