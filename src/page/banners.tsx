@@ -1,11 +1,9 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { Name } from './parts.tsx'
-import { type Trouble, connection, counts, newestCheck, now, troubles } from './state.ts'
+import { type Trouble, connection, now, outdatedCopy, troubles } from './state.ts'
 import { ago, count, exact, sentence, visible } from './words.ts'
 
 const FAULTS_MAX = 5
-/** The default of STALE_AFTER, in ms: no server updates `stale` in a static copy, so the page checks its age. */
-const STALE_AFTER_MS = 600_000
 
 /** Titles of troubles that do not keep the server from committing. */
 const TITLES: Readonly<Record<string, string>> = {
@@ -64,9 +62,8 @@ function ConnectionLost(): JSX.Element | false {
 
 /** A static copy of the file that is no longer updated. */
 function StaleCopy(): JSX.Element | false {
-  const newest = newestCheck.value
-  if (connection.value.kind !== 'live' || troubles.value !== undefined || newest === undefined) return false
-  if (now.value - newest < STALE_AFTER_MS || counts.value.drift + counts.value['in-sync'] === 0) return false
+  const newest = outdatedCopy.value
+  if (newest === undefined) return false
   return (
     <Banner title={`Nothing newer than ${ago(now.value - newest).replace(' ago', '')}`}>
       <p>

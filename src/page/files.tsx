@@ -1,22 +1,21 @@
 import type { JSX } from 'preact'
-import { Ago, Name } from './parts.tsx'
-import type { DriftedFile, Target } from './targets.ts'
+import { Ago, Name, PipelineLink } from './parts.tsx'
+import { type DriftedFile, type FailedCheck, STATE_WORDS, type Target } from './targets.ts'
 import { count, exact, visible, visibleName } from './words.ts'
 
 const FILES_MAX = 200
 const DIFF_LINES_MAX = 400
 const DIFF_LENGTH_MAX = 64 * 1024
+const REASON_LENGTH_MAX = 4096
+const STATE_LENGTH_MAX = 100
 
 /** The details of a target: its drifted files with their times, and other properties of the snapshot. */
 export function Details({ id, target }: { id: string; target: Target }): JSX.Element {
-  const { files, commit, branch, lastCheck, since, drifted, state } = target
+  const { files, commit, branch, lastCheck, since, verdict, failed, server, pipelineUrl } = target
   return (
     <div id={id} class="details">
-      {state === 'stale' && (
-        <p>
-          The last check said {drifted ? 'out of sync' : 'in sync'}. It is too old to be trusted: no newer one has come.
-        </p>
-      )}
+      {failed !== undefined && <Failure failed={failed} server={server} />}
+      <Doubt target={target} />
       {files.length > 0 && (
         <ul class="files" role="list">
           {files.slice(0, FILES_MAX).map((file, index) => (
@@ -31,11 +30,70 @@ export function Details({ id, target }: { id: string; target: Target }): JSX.Ele
       )}
       <dl>
         <Fact name="Last check">{lastCheck !== undefined && exact(lastCheck)}</Fact>
-        <Fact name={drifted ? 'Out of sync since' : 'In sync since'}>{since !== undefined && exact(since)}</Fact>
+        <Fact name={verdict === undefined ? 'Known since' : `${STATE_WORDS[verdict]} since`}>
+          {since !== undefined && exact(since)}
+        </Fact>
         <Fact name="Commit">{commit !== undefined && <code>{visibleName(commit)}</code>}</Fact>
         <Fact name="Branch">{branch !== undefined && <Name>{branch}</Name>}</Fact>
+        <Fact name="Pipeline of the last check">
+          {failed !== undefined && pipelineUrl !== undefined && (
+            <PipelineLink url={pipelineUrl} of={server}>
+              Pipeline
+            </PipelineLink>
+          )}
+        </Fact>
       </dl>
     </div>
+  )
+}
+
+/** The failed checks of a target. */
+function Failure({ failed, server }: { failed: FailedCheck; server: string }): JSX.Element {
+  const { since, at, reason } = failed
+  const lines = reason.slice(0, REASON_LENGTH_MAX).trim().split(/\r?\n/)
+  const text = lines.map((line) => visible(line.replaceAll('\t', '    '))).join('\n')
+  return (
+    <>
+      {at !== undefined && (
+        <p>
+          {since === undefined || since === at
+            ? `The check failed at ${exact(at)}:`
+            : `The check has failed since ${exact(since)}, most recently at ${exact(at)}:`}
+        </p>
+      )}
+      <pre class="why" tabIndex={0} role="region" aria-label={`Why the check of ${visibleName(server)} failed`}>
+        <bdi>{text}</bdi>
+      </pre>
+      {reason.length > REASON_LENGTH_MAX && (
+        <p class="quiet">
+          Cut here: {count(reason.length - REASON_LENGTH_MAX, 'character')} more, in{' '}
+          <a href="status.json">status.json</a>.
+        </p>
+      )}
+    </>
+  )
+}
+
+/** What the last check said, if that is not the state. */
+function Doubt({ target: { state, verdict, unknownState } }: { target: Target }): JSX.Element | false {
+  if (state === verdict) return false
+  return (
+    <p>
+      {unknownState !== undefined && (
+        <>
+          The server calls the state <Name>{unknownState.slice(0, STATE_LENGTH_MAX)}</Name>, which this page does not
+          know.{' '}
+        </>
+      )}
+      {verdict === undefined
+        ? 'No check of this target was ever completed.'
+        : `The last check said ${STATE_WORDS[verdict].toLowerCase()}.`}
+      {verdict !== undefined && state === 'failing' && ' Whether that is still so is not known.'}
+      {verdict !== undefined &&
+        state === 'stale' &&
+        unknownState === undefined &&
+        ' It is too old to be trusted: no newer one has come.'}
+    </p>
   )
 }
 

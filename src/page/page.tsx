@@ -40,9 +40,9 @@ export function Page(): JSX.Element {
   )
 }
 
-/** The connection to the server, and the age of the newest check. */
+/** The connection to the server, and the age of the newest check. Neither is a verdict on the targets. */
 function Freshness(): JSX.Element {
-  const words = { connecting: 'Connecting', live: 'Up to date', lost: 'Not up to date' }
+  const words = { connecting: 'Connecting', live: 'Connected', lost: 'Not connected' }
   return (
     <p class="freshness">
       <span class={`lamp ${connection.value.kind}`} />
@@ -56,13 +56,18 @@ function Freshness(): JSX.Element {
   )
 }
 
+/** These counts are shown only if they are not zero, or if the filter has the state. */
+const OCCASIONAL: ReadonlySet<State> = new Set(['failing', 'missing'])
+
 /** The number of targets in each state. Each is a button that filters the list. */
 function Summary(): JSX.Element {
   return (
     <div class="summary" role="group" aria-label="Targets by state">
-      {STATES.map((state) => (
-        <Count key={state} state={state} />
-      ))}
+      {STATES.filter((state) => !OCCASIONAL.has(state) || counts.value[state] > 0 || view.value.states.has(state)).map(
+        (state) => (
+          <Count key={state} state={state} />
+        ),
+      )}
     </div>
   )
 }

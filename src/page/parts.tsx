@@ -13,6 +13,18 @@ export function StateIcon({ state }: { state: State }): JSX.Element {
           <path class="mark" d="M10 5.6v5.4M10 14v.1" />
         </>
       )}
+      {state === 'failing' && (
+        <>
+          <rect class="shape" x="1.5" y="1.5" width="17" height="17" rx="2.5" />
+          <path class="mark" d="m6.4 6.4 7.2 7.2m0-7.2-7.2 7.2" />
+        </>
+      )}
+      {state === 'missing' && (
+        <>
+          <path class="question" d="M5.2 6.6a4.8 4.8 0 1 1 7.5 4c-1.8 1.2-2.7 1.9-2.7 3.5" />
+          <path class="question" d="M10 18.4v.1" />
+        </>
+      )}
       {state === 'stale' && (
         <>
           <circle class="ring" cx="10" cy="10" r="8" />
@@ -41,6 +53,23 @@ export function StateWord({ state }: { state: State }): JSX.Element {
 /** Text from a snapshot or an edit, isolated: its direction does not affect the text around it. */
 export function Name({ children }: { children: string }): JSX.Element {
   return <bdi>{visibleName(children)}</bdi>
+}
+
+/** A link to the page of a CI run, in a new tab. */
+export function PipelineLink({ url, of: server, children }: PipelineLinkProps): JSX.Element {
+  return (
+    <a href={url} target="_blank" rel="noopener noreferrer">
+      {children}
+      <span class="visually-hidden"> of {visibleName(server)}, in a new tab</span>
+    </a>
+  )
+}
+
+interface PipelineLinkProps {
+  readonly url: string
+  /** The server that was checked. */
+  readonly of: string
+  readonly children: string
 }
 
 /** A relative time, with the exact one on hover. */

@@ -34,12 +34,27 @@ const selected = computed(() => select(ordered.value, view.value.query, view.val
 
 export const counts = computed(() => countStates(statusDocument.value?.targets ?? []))
 
-export const newestCheck = computed(() =>
-  (statusDocument.value?.targets ?? []).reduce<number | undefined>(
-    (newest, { lastCheck = 0 }) => (lastCheck > (newest ?? 0) ? lastCheck : newest),
-    undefined,
-  ),
-)
+/** The time of the newest completed check. */
+export const newestCheck = computed(() => newest((statusDocument.value?.targets ?? []).map((each) => each.lastCheck)))
+
+/** The default of STALE_AFTER, in ms. */
+const STALE_AFTER_MS = 600_000
+
+/**
+ * The time of the newest check, completed or not, of a static copy in which it is too long ago; else undefined.
+ * No server updates the states in a copy, so they cannot be trusted then.
+ */
+export const outdatedCopy = computed(() => {
+  if (connection.value.kind !== 'live' || troubles.value !== undefined) return undefined
+  const { drift, failing, 'in-sync': inSync } = counts.value
+  const at = newest((statusDocument.value?.targets ?? []).flatMap(({ lastCheck, failed }) => [lastCheck, failed?.at]))
+  const isOld = at !== undefined && now.value - at >= STALE_AFTER_MS
+  return isOld && drift + failing + inSync > 0 ? at : undefined
+})
+
+function newest(times: readonly (number | undefined)[]): number | undefined {
+  return times.reduce((one, other) => ((other ?? 0) > (one ?? 0) ? other : one), undefined)
+}
 
 /** A line of the list. */
 export type Item =

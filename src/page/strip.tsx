@@ -7,9 +7,9 @@ import { count, duration, short } from './words.ts'
 
 /** The width of the drawing, and the least width of a stretch by state, in its units. */
 const WIDTH = 1000
-const NARROWEST: Record<State, number> = { drift: 7, stale: 4, 'in-sync': 0 }
+const NARROWEST: Record<State, number> = { drift: 7, failing: 5, missing: 4, stale: 4, 'in-sync': 0 }
 /** States differ in height as well, so that they can be told apart without colour. */
-const TOP: Record<State, number> = { drift: 0, stale: 9, 'in-sync': 5 }
+const TOP: Record<State, number> = { drift: 0, failing: 3, 'in-sync': 6, stale: 9, missing: 12 }
 const HEIGHT = 16
 
 interface Drawn extends Stretch {
@@ -94,11 +94,11 @@ function pathOf(stretches: readonly Drawn[], state: State): string {
     .join('')
 }
 
-/** The stretch at `x`. Drift takes precedence over its neighbours, because it may be very narrow. */
+/** The stretch at `x`. A worse state takes precedence over its neighbours, because it may be very narrow. */
 function nearest(stretches: readonly Drawn[], x: number): number {
   const under = stretches.flatMap((each, index) => (x >= each.x && x <= each.x + each.width ? [index] : []))
-  const drift = under.find((index) => stretches[index]?.state === 'drift')
-  return drift ?? under.at(-1) ?? (x < (stretches[0]?.x ?? 0) ? 0 : stretches.length - 1)
+  const worst = STATES.map((state) => under.findLast((index) => stretches[index]?.state === state))
+  return worst.find((index) => index !== undefined) ?? (x < (stretches[0]?.x ?? 0) ? 0 : stretches.length - 1)
 }
 
 function describe({ state, from, to, files }: Stretch, end: number): string {

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import { now } from './state.ts'
-import { type State, type Target, isRecord, keyOf, timeOf } from './targets.ts'
+import { type State, type Target, isRecord, keyOf, stateOf, timeOf } from './targets.ts'
 
 export const STRIP_MS = 7 * 24 * 3600 * 1000
 
@@ -83,8 +83,8 @@ async function fetchStrips(targets: readonly Target[]): Promise<void> {
   ])
 }
 
-function markOf({ state, drifted, since, files }: Target): string {
-  return JSON.stringify([state, drifted, since, files.length])
+function markOf({ state, verdict, since, files }: Target): string {
+  return JSON.stringify([state, verdict, since, files.length])
 }
 
 /** Converts rows of the history, oldest first, into stretches. Successive rows with the same state and number of files are merged. */
@@ -92,7 +92,7 @@ function stretches(rows: readonly Readonly<Record<string, unknown>>[]): Stretch[
   const result: Stretch[] = []
   for (const row of rows) {
     const from = timeOf(row['time'])
-    const state = stateOf(row)
+    const state = isRemoval(row) ? undefined : stateOf(row)
     const files = Number(row['drift_count'])
     if (from === undefined) continue
     const last = result.at(-1)
@@ -105,9 +105,7 @@ function stretches(rows: readonly Readonly<Record<string, unknown>>[]): Stretch[
   return result
 }
 
-/** undefined if the target was removed. */
-function stateOf(row: Readonly<Record<string, unknown>>): State | undefined {
-  if (row['sync_status'] === null) return undefined
-  if (row['stale'] === true) return 'stale'
-  return row['sync_status'] === 'SYNCED' ? 'in-sync' : 'drift'
+function isRemoval({ state, sync_status: syncStatus }: Readonly<Record<string, unknown>>): boolean {
+  // Rows of version 0.1 have no `state`, and a `sync_status` of null only if the target was removed.
+  return state === undefined ? syncStatus === null : state === null
 }

@@ -1,14 +1,18 @@
 import type { JSX } from 'preact'
 import { Details } from './files.tsx'
-import { Ago, Name, StateWord } from './parts.tsx'
+import { Ago, Name, PipelineLink, StateIcon, StateWord } from './parts.tsx'
 import { now, opened, toggleOpened } from './state.ts'
 import { Strip } from './strip.tsx'
-import type { Target } from './targets.ts'
-import { count, duration, visibleName } from './words.ts'
+import { STATE_WORDS, type Target, beginOf } from './targets.ts'
+import { count, duration, visible } from './words.ts'
+
+/** Characters of a failed check's reason in the row. The details have more. */
+const REASON_LENGTH_MAX = 200
 
 /** A target, with a button that opens its details. */
 export function TargetRow({ target, id }: { target: Target; id: string }): JSX.Element {
-  const { key, repo, server, state, files, note, lastCheck, pipelineUrl } = target
+  const { key, repo, server, state, verdict, files, note, lastCheck, failed } = target
+  const pipelineUrl = failed === undefined ? target.pipelineUrl : failed.pipelineUrl
   const open = opened.value.has(key)
   return (
     <div class={`row ${state}`}>
@@ -32,6 +36,7 @@ export function TargetRow({ target, id }: { target: Target; id: string }): JSX.E
             <Name>{repo}</Name>
           </span>
         </button>
+        {failed !== undefined && <Reason>{failed.reason}</Reason>}
         {note !== undefined && (
           <p class="note" title={note}>
             <Name>{note}</Name>
@@ -39,16 +44,17 @@ export function TargetRow({ target, id }: { target: Target; id: string }): JSX.E
         )}
       </div>
       <div class="since" id={`${id}-since`}>
-        {files.length > 0 && <b>{count(files.length, 'file')}</b>} <span class="quiet">{sinceWhen(target)}</span>
+        {state === verdict && files.length > 0 && <b>{count(files.length, 'file')}</b>}{' '}
+        <span class="quiet">{sinceWhen(target)}</span> {state !== verdict && <LastVerdict target={target} />}
       </div>
       <Strip target={target} />
       <div class="check">
         <span class="visually-hidden">Last check </span>
         <Ago time={lastCheck} />
         {pipelineUrl !== undefined && (
-          <a href={pipelineUrl} target="_blank" rel="noopener noreferrer">
-            Pipeline<span class="visually-hidden"> of {visibleName(server)}, in a new tab</span>
-          </a>
+          <PipelineLink url={pipelineUrl} of={server}>
+            {failed === undefined ? 'Pipeline' : 'Failed pipeline'}
+          </PipelineLink>
         )}
       </div>
       {open && <Details id={`${id}-details`} target={target} />}
@@ -56,9 +62,41 @@ export function TargetRow({ target, id }: { target: Target; id: string }): JSX.E
   )
 }
 
-function sinceWhen({ state, since, lastCheck }: Target): string {
-  const from = state === 'stale' ? lastCheck : since
-  if (from === undefined) return ''
-  const long = duration(now.value - from)
-  return { drift: `drifted for ${long}`, stale: `no check for ${long}`, 'in-sync': `in sync for ${long}` }[state]
+/** The beginning of the reason of a failed check, on one line. */
+function Reason({ children }: { children: string }): JSX.Element {
+  const shown = children.slice(0, REASON_LENGTH_MAX).replace(/\s+/g, ' ').trim()
+  return (
+    <p class="reason" title={visible(shown)}>
+      <StateIcon state="failing" />
+      <span class="visually-hidden">Why the check failed: </span>
+      <Name>{shown}</Name>
+    </p>
+  )
+}
+
+/** What the last check said of a target whose state is something else. */
+function LastVerdict({ target: { state, verdict, files } }: { target: Target }): JSX.Element | false {
+  if (verdict === undefined) return state !== 'missing' && <span class="said">never checked</span>
+  const drifted = files.length > 0 ? `, ${count(files.length, 'file').replace(' ', '\u00A0')}` : ''
+  return (
+    <span class="said">
+      last check: {STATE_WORDS[verdict].toLowerCase()}
+      {drifted}
+    </span>
+  )
+}
+
+function sinceWhen(target: Target): string {
+  const { state, unknownState } = target
+  const begin = beginOf(target)
+  if (unknownState !== undefined) return 'in a state that this page does not know'
+  if (begin === undefined) return ''
+  const long = duration(now.value - begin)
+  return {
+    drift: `drifted for ${long}`,
+    failing: `failing for ${long}`,
+    missing: `known for ${long}`,
+    stale: `no check for ${long}`,
+    'in-sync': `in sync for ${long}`,
+  }[state]
 }

@@ -1,13 +1,26 @@
-/** The state of a target on the page: a stale one is stale whatever its last check said. In order of attention. */
-export const STATES = ['drift', 'stale', 'in-sync'] as const
+/** The states of a target, in order of attention. URLs contain these names. */
+export const STATES = ['drift', 'failing', 'missing', 'stale', 'in-sync'] as const
 export type State = (typeof STATES)[number]
+/** What a completed check said. */
+export type Verdict = Extract<State, 'drift' | 'in-sync'>
 
 /** Labels of the states. */
 export const STATE_WORDS: Record<State, string> = {
   drift: 'Out of sync',
+  failing: 'Check failing',
+  missing: 'Never checked',
   stale: 'Stale',
   'in-sync': 'In sync',
 }
+
+/** The states by their names in `status.json` and in the history. */
+const STATES_BY_NAME: ReadonlyMap<unknown, State> = new Map([
+  ['drifted', 'drift'],
+  ['failing', 'failing'],
+  ['missing', 'missing'],
+  ['stale', 'stale'],
+  ['synced', 'in-sync'],
+])
 
 export interface DriftedFile {
   readonly name: string
@@ -16,14 +29,27 @@ export interface DriftedFile {
   readonly diff: string | undefined
 }
 
+/** The failed checks of a target since its last completed one. */
+export interface FailedCheck {
+  /** When the first of them was tried. */
+  readonly since: number | undefined
+  /** When the newest of them was tried. */
+  readonly at: number | undefined
+  readonly reason: string
+  readonly pipelineUrl: string | undefined
+}
+
 export interface Target {
   /** See `keyOf`. */
   readonly key: string
   readonly repo: string
   readonly server: string
   readonly state: State
-  /** The verdict of the last check, also if it is stale. */
-  readonly drifted: boolean
+  /** The name of a state that this page does not know; the target is shown as stale. */
+  readonly unknownState: string | undefined
+  /** What the last check said, also if it can no longer be trusted; undefined if there was none. */
+  readonly verdict: Verdict | undefined
+  readonly failed: FailedCheck | undefined
   readonly files: readonly DriftedFile[]
   readonly since: number | undefined
   readonly lastCheck: number | undefined
@@ -57,17 +83,18 @@ export function readDocument(value: unknown): StatusDocument {
 
 function readTarget(value: unknown): Target | undefined {
   if (!isRecord(value)) return undefined
-  const { repo, server, files, stale } = value
+  const { repo, server, files, state } = value
   if (typeof repo !== 'string' || typeof server !== 'string') return undefined
-  const drifted = value['sync_status'] !== 'SYNCED'
   const driftedFiles = Array.isArray(files) ? files.flatMap((file: unknown) => readFile(file) ?? []) : []
   const note = value['note']
   return {
     key: keyOf(repo, server),
     repo,
     server,
-    state: stale === true ? 'stale' : drifted ? 'drift' : 'in-sync',
-    drifted,
+    state: stateOf(value),
+    unknownState: state === undefined || STATES_BY_NAME.has(state) ? undefined : textOf(state),
+    verdict: verdictOf(value),
+    failed: readFailedCheck(value['failed_check']),
     files: driftedFiles,
     since: timeOf(value['since']),
     lastCheck: timeOf(value['last_check']),
@@ -76,6 +103,31 @@ function readTarget(value: unknown): Target | undefined {
     commit: stringOf(value['commit']),
     pipelineUrl: webAddressOf(value['pipeline_url']),
     haystack: [repo, server, ...driftedFiles.map(({ name }) => name)].join('\n').toLowerCase(),
+  }
+}
+
+/** The state of an entry, or of a row of the history. */
+export function stateOf(entry: Readonly<Record<string, unknown>>): State {
+  const { state, stale } = entry
+  // A state of a later version must not look in sync.
+  if (state !== undefined) return STATES_BY_NAME.get(state) ?? 'stale'
+  // Version 0.1 has no `state`.
+  const verdict = verdictOf(entry)
+  return verdict !== undefined && stale === true ? 'stale' : (verdict ?? 'missing')
+}
+
+function verdictOf({ sync_status: syncStatus }: Readonly<Record<string, unknown>>): Verdict | undefined {
+  if (syncStatus === null) return undefined
+  return syncStatus === 'SYNCED' ? 'in-sync' : 'drift'
+}
+
+function readFailedCheck(value: unknown): FailedCheck | undefined {
+  if (!isRecord(value)) return undefined
+  return {
+    since: timeOf(value['since']),
+    at: timeOf(value['at']),
+    reason: stringOf(value['reason']) ?? 'no reason given',
+    pipelineUrl: webAddressOf(value['pipeline_url']),
   }
 }
 
@@ -114,12 +166,12 @@ function webAddressOf(value: unknown): string | undefined {
 
 /** The number of targets in each state. */
 export function countStates(targets: readonly Target[]): Record<State, number> {
-  const counts = { drift: 0, stale: 0, 'in-sync': 0 }
+  const counts = { drift: 0, failing: 0, missing: 0, stale: 0, 'in-sync': 0 }
   for (const { state } of targets) counts[state] += 1
   return counts
 }
 
-/** Sorts by attention: the longest drift first, then the longest without a check, then the rest by name. */
+/** Sorts by attention: by state, those that have been in it for longest first, those in sync by name. */
 export function byAttention(targets: readonly Target[]): Target[] {
   return targets.toSorted(
     (a, b) =>
@@ -130,9 +182,14 @@ export function byAttention(targets: readonly Target[]): Target[] {
   )
 }
 
-function urgency({ state, since, lastCheck }: Target): number {
-  if (state === 'in-sync') return 0
-  return (state === 'drift' ? since : lastCheck) ?? 0
+function urgency(target: Target): number {
+  return target.state === 'in-sync' ? 0 : (beginOf(target) ?? 0)
+}
+
+/** When the state of a target began; undefined if it is not known. */
+export function beginOf({ state, since, lastCheck, failed }: Target): number | undefined {
+  if (state === 'failing') return failed?.since
+  return state === 'stale' ? lastCheck : since
 }
 
 function compare(a: string, b: string): number {

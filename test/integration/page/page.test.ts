@@ -72,7 +72,7 @@ t.test('a snapshot appears without a reload, and so do drift, stale, an edit and
   await post(server.url, snapshotOf({ server: 'lab' }))
   await page.clock.fastForward(POLL_MS)
   await row(page, 'lab').waitFor()
-  t.match(await told(page), { drift: '0', stale: '0', 'in-sync': '1' }, 'within the five seconds of a poll')
+  t.same(await told(page), { 'Out of sync': '0', Stale: '0', 'In sync': '1' }, 'within the five seconds of a poll')
   await titled(page, /^in sync/)
 
   await post(server.url, [
@@ -80,9 +80,9 @@ t.test('a snapshot appears without a reload, and so do drift, stale, an edit and
     snapshotOf({ server: 'old' }, [], formatTime(Date.now() - DAY)),
   ])
   await look(page)
-  await eventually(async () => matches(await told(page), { drift: '1', stale: '1', 'in-sync': '0' }))
+  await eventually(async () => matches(await told(page), { 'Out of sync': '1', Stale: '1', 'In sync': '0' }))
   await titled(page, /^\(1\) drift/)
-  await eventually(async () => matches(await page.locator('link[rel=icon]').getAttribute('href'), /drift/))
+  await eventually(async () => matches(await iconOf(page), /drift/))
   t.match(await row(page, 'lab').innerText(), /Out of sync[^]*2 files[^]*drifted for < 1 min/)
   t.match(await row(page, 'old').innerText(), /Stale[^]*no check for 1 d/)
   await announced(page, /lab of rsyslog: Out of sync, 2 files/)
@@ -175,6 +175,168 @@ t.test('what needs attention comes first; filter, states and groups stand in the
   t.equal(await other.locator('.controls, footer, .summary button').count(), 0, 'a wall has no controls')
 })
 
+t.test('each state has a word, a shape and a colour of its own', IN_BROWSER, async (t) => {
+  const server = await serve(t)
+  await post(server.url, EACH_STATE)
+  const words = ['Out of sync', 'Check failing', 'Never checked', 'Stale', 'In sync']
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const { page } = await open(t, server, { colorScheme })
+    await row(page, 'drifted').waitFor()
+    t.same(await servers(page), ['drifted', 'failing', 'missing', 'stale', 'synced'], 'in order of attention')
+    for (const place of ['.row .state .word', '.count .word']) {
+      const states = page.locator(place)
+      t.same(
+        (await states.allInnerTexts()).map((text) => text.trim()),
+        words,
+        place,
+      )
+      const icons = await states.locator('svg').evaluateAll((all) => all.map(({ innerHTML }) => innerHTML))
+      t.equal(new Set(icons).size, words.length, `${place}: shapes`)
+      const colours = await states.evaluateAll((all) => all.map((each) => getComputedStyle(each).color))
+      t.equal(new Set(colours).size, words.length, `${place}: colours, ${colorScheme}`)
+    }
+    t.same(await told(page), Object.fromEntries(words.map((word) => [word, '1'])))
+    const bars = await page
+      .locator('.row')
+      .evaluateAll((all) => all.map((each) => getComputedStyle(each, '::before').background))
+    t.equal(new Set(bars).size, words.length, 'a bar at the edge of the row')
+  }
+  const { page } = await open(t, server, {}, '?group=repo')
+  await row(page, 'drifted').waitFor()
+  t.equal(
+    (await page.locator('.repo-line').innerText()).replace(/\s+/g, ' '),
+    `rsyslog ${words.map((word) => `1 ${word}`).join(' ')}`,
+  )
+})
+
+t.test('a failed check over a verdict in sync, and a target that was never checked', IN_BROWSER, async (t) => {
+  const { server, page } = await open(t)
+  const reason = `\u202Egnp.exe <img src=x onerror=alert(1)>\nline 2 ${'x'.repeat(3900)} end`
+  await post(server.url, {
+    ...snapshotOf({ server: 'lab' }, [], minutesAgo(8)),
+    pipeline_url: 'https://ci.example.net/1',
+  })
+  await look(page)
+  await titled(page, /^in sync/)
+  await eventually(async () => matches(await iconOf(page), /in-sync/))
+  t.match(Object.keys(await told(page)), ['Out of sync', 'Stale', 'In sync'], 'no count of what is nowhere')
+
+  await post(server.url, failedCheckOf({ server: 'lab' }, 'first', minutesAgo(7)))
+  await post(server.url, failedCheckOf({ server: 'lab' }, reason))
+  await look(page)
+  const lab = row(page, 'lab')
+  await lab.locator('.state').getByText('Check failing').waitFor()
+  t.match(await told(page), { 'Check failing': '1', 'In sync': '0' })
+  await titled(page, /^\(1\) check failing/)
+  await eventually(async () => matches(await iconOf(page), /failing/))
+  await announced(page, /lab of rsyslog: Check failing/)
+  t.match(await lab.locator('.since').innerText(), /^failing for 7 min\s+last check: in sync$/)
+  const shown = await lab.locator('.reason bdi').innerText()
+  t.match(shown, '‹U+202E›gnp.exe <img src=x onerror=alert(1)> line 2', 'only text, isolated, in one line')
+  t.ok(shown.length < 250, 'and not all of it')
+  t.equal(await lab.getByRole('link').getAttribute('href'), 'https://ci.example.net/failed')
+  await lab.getByRole('button').click()
+  const details = await lab.locator('.details').innerText()
+  t.match(details, /The check has failed since .+, most recently at .+:\s+‹U\+202E›gnp.+\nline 2 x+ end\n/)
+  t.match(details, 'The last check said in sync. Whether that is still so is not known.')
+  t.match(details, /Last check[^]*In sync since[^]*Pipeline of the last check/)
+  t.equal(await lab.locator('.why bdi').count(), 1)
+  t.equal(await lab.locator('.details a').getAttribute('href'), 'https://ci.example.net/1')
+
+  const old = formatTime(Date.now() - DAY)
+  await post(server.url, [
+    snapshotOf({ server: 'lab' }),
+    failedCheckOf({ server: 'new' }, 'no such host', minutesAgo(60)),
+    snapshotOf({ server: 'old' }, ['x', 'y'], old),
+  ])
+  await look(page)
+  await lab.locator('.state').getByText('In sync').waitFor()
+  t.equal(await lab.locator('.reason').count(), 0, 'a completed check ends it')
+  await titled(page, /^\(1\) never checked/)
+  await eventually(async () => matches(await iconOf(page), /missing/))
+  t.same(await servers(page), ['new', 'old', 'lab'])
+  t.match(await row(page, 'new').innerText(), /Never checked[^]*no such host[^]*known for 1 h[^]*never/)
+  t.match(await row(page, 'old').innerText(), /Stale[^]*no check for 1 d\s+last check: out of sync, 2.files/)
+  await row(page, 'new').getByRole('button').click()
+  t.match(await row(page, 'new').locator('.details').innerText(), 'No check of this target was ever completed.')
+  await row(page, 'old').getByRole('button').click()
+  t.match(await row(page, 'old').locator('.details').innerText(), 'The last check said out of sync. It is too old')
+
+  await page.getByRole('button', { name: 'Never checked' }).click()
+  await eventually(async () => matches(await servers(page), ['new']))
+  t.equal(new URL(page.url()).search, '?status=missing')
+  await post(server.url, [failedCheckOf({ server: 'new' }), failedCheckOf({ server: 'a' }, 'why', minutesAgo(5))])
+  await look(page)
+  await page.getByText('No target matches').waitFor()
+  t.match(await told(page), { 'Never checked': '0', 'Check failing': '2' }, 'what is filtered by can be taken back')
+  await page.getByRole('button', { name: 'Never checked' }).click()
+  // The longest failing first.
+  await eventually(async () => matches(await servers(page), ['new', 'a', 'old', 'lab']))
+  t.equal(await page.getByRole('button', { name: 'Never checked' }).count(), 0)
+  t.match(await row(page, 'new').locator('.since').innerText(), /never checked/)
+  const other = (await open(t, server, {}, '?status=failing,in-sync')).page
+  await row(other, 'a').waitFor()
+  t.same(await servers(other), ['new', 'a', 'lab'], 'from the address')
+})
+
+t.test('the head never says that all is well over something that is not', IN_BROWSER, async (t) => {
+  for (const [state, title] of [
+    ['missing', /^\(1\) never checked/],
+    ['stale', /^\(1\) stale/],
+    ['failing', /^\(1\) check failing/],
+    ['drifted', /^\(1\) drift/],
+  ] as const) {
+    const server = await serve(t)
+    await post(
+      server.url,
+      EACH_STATE.filter((each) => 'server' in each && [state, 'synced'].includes(String(each.server))),
+    )
+    const { page } = await open(t, server)
+    await row(page, state).waitFor()
+    await titled(page, title)
+    await eventually(async () => matches(await iconOf(page), /drift|failing|missing|stale/))
+    const head = page.locator('header')
+    t.match(await head.innerText(), /^GitOps status\s+Connected, newest check just now$/, state)
+    const colourOf = async (selector: string, property: 'backgroundColor' | 'color'): Promise<string> =>
+      page.locator(selector).evaluate((element, name) => getComputedStyle(element)[name], property)
+    t.not(await colourOf('.lamp', 'backgroundColor'), await colourOf('.row .word.in-sync', 'color'), 'no green lamp')
+  }
+})
+
+t.test('a document of version 0.1 is shown, and a state of a later version is not in sync', IN_BROWSER, async (t) => {
+  const { server, page } = await open(t)
+  await post(server.url, [
+    snapshotOf({ server: 'synced' }),
+    snapshotOf({ server: 'stale' }, [], formatTime(Date.now() - DAY)),
+    snapshotOf({ server: 'drifted' }, ['x']),
+  ])
+  const later = '\u202Equarantined'
+  let isLater = false
+  const statesOf = (state: unknown): object => (isLater ? { state: state === 'synced' ? later : state } : {})
+  await page.route('**/status.json', async (route) => {
+    const headers = { ...route.request().headers(), 'if-none-match': '' }
+    const response = await route.fetch({ headers })
+    const document = (await response.json()) as { statuses: { state?: unknown }[] }
+    const statuses = document.statuses.map(({ state, ...status }) => ({ ...status, ...statesOf(state) }))
+    return route.fulfill({ response, json: { ...document, statuses, summary: undefined } })
+  })
+  await look(page)
+  await row(page, 'synced').waitFor()
+  t.same(await servers(page), ['drifted', 'stale', 'synced'])
+  t.same(await told(page), { 'Out of sync': '1', Stale: '1', 'In sync': '1' })
+  t.match(await row(page, 'drifted').innerText(), /Out of sync[^]*1 file[^]*drifted for/)
+
+  isLater = true
+  await look(page)
+  await eventually(async () => matches(await told(page), { 'Out of sync': '1', Stale: '2', 'In sync': '0' }))
+  t.match(await row(page, 'synced').innerText(), /Stale[^]*in a state that this page does not know/)
+  await row(page, 'synced').getByRole('button').click()
+  t.match(
+    await row(page, 'synced').locator('.details').innerText(),
+    'The server calls the state ‹U+202E›quarantined, which this page does not know. The last check said in sync.',
+  )
+})
+
 t.test('everything can be done with the keyboard', IN_BROWSER, async (t) => {
   const { server, page } = await open(t)
   await post(
@@ -250,6 +412,46 @@ t.test('the strip of seven days tells each stretch, to the pointer and to the ke
   await eventually(async () => matches(await strip.getAttribute('aria-valuetext'), /^Out of sync, 1 file: .+ – now/))
 })
 
+t.test('the strip shows failed and missing checks, and a removal as a gap', IN_BROWSER, async (t) => {
+  const dataDir = directory(t)
+  const target = { repo: 'rsyslog', server: 'lab', drift_count: 0, files: [], generation: 1, cause: 'snapshot' }
+  const rows = [
+    { ago: 6, state: 'missing', sync_status: null, stale: true, changes: ['first_seen'] },
+    { ago: 5, state: 'failing', sync_status: null, stale: true, changes: ['check_failed', 'state_changed'] },
+    { ago: 4, state: null, sync_status: null, stale: false, changes: ['removed'] },
+    { ago: 3, state: 'failing', sync_status: 'SYNCED', stale: false, changes: ['first_seen'] },
+    { ago: 2.5, state: 'later', sync_status: 'SYNCED', stale: false, changes: ['state_changed'] },
+    { ago: 2, state: 'synced', sync_status: 'SYNCED', stale: false, changes: ['state_changed'] },
+  ].map(({ ago, ...row }) => ({ time: formatTime(Date.now() - ago * DAY), ...target, ...row }))
+  writeFileSync(join(dataDir, 'status.json'), JSON.stringify({ statuses: [snapshotOf({ server: 'lab' })] }))
+  const { page } = await open(t, await serve(t, dataDir))
+  await page.route('**/api/history?*', async (route) => route.fulfill({ json: rows }))
+  await page.reload()
+  const strip = row(page, 'lab').getByRole('slider', { name: 'Last 7 days' })
+  await strip.waitFor()
+  await strip.focus()
+  const seen = [await strip.getAttribute('aria-valuetext')]
+  for (let left = 4; left > 0; left -= 1) {
+    await page.keyboard.press('ArrowLeft')
+    await eventually(async () => matches((await strip.getAttribute('aria-valuetext')) === seen.at(-1), false))
+    seen.push(await strip.getAttribute('aria-valuetext'))
+  }
+  t.match(seen, [
+    /^In sync: .+ – now \(2 d\)$/,
+    /^Stale: .+ \(12 h\)$/,
+    /^Check failing: .+ \(12 h\)$/,
+    /^Check failing: .+ \(1 d\)$/,
+    /^Never checked: .+ \(1 d\)$/,
+  ])
+  const paths = strip.locator('path:not(.track):not(.chosen)')
+  const tops = await paths.evaluateAll((all) =>
+    all.map((path) => /^M[\d.]+ (\d+)/.exec(path.getAttribute('d') ?? '')?.[1]).filter((top) => top !== undefined),
+  )
+  t.equal(new Set(tops).size, 4, `heights: ${tops.join(', ')}`)
+  const fills = await paths.evaluateAll((all) => all.map((path) => getComputedStyle(path).fill))
+  t.equal(new Set(fills).size, 5, 'colours')
+})
+
 t.test(
   'connection lost: the page says so, keeps the data without colours, and comes back by itself',
   IN_BROWSER,
@@ -263,16 +465,20 @@ t.test(
     await look(page)
     await page.getByRole('alert').filter({ hasText: 'Connection lost' }).waitFor()
     t.match(await page.getByRole('alert').innerText(), /The server cannot be reached\. The page shows the state of/)
-    t.match(await page.locator('header').innerText(), /Not up to date/)
+    t.match(await page.locator('header').innerText(), /Not connected/)
     await titled(page, /connection lost/)
-    await eventually(async () => matches(await page.locator('link[rel=icon]').getAttribute('href'), /lost/))
+    await eventually(async () => matches(await iconOf(page), /lost/))
     t.equal(await row(page, 'lab').count(), 1)
     t.equal(await page.locator('.document').evaluate((element) => getComputedStyle(element).filter), 'grayscale(1)')
 
     const again = await serve(t, dataDir, { port: Number(new URL(server.url).port) })
     await page.clock.fastForward(2 * POLL_MS)
     await page.getByRole('alert').waitFor({ state: 'detached' })
-    t.match(await page.locator('header').innerText(), /Up to date/, 'within the twice five seconds of the first retry')
+    t.match(
+      await page.locator('header').innerText(),
+      /Connected, newest check/,
+      'within the twice five seconds of the first retry',
+    )
     t.equal(again.url, server.url)
   },
 )
@@ -367,12 +573,15 @@ t.test('axe-core finds nothing, whatever the page shows', IN_BROWSER, async (t) 
     },
     snapshotOf({ server: 'old' }, ['x'], formatTime(Date.now() - DAY)),
     snapshotOf({ server: 'fine' }),
+    failedCheckOf({ server: 'fails' }),
+    failedCheckOf({ server: 'new' }, 'no such host', minutesAgo(60)),
   ])
   for (const [name, { query = '', ...options }] of looks) {
     const { page } = await open(t, server, options, query)
     await row(page, 'lab').getByRole('slider').waitFor()
     await row(page, 'lab').getByRole('button').click()
     await row(page, 'lab').getByText('Difference').click()
+    await row(page, 'fails').getByRole('button').click()
     await row(page, 'lab').getByRole('slider').focus()
     t.same(await violations(page), [], name)
     if (name === 'light') {
@@ -437,8 +646,9 @@ t.test(
     t.teardown(() => served.close())
     const address = served.address()
     const port = typeof address === 'object' ? address?.port : undefined
-    const copy = (lastCheck: number): void => {
-      const status = { ...snapshotOf({ server: 'lab' }, [], formatTime(lastCheck)), stale: false }
+    const reason = 'no route to host'
+    const copy = (lastCheck: number, others: object = {}): void => {
+      const status = { ...snapshotOf({ server: 'lab' }, [], formatTime(lastCheck)), stale: false, ...others }
       writeFileSync(join(root, 'status.json'), JSON.stringify({ generation: 7, statuses: [status] }))
     }
     copy(Date.now())
@@ -449,7 +659,18 @@ t.test(
     t.equal(await page.locator('.with-strips').count(), 0, 'there is no history, and none is drawn')
     copy(Date.now() - DAY)
     await look(page)
-    await page.getByRole('alert').filter({ hasText: 'Nothing newer than 1 d' }).waitFor()
+    const banner = page.getByRole('alert').filter({ hasText: 'Nothing newer than 1 d' })
+    await banner.waitFor()
+    await titled(page, /^\(\?\) old copy/)
+    await eventually(async () => matches(await iconOf(page), /lost/))
+    const failingAt = (at: string): object => ({ state: 'failing', failed_check: { since: at, at, reason } })
+    copy(Date.now() - DAY, failingAt(minutesAgo(1)))
+    await look(page)
+    await banner.waitFor({ state: 'detached' })
+    await titled(page, /^\(1\) check failing/)
+    copy(Date.now() - 2 * DAY, failingAt(formatTime(Date.now() - DAY)))
+    await look(page)
+    await banner.waitFor()
     writeFileSync(join(root, 'status.json'), '{ "statuses": [')
     await look(page)
     await page.getByRole('alert').filter({ hasText: 'The answer is not JSON' }).waitFor()
@@ -488,6 +709,22 @@ async function open(
   return { server: from, page }
 }
 
+/** What CI posts if it could not check a target. */
+function failedCheckOf({ server }: { server: string }, reason = 'ssh: no route to host', at = minutesAgo(1)): object {
+  const pipeline = 'https://ci.example.net/failed'
+  return { repo: 'rsyslog', server, check_failed: reason, attempted_at: at, pipeline_url: pipeline }
+}
+
+/** One target in each state, which is also its name. */
+const EACH_STATE = [
+  snapshotOf({ server: 'synced' }),
+  snapshotOf({ server: 'stale' }, ['x', 'y'], formatTime(Date.now() - DAY)),
+  failedCheckOf({ server: 'missing' }, 'no such host', minutesAgo(60)),
+  snapshotOf({ server: 'failing' }, [], minutesAgo(9)),
+  failedCheckOf({ server: 'failing' }),
+  snapshotOf({ server: 'drifted' }, ['x']),
+]
+
 function minutesAgo(minutes: number): string {
   return formatTime(Date.now() - minutes * 60_000)
 }
@@ -514,15 +751,26 @@ async function announced(page: Page, text: RegExp): Promise<void> {
   await eventually(async () => matches(await page.locator('p[role=status]').innerText(), text))
 }
 
+async function iconOf(page: Page): Promise<string | null> {
+  return page.locator('link[rel=icon]').getAttribute('href')
+}
+
 /** Waits for a title. */
 async function titled(page: Page, title: RegExp): Promise<void> {
   await eventually(async () => matches(await page.title(), title))
 }
 
-/** The counts at the top, by state. */
+/** The counts at the top, by the word of the state. */
 async function told(page: Page): Promise<Record<string, string>> {
-  const [drift = '', stale = '', inSync = ''] = await page.locator('.summary .number').allInnerTexts()
-  return { drift, stale, 'in-sync': inSync }
+  const counts = await page.locator('.summary .count').allInnerTexts()
+  return Object.fromEntries(
+    counts.map((text) =>
+      text
+        .split('\n')
+        .map((line) => line.trim())
+        .toReversed(),
+    ),
+  )
 }
 
 /** What axe-core finds wrong by WCAG 2.2 AA and its own best practices. */
