@@ -1,5 +1,6 @@
+import { publishedSnapshotSchema } from '../status/contract.ts'
 import { historyRowSchema } from '../status/history.ts'
-import { documentSchema, savedDocumentSchema, snapshotSchema, statusSchema } from '../status/schema.ts'
+import { documentSchema, savedDocumentSchema, statusSchema } from '../status/schema.ts'
 import { historyQuerySchema } from './history.ts'
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode } from './problems.ts'
 import { selectorSchema } from './selector.ts'
@@ -26,7 +27,7 @@ const fault = {
 }
 
 const schemas = {
-  Snapshot: snapshotSchema,
+  Snapshot: publishedSnapshotSchema,
   Status: statusSchema,
   StatusDocument: { ...documentSchema, properties: { ...documentSchema.properties, statuses: listOf('Status') } },
   Receipt: {

@@ -34,7 +34,7 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS
 
-/** A fault, with its place in the text if the text is not JSON and so has no JSON Pointers. */
+/** A fault, with its place in the text if a JSON Pointer does not say it: not JSON, or a duplicate key. */
 export interface ProblemFault extends Fault {
   readonly line?: number
   readonly column?: number

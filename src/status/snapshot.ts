@@ -1,13 +1,11 @@
 import { type Fault, type Outcome, limitFaults, pointTo } from './json.ts'
-import { type Snapshot, snapshotSchema } from './schema.ts'
+import { postedNameFaults } from './names.ts'
+import { PATTERN_MESSAGES, POSTED_ITEMS_MAX, type Snapshot, snapshotSchema } from './schema.ts'
 import { withoutFileStamps, withoutStamps } from './stamps.ts'
 import { AHEAD_MAX_MS, formatTime, timeOf } from './time.ts'
 import { validator } from './validation.ts'
 
-/** The largest number of items in a posted array; a body of 1 MiB of `[0,0,…]` would otherwise give 500,000 faults. */
-const ITEMS_MAX = 10_000
-
-const isSnapshot = validator<Snapshot>(snapshotSchema)
+const isSnapshot = validator<Snapshot>(snapshotSchema, PATTERN_MESSAGES)
 
 /**
  * Checks a posted body: one snapshot or an array of them. If one is invalid, none is accepted.
@@ -17,7 +15,7 @@ const isSnapshot = validator<Snapshot>(snapshotSchema)
  * @param now milliseconds since the epoch
  */
 export function readSnapshots(body: unknown, now: number): Outcome<Snapshot[]> {
-  const limits = limitFaults(body, ITEMS_MAX)
+  const limits = limitFaults(body, POSTED_ITEMS_MAX)
   if (limits.length > 0) return { ok: false, faults: limits }
   if (!Array.isArray(body)) return readSnapshot(body, '', now)
   if (body.length === 0) {
@@ -32,7 +30,11 @@ export function readSnapshots(body: unknown, now: number): Outcome<Snapshot[]> {
 function readSnapshot(value: unknown, pointer: string, now: number): Outcome<Snapshot[]> {
   if (!isSnapshot(value)) return { ok: false, faults: isSnapshot.faults(pointer) }
   const lastCheck = timeOf(value.last_check)
-  const faults = contradictions(value, pointer)
+  const faults = [
+    ...postedNameFaults(value, pointer),
+    ...sameFileFaults(value, pointer),
+    ...contradictions(value, pointer),
+  ]
   if (lastCheck > now + AHEAD_MAX_MS) {
     const detail = `must not be more than 5 minutes ahead of the server's clock, which is at ${formatTime(now)}`
     faults.push({ pointer: pointTo(pointer, 'last_check'), detail })
@@ -41,6 +43,22 @@ function readSnapshot(value: unknown, pointer: string, now: number): Outcome<Sna
 
   const files = value.files.map(withoutFileStamps)
   return { ok: true, value: [{ ...withoutStamps(value), files, last_check: formatTime(lastCheck) }] }
+}
+
+/** The files that a snapshot names again. A saved document may: version 0.1 has taken such snapshots. */
+function sameFileFaults({ files }: Snapshot, pointer: string): Fault[] {
+  const seen = new Map<string, number>()
+  return files.flatMap(({ name }, index) => {
+    const first = seen.get(name)
+    if (first === undefined) {
+      seen.set(name, index)
+      return []
+    }
+    return {
+      pointer: `${pointer}/files/${index}/name`,
+      detail: `must not be the same name as ${pointer}/files/${first}/name`,
+    }
+  })
 }
 
 /** The places in which `sync_status`, `drift_count` and `files` contradict each other. */

@@ -608,7 +608,7 @@ t.test('a directory of version 0.1: loaded without a step by hand, and its copy 
   const fourth = await serve(t, dataDir)
   t.match(fileOf(fourth), { note: 'by 0.1', generation: 9 })
   t.match(
-    fourth.lines.find(({ msg }) => /^record begun/.test(msg)),
+    fourth.lines.find(({ msg }) => msg.startsWith('record begun')),
     { generation: 9 },
   )
   await fourth.stop()
