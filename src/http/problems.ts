@@ -70,12 +70,17 @@ const RETRY_AFTER = 5
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 
+/** The `type` of problem details. */
+export function problemType(code: string): string {
+  return `urn:gitops-status-server:problem:${code}`
+}
+
 /** The problem details object of a refusal. */
 export function problemDetails({ code, message, faults }: Problem): Record<string, unknown> {
   const { status, title } = PROBLEMS[code]
   const more = faults.length > FAULTS_MAX ? ` (the first ${FAULTS_MAX} of ${faults.length} faults)` : ''
   return {
-    type: `urn:gitops-status-server:problem:${code}`,
+    type: problemType(code),
     title,
     status,
     detail: message + more,

@@ -16,11 +16,21 @@ export interface Schema {
   readonly [keyword: string]: unknown
 }
 
+/** The default, in words: Redocly takes a schema that does not say it for a closed one. */
+const OPEN = { additionalProperties: true }
+
 /** What `contradictions` refuses, as far as JSON Schema can: it cannot compare `drift_count` with a length. */
 const CONSISTENT = {
+  ...OPEN,
   allOf: [
-    verdict('SYNCED', { drift_count: { type: 'integer', maximum: 0 }, files: { type: 'array', maxItems: 0 } }),
-    verdict('OUT_OF_SYNC', { drift_count: { type: 'integer', minimum: 1 }, files: { type: 'array', minItems: 1 } }),
+    verdict('SYNCED', {
+      drift_count: { type: 'integer', maximum: 0 },
+      files: { type: 'array', maxItems: 0, items: {} },
+    }),
+    verdict('OUT_OF_SYNC', {
+      drift_count: { type: 'integer', minimum: 1 },
+      files: { type: 'array', minItems: 1, items: {} },
+    }),
   ],
 }
 
@@ -32,18 +42,15 @@ export const publishedFileSchema: Schema = {
   $schema: 'http://json-schema.org/draft-07/schema#',
   $id: 'urn:gitops-status-server:schema:status',
   ...mapSchemas(savedDocumentSchema, (schema) => {
-    const { format, ...others } = withMaxItems(schema, TARGETS_MAX)
-    // The server accepts more than RFC 3339 times and RFC 3986 addresses.
-    if (format === 'date-time') return { ...others, pattern: TIME_PATTERN }
-    if (schema === savedDocumentSchema.properties.statuses) return { ...others, uniqueItems: true }
-    return schema === savedStatusSchema ? { ...others, ...CONSISTENT } : others
+    const limited = portable(schema, TARGETS_MAX)
+    if (schema === savedDocumentSchema.properties.statuses) return { ...limited, uniqueItems: true }
+    return schema === savedStatusSchema ? { ...limited, ...CONSISTENT } : limited
   }),
 }
 
-/** The schema of a snapshot for those who post. What it accepts the server accepts, but for what needs a comparison. */
+/** The schema of a snapshot for those who post. */
 export const publishedSnapshotSchema: Schema = mapSchemas(snapshotSchema, (schema) => {
-  const limited = withMaxItems(schema, POSTED_ITEMS_MAX)
-  if (schema['format'] === 'date-time') return { ...limited, pattern: TIME_PATTERN }
+  const limited = portable(schema, POSTED_ITEMS_MAX)
   if (schema === snapshotSchema.properties.files) return { ...limited, uniqueItems: true }
   return schema === snapshotSchema ? { ...limited, ...CONSISTENT } : limited
 })
@@ -51,12 +58,19 @@ export const publishedSnapshotSchema: Schema = mapSchemas(snapshotSchema, (schem
 function verdict(syncStatus: 'SYNCED' | 'OUT_OF_SYNC', properties: Schema): Schema {
   const holds = { required: ['sync_status'], properties: { sync_status: { const: syncStatus } } }
   // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
-  return { if: holds, then: { properties } }
+  return { if: { ...holds, ...OPEN }, then: { properties, ...OPEN } }
 }
 
-/** The limit of every array, which the server checks ahead of the schema. */
-function withMaxItems(schema: Schema, itemsMax: number): Schema {
-  return schema['type'] === 'array' ? { maxItems: itemsMax, ...schema } : schema
+/**
+ * The limit of every array, which the server checks ahead of the schema; and patterns in place of formats, which mean less
+ * than the server accepts: RFC 3339 times and RFC 3986 addresses.
+ */
+function portable({ format, ...schema }: Schema, itemsMax: number): Schema {
+  return {
+    ...(schema['type'] === 'array' ? { maxItems: itemsMax } : {}),
+    ...schema,
+    ...(format === 'date-time' ? { pattern: TIME_PATTERN } : {}),
+  }
 }
 
 /** A schema with each of its subschemas changed. `change` gets the original. */
