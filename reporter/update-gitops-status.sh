@@ -268,6 +268,12 @@ import sys
 DIFF_MAX = 16 * 1024
 DIFFS_MAX = 512 * 1024
 LABEL_MAX = 200
+# What the server refuses in a name, and what it refuses at the ends of one.
+UNSEEN = (
+    r"[\0-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    r"\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+BLANK = r"[ \xa0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]"
 MESSAGE_MAX = 500
 FAULTS_MAX = 20
 
@@ -433,11 +439,11 @@ class Server:
     def file_name(self, leaf, title, position):
         path = path_of(leaf)
         if path is None and leaf.get("censored"):
-            return writable(f"(hidden by no_log) {title[:LABEL_MAX]}")
+            return as_name(f"(hidden by no_log) {title[:LABEL_MAX]}".strip())
         if path is None:
-            return writable(f"(path unknown) {title[:LABEL_MAX]}{label_of(leaf, position)}")
+            return as_name(f"(path unknown) {title[:LABEL_MAX]}{label_of(leaf, position)}".strip())
         path = one_slash(path).rstrip("/") or "/"
-        return writable(path[len(self.base) :] if path.startswith(self.base) else path)
+        return as_name(path[len(self.base) :] if path.startswith(self.base) else path)
 
     def conclude(self, counts):
         """Takes Ansible's own sums for it: what they count must not be missing from the faults."""
@@ -616,6 +622,11 @@ def answer(url, curl_code, http_code, file):
 def writable(text):
     """Text that UTF-8 can write: of a name that is not UTF-8 the odd bytes are spelled out."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def as_name(text):
+    """A name that the server takes: what nobody can see, and a blank at either end, is spelled out."""
+    return re.sub(f"{UNSEEN}|^{BLANK}|{BLANK}$", lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def unique(texts):

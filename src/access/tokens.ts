@@ -12,6 +12,13 @@ const TOKENS_MAX = 1000
 const SECRET_PREFIX = 'gss_'
 const SECRET_BYTES = 32
 
+const NAME_PATTERN = '^[\\w.@-]+$'
+const SHA256_PATTERN = '^[0-9a-f]{64}$'
+const PATTERN_MESSAGES = {
+  [NAME_PATTERN]: 'must be letters, digits, and . _ - @',
+  [SHA256_PATTERN]: 'must be a SHA-256 as 64 hexadecimal digits in lower case',
+}
+
 const glob = { type: 'string', minLength: 1, maxLength: 253 } as const
 
 const scopes = {
@@ -37,14 +44,12 @@ export const tokensSchema = {
           name: {
             type: 'string',
             maxLength: 100,
-            pattern: '^[\\w.@-]+$',
-            patternErrorMessage: 'must be letters, digits, and . _ - @',
+            pattern: NAME_PATTERN,
             description: 'The name in the log and in the history. Two tokens may share one, for a rotation.',
           },
           sha256: {
             type: 'string',
-            pattern: '^[0-9a-f]{64}$',
-            patternErrorMessage: 'must be a SHA-256 as 64 hexadecimal digits in lower case',
+            pattern: SHA256_PATTERN,
           },
           write: {
             ...scopes,
@@ -65,7 +70,7 @@ export const tokensSchema = {
 type TokensDocument = FromSchema<typeof tokensSchema>
 export type Token = TokensDocument['tokens'][number]
 
-const isTokensDocument = validator<TokensDocument>(tokensSchema)
+const isTokensDocument = validator<TokensDocument>(tokensSchema, PATTERN_MESSAGES)
 
 export type Action = 'write' | 'delete'
 

@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http'
 import type { RequestHandler } from 'express'
 import type { Logger } from 'pino'
-import { savedDocumentSchema } from '../status/schema.ts'
+import { publishedFileSchema, publishedText } from '../status/contract.ts'
 import type { Store } from '../store/store.ts'
 import { Access, type AccessOptions } from './access.ts'
 import { badge } from './badge.ts'
@@ -48,7 +48,7 @@ export function createApp({ store, metrics, access: accessOptions, trustProxy, l
       delete: removeTargets(store, access, log),
     },
     { path: '/api/history', anyOrigin: true, get: listHistory(store) },
-    { path: '/status.schema.json', anyOrigin: true, get: constant(savedDocumentSchema) },
+    { path: '/status.schema.json', anyOrigin: true, get: constant(publishedFileSchema) },
     { path: '/openapi.json', anyOrigin: true, get: constant(openapi(version)) },
     { path: '/healthz', get: alive },
     { path: '/readyz', get: ready(store, access) },
@@ -79,7 +79,7 @@ function statusFile(store: Pick<Store, 'published'>, metrics: Pick<Metrics, 'cou
 }
 
 function constant(value: object): RequestHandler {
-  const body = `${JSON.stringify(value, null, 2)}\n`
+  const body = publishedText(value)
   return (_req, res) => {
     res.set(JSON_HEADERS).send(body)
   }

@@ -8,10 +8,10 @@ import { JSON_HEADERS } from './headers.ts'
 import { Problem } from './problems.ts'
 import { matcher, selectorSchema } from './selector.ts'
 
-const LIMIT_DEFAULT = 10_000
-const LIMIT_MAX = 100_000
+export const LIMIT_DEFAULT = 10_000
+export const LIMIT_MAX = 100_000
 /** The end of the year 9999, the last that ISO 8601 writes with four digits. */
-const TIME_MAX_MS = 253_402_300_799_999
+export const TIME_MAX_MS = 253_402_300_799_999
 /** Rows differ in size: one names up to 10,000 files. */
 const BYTES_MAX = 64 * 1024 * 1024
 
@@ -59,7 +59,8 @@ function readRange({ from = '', to = '', limit = '' }: HistoryQuery): { from: nu
     return fallback
   }
   const range = { from: time('from', from, 0), to: time('to', to, Infinity) }
-  if (range.from > range.to) faults.push({ pointer: '/from', detail: 'must not be after to' })
+  // A time before 1970 is before every row.
+  if (from !== '' && range.from > range.to) faults.push({ pointer: '/from', detail: 'must not be after to' })
   const rows = limit === '' ? LIMIT_DEFAULT : /^\d{1,7}$/.test(limit) ? Number(limit) : Number.NaN
   if (!(rows >= 1 && rows <= LIMIT_MAX)) {
     faults.push({ pointer: '/limit', detail: `must be a whole number from 1 to ${LIMIT_MAX}` })

@@ -1,6 +1,6 @@
 import { type RequestHandler, raw } from 'express'
 import type { Logger } from 'pino'
-import { parseJson } from '../status/json.ts'
+import { type Fault, duplicateFaults, parseJson } from '../status/json.ts'
 import { type Receipt, mergePosted } from '../status/merge.ts'
 import { readPosted } from '../status/snapshot.ts'
 import type { Store } from '../store/store.ts'
@@ -30,13 +30,11 @@ export function ingest(
     admitBodies(),
     raw({ type: () => true, limit: BODY_BYTES_MAX }),
     async (req, res) => {
-      const posted = parseBody(req.body)
+      const { value: posted, text } = parseBody(req.body)
       const snapshots = readPosted(posted, Date.now())
-      if (!snapshots.ok) {
-        const { faults } = snapshots
-        const detail = faults.length === 1 ? '1 fault' : `${faults.length} faults`
-        throw new Problem('invalid-snapshot', `${detail}; nothing was changed`, { faults })
-      }
+      if (!snapshots.ok) throw invalid(snapshots.faults)
+      const duplicates = duplicateFaults(text)
+      if (duplicates.length > 0) throw invalid(duplicates)
       const pointers = Array.isArray(posted) ? snapshots.value.map((_, index) => `/${index}`) : []
       access.permit(req, 'write', snapshots.value, pointers)
       const by = access.actorOf(req)
@@ -106,8 +104,13 @@ const requireJson: RequestHandler = (req, _res, next) => {
   next()
 }
 
-function parseBody(body: unknown): unknown {
+function invalid(faults: readonly Fault[]): Problem {
+  const detail = faults.length === 1 ? '1 fault' : `${faults.length} faults`
+  return new Problem('invalid-snapshot', `${detail}; nothing was changed`, { faults })
+}
+
+function parseBody(body: unknown): { value: unknown; text: string } {
   const json = parseJson(Buffer.isBuffer(body) ? body : Buffer.alloc(0))
-  if (json.ok) return json.value.value
+  if (json.ok) return json.value
   throw new Problem('not-json', 'the body cannot be parsed', { faults: json.faults })
 }

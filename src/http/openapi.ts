@@ -1,17 +1,11 @@
+import { TIME_PATTERN, publishedFailedCheckSchema, publishedSnapshotSchema } from '../status/contract.ts'
 import { historyRowSchema } from '../status/history.ts'
-import {
-  documentSchema,
-  failedCheckSchema,
-  savedDocumentSchema,
-  snapshotSchema,
-  statusSchema,
-  summarySchema,
-} from '../status/schema.ts'
-import { historyQuerySchema } from './history.ts'
-import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode } from './problems.ts'
+import { POSTED_ITEMS_MAX, documentSchema, savedDocumentSchema, statusSchema, summarySchema } from '../status/schema.ts'
+import { LIMIT_DEFAULT, LIMIT_MAX, TIME_MAX_MS, historyQuerySchema } from './history.ts'
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode, problemType } from './problems.ts'
 import { selectorSchema } from './selector.ts'
 
-const EXAMPLE = {
+const SNAPSHOT = {
   repo: 'rsyslog',
   server: 'rsyslog-lab',
   sync_status: 'OUT_OF_SYNC',
@@ -19,33 +13,79 @@ const EXAMPLE = {
   files: [{ name: 'rsyslog.conf' }, { name: 'rsyslog.d/30-lab.conf' }],
   last_check: '2026-04-21T10:32:15Z',
 }
+const FAILED_CHECK = {
+  repo: 'rsyslog',
+  server: 'web-1',
+  check_failed: 'unreachable: no route to host',
+  attempted_at: '2026-04-21T10:34:15Z',
+}
+const STAMPED = {
+  ...SNAPSHOT,
+  state: 'drifted',
+  files: SNAPSHOT.files.map((file) => ({ ...file, since: SNAPSHOT.last_check })),
+  since: SNAPSHOT.last_check,
+  stale: false,
+  generation: 2,
+}
+const DOCUMENT = {
+  $schema: './status.schema.json',
+  generation: 2,
+  updated_at: '2026-04-21T10:32:16Z',
+  summary: { state: 'drifted', targets: 1, drifted: 1, failing: 0, missing: 0, stale: 0, synced: 0 },
+  statuses: [STAMPED],
+}
 
-/** What CI posts. */
-const REPORTS = [reference('Snapshot'), reference('FailedCheck')]
+/** An example of each schema that is the body of an answer. */
+const EXAMPLES: Readonly<Record<string, unknown>> = {
+  StatusDocument: DOCUMENT,
+  Receipt: { result: 'created', status: STAMPED },
+  HistoryRow: {
+    time: DOCUMENT.updated_at,
+    repo: SNAPSHOT.repo,
+    server: SNAPSHOT.server,
+    state: 'drifted',
+    sync_status: SNAPSHOT.sync_status,
+    drift_count: SNAPSHOT.drift_count,
+    files: SNAPSHOT.files.map(({ name }) => name),
+    stale: false,
+    generation: 2,
+    changes: ['first_seen'],
+    cause: 'snapshot',
+  },
+  Removed: { removed: [STAMPED] },
+  Alive: { status: 'alive' },
+  Readiness: { ready: true, generation: 2, problems: [], volume: { file_system: 'ext4', limits: [] } },
+}
 
 const fault = {
   type: 'object',
+  description: 'One thing that is wrong.',
   required: ['pointer', 'detail'],
   properties: {
     pointer: { type: 'string', description: 'JSON Pointer (RFC 6901) to the faulty value; empty for the whole text.' },
     detail: { type: 'string', description: 'What was expected.' },
-    line: { type: 'integer', minimum: 1 },
-    column: { type: 'integer', minimum: 1 },
+    line: { type: 'integer', minimum: 1, description: 'The line in the text, from 1.' },
+    column: { type: 'integer', minimum: 1, description: 'The column in the line, from 1, in UTF-16 code units.' },
   },
   additionalProperties: false,
 }
 
 const schemas = {
-  Snapshot: snapshotSchema,
-  FailedCheck: failedCheckSchema,
+  Snapshot: publishedSnapshotSchema,
+  FailedCheck: publishedFailedCheckSchema,
   Summary: summarySchema,
   Status: statusSchema,
   StatusDocument: {
     ...documentSchema,
-    properties: { ...documentSchema.properties, summary: reference('Summary'), statuses: listOf('Status') },
+    properties: {
+      ...documentSchema.properties,
+      summary: reference('Summary'),
+      statuses: { ...listOf('Status'), description: documentSchema.properties.statuses.description },
+    },
   },
   Receipt: {
     type: 'object',
+    description: 'What became of a snapshot or a failed check.',
     required: ['result', 'status'],
     properties: {
       result: {
@@ -54,33 +94,38 @@ const schemas = {
         description: 'created: a new target. updated: it was merged into the entry. ignored: see reason.',
       },
       reason: { type: 'string', description: 'Why it was ignored: the entry has a newer last_check.' },
-      status: reference('Status'),
+      status: { ...reference('Status'), description: 'The entry of the target as it is now.' },
     },
     additionalProperties: false,
   },
   HistoryRow: historyRowSchema,
   Removed: {
     type: 'object',
+    description: 'What a removal has removed.',
     required: ['removed'],
-    properties: { removed: listOf('Status') },
+    properties: { removed: { ...listOf('Status'), description: 'The entries as they were.' } },
     additionalProperties: false,
   },
   Alive: {
     type: 'object',
+    description: 'The process answers.',
     required: ['status'],
-    properties: { status: { const: 'alive' } },
+    properties: { status: { const: 'alive', description: 'Always alive.' } },
     additionalProperties: false,
   },
   Readiness: {
     type: 'object',
+    description: 'Whether a snapshot could be committed now, and everything that is wrong.',
     required: ['ready', 'generation', 'problems'],
     properties: {
       ready: { type: 'boolean', description: 'True if a snapshot could be committed now.' },
-      generation: { type: 'integer', minimum: 0 },
+      generation: { type: 'integer', minimum: 0, description: 'The generation of the document.' },
       problems: {
         type: 'array',
+        description: 'Everything that is wrong now.',
         items: {
           type: 'object',
+          description: 'Something that is wrong.',
           required: ['kind', 'since', 'detail'],
           properties: {
             kind: {
@@ -88,10 +133,14 @@ const schemas = {
               description:
                 'volume-full, no-lock or unavailable: nothing can be committed. no-lock: the volume refuses the lock that keeps two servers apart, or did not keep it. internal-error: a defect of the program, whose stack is in the log. rejected-edit: an edit of status.json is not valid. tokens-file: TOKENS_FILE cannot be used. Later versions may add more.',
             },
-            since: { type: 'string', format: 'date-time' },
-            detail: { type: 'string' },
+            since: { type: 'string', format: 'date-time', description: 'When it began.' },
+            detail: { type: 'string', description: 'What is wrong, for people.' },
             file: { type: 'string', description: 'The file in the data directory that holds the rejected text.' },
-            errors: { type: 'array', items: { ...fault, required: ['pointer', 'detail', 'line', 'column'] } },
+            errors: {
+              type: 'array',
+              description: 'The faults of the rejected text.',
+              items: { ...fault, required: ['pointer', 'detail', 'line', 'column'] },
+            },
           },
           additionalProperties: false,
         },
@@ -102,7 +151,7 @@ const schemas = {
           'The file system of the data directory. Missing where details require a token, and while it is not known.',
         required: ['file_system', 'limits'],
         properties: {
-          file_system: { type: 'string' },
+          file_system: { type: 'string', description: 'The type of the file system.' },
           limits: {
             type: 'array',
             description: 'What the volume cannot do, and what follows from it. Empty if it can do everything.',
@@ -119,15 +168,26 @@ const schemas = {
     description: 'Problem details, RFC 9457.',
     required: ['type', 'title', 'status', 'detail'],
     properties: {
-      type: { type: 'string', enum: Object.keys(PROBLEMS).map((code) => `urn:gitops-status-server:problem:${code}`) },
-      title: { type: 'string' },
-      status: { type: 'integer', enum: [...new Set(Object.values(PROBLEMS).map(({ status }) => status))] },
-      detail: { type: 'string' },
-      errors: { type: 'array', items: fault },
+      type: {
+        type: 'string',
+        enum: Object.keys(PROBLEMS).map(problemType),
+        description: 'The code of the refusal as a URN.',
+      },
+      title: { type: 'string', description: 'What the code means.' },
+      status: {
+        type: 'integer',
+        enum: [...new Set(Object.values(PROBLEMS).map(({ status }) => status))],
+        description: 'The HTTP status.',
+      },
+      detail: { type: 'string', description: 'What is wrong with this request.' },
+      errors: { type: 'array', description: 'Every fault, the first hundred.', items: fault },
     },
     additionalProperties: false,
   },
 }
+
+/** What CI posts. */
+const REPORTS = [reference('Snapshot'), reference('FailedCheck')]
 
 /** The API as an OpenAPI 3.1 document. */
 export function openapi(version: string): object {
@@ -137,41 +197,81 @@ export function openapi(version: string): object {
       title: 'gitops-status-server',
       version,
       description: 'Reports which files on your servers differ from Git.',
+      contact: { name: 'The operator of this server' },
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/' }],
+    servers: [{ url: '/', description: 'This server.' }],
+    tags: [
+      { name: 'Reporting', description: 'For CI: what a drift check found, and which targets are no longer checked.' },
+      { name: 'Reading', description: 'For dashboards and people: what is so now, and what was.' },
+      { name: 'Operation', description: 'For probes and Prometheus: whether the server works.' },
+      { name: 'Contract', description: 'For programs: the form of the file and of this API.' },
+    ],
     // TOKENS_FILE and PROTECT_READS decide whether a token is required.
     security: [{}, { bearer: [] }, { basic: [] }],
     paths: {
       '/status.json': {
-        get: read('getStatusFile', 'The status document, byte for byte the file', json('StatusDocument'), {
-          ETag: header('Changes with every byte of the document.'),
-          'Last-Modified': header('When the document was written.'),
+        get: read({
+          operationId: 'getStatusFile',
+          summary: 'The status document',
+          description: 'Byte for byte the file.',
+          content: json('StatusDocument'),
+          headers: {
+            ETag: header('Changes with every byte of the document.'),
+            'Last-Modified': header('When the document was written.'),
+          },
         }),
       },
       '/api/status': {
-        get: {
-          ...read('listTargets', 'The status document with only the matching entries', json('StatusDocument'), {}, [
-            'invalid-query',
-          ]),
-          parameters: selector('Filter; may be repeated. Empty: all.'),
-        },
+        get: read({
+          operationId: 'listTargets',
+          summary: 'The status document with only the matching entries',
+          description: 'An entry matches if it has one of the values of each parameter.',
+          content: json('StatusDocument'),
+          parameters: selector(FILTER),
+          problems: ['invalid-query'],
+        }),
         post: {
           operationId: 'postSnapshots',
-          summary:
-            'Merges snapshots and failed checks, one or an array of them, all or none. Answers once they are safely on disk.',
+          tags: ['Reporting'],
+          summary: 'Merges snapshots and failed checks, one or an array of them',
+          description:
+            'All or none. The answer comes when they are safely on disk. Beyond what the schema says, drift_count is the length of files, the names in files differ, last_check is not more than 5 minutes ahead, no key is duplicate, and the body has at most 1 MiB.',
+          security: WRITES,
           requestBody: {
+            description: 'What the drift check found.',
             required: true,
             content: {
               'application/json': {
-                schema: { anyOf: [...REPORTS, { type: 'array', items: { anyOf: REPORTS } }] },
-                example: EXAMPLE,
+                schema: {
+                  anyOf: [
+                    ...REPORTS,
+                    {
+                      type: 'array',
+                      items: { anyOf: REPORTS },
+                      minItems: 1,
+                      maxItems: POSTED_ITEMS_MAX,
+                      description: 'Several targets.',
+                    },
+                  ],
+                },
+                examples: {
+                  one: { summary: 'One server that differs from Git', value: SNAPSHOT },
+                  failed: { summary: 'A check that could not be completed', value: FAILED_CHECK },
+                  several: {
+                    summary: 'Two servers, one in sync',
+                    value: [
+                      SNAPSHOT,
+                      { ...SNAPSHOT, server: 'rsyslog-prod', sync_status: 'SYNCED', drift_count: 0, files: [] },
+                    ],
+                  },
+                },
               },
             },
           },
           responses: {
-            200: { description: 'No target is new.', content: oneOrMany('Receipt') },
-            201: { description: 'At least one target is new.', content: oneOrMany('Receipt') },
+            200: { description: 'No target is new.', content: oneOrMany('Receipt'), links: LINKS },
+            201: { description: 'At least one target is new.', content: oneOrMany('Receipt'), links: LINKS },
             ...refusals(
               ...ACCESS,
               'not-json',
@@ -188,81 +288,117 @@ export function openapi(version: string): object {
         },
         delete: {
           operationId: 'removeTargets',
-          summary: 'Removes the matching targets; a repo alone removes all its servers.',
-          parameters: selector('What to remove; may be repeated. At least one of repo and server is required.'),
+          tags: ['Reporting'],
+          summary: 'Removes the matching targets',
+          description: 'A repo alone removes all its servers. At least one of repo and server is required.',
+          security: WRITES,
+          parameters: selector('What to remove; may be repeated. Never empty: an unset variable must not remove all.', {
+            type: 'array',
+            minItems: 1,
+            items: { type: 'string', minLength: 1 },
+          }),
           responses: {
-            200: { description: 'The removed entries.', content: json('Removed') },
+            200: {
+              description: 'The removed entries.',
+              content: json('Removed'),
+              links: {
+                history: {
+                  operationId: 'listHistory',
+                  description: 'What has happened to the first of the removed targets.',
+                  parameters: { repo: '$response.body#/removed/0/repo', server: '$response.body#/removed/0/server' },
+                },
+              },
+            },
             ...refusals(...ACCESS, 'target-not-found', 'invalid-query', 'cannot-commit', 'volume-full'),
           },
         },
       },
       '/api/history': {
-        get: {
-          ...read(
-            'listHistory',
-            'Changes, oldest first; before them the state of each target at the beginning',
-            { 'application/json': { schema: listOf('HistoryRow') } },
-            {},
-            ['invalid-query'],
-          ),
-          parameters: Object.entries(historyQuerySchema.properties).map(([name, schema]) =>
-            'description' in schema
-              ? { name, in: 'query', description: schema.description, schema: { type: 'string' } }
-              : parameter(name, 'Filter; may be repeated. Empty: all.'),
-          ),
-        },
+        get: read({
+          operationId: 'listHistory',
+          summary: 'Changes, oldest first',
+          description: 'Before them comes the state of each target at the beginning of the range.',
+          content: {
+            'application/json': { schema: listOf('HistoryRow'), example: [EXAMPLES['HistoryRow']] },
+          },
+          parameters: [...selector(FILTER), ...RANGE],
+          problems: ['invalid-query'],
+        }),
       },
       '/status.schema.json': {
-        get: read(
-          'getSchema',
-          'The JSON Schema of status.json as a person may save it',
-          anyJson(savedDocumentSchema.title),
-        ),
+        get: read({
+          operationId: 'getSchema',
+          tag: 'Contract',
+          summary: 'The JSON Schema of status.json',
+          description: 'Of the file as a person may save it. Draft 07.',
+          content: anyJson(savedDocumentSchema.title),
+        }),
       },
-      '/openapi.json': { get: read('getOpenapi', 'This document', anyJson('OpenAPI 3.1')) },
+      '/openapi.json': {
+        get: read({
+          operationId: 'getOpenapi',
+          tag: 'Contract',
+          summary: 'This document',
+          description: 'OpenAPI 3.1.',
+          content: anyJson('OpenAPI 3.1'),
+        }),
+      },
       '/': {
-        get: read('getPage', 'The status page, for people', { 'text/html': { schema: { type: 'string' } } }),
+        get: read({
+          operationId: 'getPage',
+          summary: 'The status page',
+          description: 'For people.',
+          content: { 'text/html': { schema: { type: 'string' } } },
+        }),
       },
       '/badge': {
-        get: {
-          ...read(
-            'getBadge',
-            'The worst state of the matching targets as an image; unknown if none matches',
-            { 'image/svg+xml': { schema: { type: 'string' } } },
-            undefined,
-            ['invalid-query'],
-          ),
-          parameters: selector('Filter; may be repeated. Empty: all.'),
-        },
+        get: read({
+          operationId: 'getBadge',
+          summary: 'The worst state of the matching targets as an image',
+          description: 'It says unknown if none matches.',
+          content: { 'image/svg+xml': { schema: { type: 'string' } } },
+          parameters: selector(FILTER),
+          problems: ['invalid-query'],
+        }),
       },
       '/metrics': {
         get: {
           operationId: 'getMetrics',
+          tags: ['Operation'],
           summary: 'Every target and the server itself, for Prometheus',
+          description: 'The series of a removed target end.',
           responses: {
             200: {
               description: 'The text format of Prometheus.',
               content: { 'text/plain': { schema: { type: 'string' } } },
             },
-            ...refusals(),
+            ...refusals(...ACCESS),
           },
         },
       },
       '/healthz': {
         get: {
           operationId: 'isAlive',
+          tags: ['Operation'],
           summary: 'Whether the process is alive',
-          responses: { 200: { description: 'The process is alive.', content: json('Alive') }, ...refusals() },
+          description: 'A liveness probe. It never needs a token.',
+          security: [],
+          responses: {
+            200: { description: 'The process is alive.', content: json('Alive') },
+            ...refusals('headers-too-large'),
+          },
         },
       },
       '/readyz': {
         get: {
           operationId: 'isReady',
+          tags: ['Operation'],
           summary: 'Whether a snapshot could be committed now, and everything that is wrong',
+          description: 'A readiness probe. It never needs a token; if reads are protected, details need one.',
           responses: {
             200: { description: 'A snapshot could be committed.', content: json('Readiness') },
             503: { description: 'Nothing can be committed.', content: json('Readiness') },
-            ...refusals(),
+            ...refusals('headers-too-large'),
           },
         },
       },
@@ -283,42 +419,121 @@ export function openapi(version: string): object {
 
 /** Refusals because of a missing, invalid or insufficient token. */
 const ACCESS: readonly ProblemCode[] = ['unauthorized', 'forbidden', 'too-many-refusals']
+/** Writes do not accept Basic. */
+const WRITES = [{}, { bearer: [] }]
+const FILTER = 'Filter; may be repeated. Empty: all.'
 
-function read(
-  operationId: string,
-  summary: string,
-  content: object,
-  headers: Readonly<Record<string, object>> = { ETag: header('Changes with the content.') },
-  problems: ProblemCode[] = [],
-): object {
+/** What can be done with a target that was posted alone. */
+const LINKS = Object.fromEntries(
+  [
+    ['target', 'listTargets', 'The entry of the target.'],
+    ['history', 'listHistory', 'What has happened to the target.'],
+    ['remove', 'removeTargets', 'Removes the target.'],
+  ].map(([name = '', operationId, description]) => [
+    name,
+    {
+      operationId,
+      description,
+      parameters: { repo: '$response.body#/status/repo', server: '$response.body#/status/server' },
+    },
+  ]),
+)
+
+const EMPTY = { type: 'string', maxLength: 0 }
+const timeParameter = {
+  anyOf: [{ type: 'string', pattern: TIME_PATTERN }, { type: 'integer', minimum: 0, maximum: TIME_MAX_MS }, EMPTY],
+}
+const { from, to, limit } = historyQuerySchema.properties
+const RANGE = [
+  parameter('from', from.description, timeParameter),
+  parameter('to', to.description, timeParameter),
+  parameter('limit', limit.description, {
+    anyOf: [{ type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT }, EMPTY],
+  }),
+]
+
+interface ReadOperation {
+  readonly operationId: string
+  readonly tag?: string
+  readonly summary: string
+  readonly description: string
+  readonly content: object
+  readonly headers?: Readonly<Record<string, object>>
+  readonly parameters?: readonly object[]
+  readonly problems?: readonly ProblemCode[]
+}
+
+function read({ tag = 'Reading', content, parameters, problems = [], ...operation }: ReadOperation): object {
+  const { headers = { ETag: header('Changes with the content.') }, ...described } = operation
   const { ETag } = headers
   return {
-    operationId,
-    summary,
+    ...described,
+    tags: [tag],
+    ...(parameters === undefined ? {} : { parameters }),
     responses: {
-      200: { description: summary, headers, content },
-      304: { description: 'The client has the current version.', headers: ETag === undefined ? {} : { ETag } },
+      200: { description: operation.summary, headers, content },
+      304: { description: 'The client has the current version.', headers: { ETag } },
       ...refusals(...ACCESS, ...problems),
     },
   }
 }
 
+const CHALLENGE = header('How to present a token, and what was wrong with the one that came.')
+const RETRY_AFTER = { description: 'Seconds after which to try again.', schema: { type: 'integer', minimum: 1 } }
+const ALLOW = { description: 'With 405: the methods of the path.', schema: { type: 'string' } }
+
+/** The refusals that say when to try again. */
+const RETRIED: ReadonlySet<ProblemCode> = new Set([
+  'too-many-refusals',
+  'cannot-commit',
+  'overloaded',
+  'starting',
+  'volume-full',
+])
+const CHALLENGED: ReadonlySet<ProblemCode> = new Set(['unauthorized', 'forbidden'])
+
 /** The refusals of an operation by status; the default stands for those that any request can get. */
 function refusals(...codes: ProblemCode[]): Record<string, object> {
-  const content = { [PROBLEM_MEDIA_TYPE]: { schema: reference('Problem') } }
+  const schema = reference('Problem')
   const named = codes.map((code) => {
-    const same = codes.filter((other) => PROBLEMS[other].status === PROBLEMS[code].status)
-    return [PROBLEMS[code].status, { description: same.map((other) => PROBLEMS[other].title).join('; '), content }]
+    const { status } = PROBLEMS[code]
+    const same = codes.filter((other) => PROBLEMS[other].status === status)
+    const headers = {
+      ...(same.some((other) => CHALLENGED.has(other)) ? { 'WWW-Authenticate': CHALLENGE } : {}),
+      ...(same.some((other) => RETRIED.has(other))
+        ? { 'Retry-After': { ...RETRY_AFTER, required: same.every((other) => RETRIED.has(other)) } }
+        : {}),
+    }
+    const description = same.map((other) => PROBLEMS[other].title).join('; ')
+    const examples = Object.fromEntries(same.map((other) => [other, { value: exampleOf(other) }]))
+    return [status, { description, headers, content: { [PROBLEM_MEDIA_TYPE]: { schema, examples } } }]
   })
-  return { ...Object.fromEntries(named), default: { description: 'Any other refusal.', content } }
+  const others = {
+    description: 'Any other refusal.',
+    headers: { Allow: ALLOW, 'Retry-After': RETRY_AFTER },
+    content: { [PROBLEM_MEDIA_TYPE]: { schema, example: exampleOf('starting') } },
+  }
+  return { ...Object.fromEntries(named), default: others }
 }
 
-function selector(description: string): object[] {
-  return Object.keys(selectorSchema.properties).map((name) => parameter(name, description))
+function exampleOf(code: ProblemCode): object {
+  const { status, title } = PROBLEMS[code]
+  const errors = [{ pointer: '/drift_count', detail: 'must be the length of files, which is 2' }]
+  return {
+    type: problemType(code),
+    title,
+    status,
+    detail: code === 'invalid-snapshot' ? '1 fault; nothing was changed' : title,
+    ...(code === 'invalid-snapshot' ? { errors } : {}),
+  }
 }
 
-function parameter(name: string, description: string): object {
-  return { name, in: 'query', description, schema: { type: 'array', items: { type: 'string' } } }
+function selector(description: string, schema: object = { type: 'array', items: { type: 'string' } }): object[] {
+  return Object.keys(selectorSchema.properties).map((name) => parameter(name, description, schema))
+}
+
+function parameter(name: string, description: string, schema: object): object {
+  return { name, in: 'query', description, schema }
 }
 
 function reference(name: string): { $ref: string } {
@@ -330,17 +545,18 @@ function listOf(name: string): object {
 }
 
 function json(name: string): object {
-  return { 'application/json': { schema: reference(name) } }
+  return { 'application/json': { schema: reference(name), example: EXAMPLES[name] } }
 }
 
 function oneOrMany(name: string): object {
-  return { 'application/json': { schema: { anyOf: [reference(name), listOf(name)] } } }
+  return { 'application/json': { schema: { anyOf: [reference(name), listOf(name)] }, example: EXAMPLES[name] } }
 }
 
 function anyJson(description: string): object {
   return { 'application/json': { schema: { type: 'object', description } } }
 }
 
+/** A header that the answer always has. */
 function header(description: string): object {
-  return { description, schema: { type: 'string' } }
+  return { description, required: true, schema: { type: 'string' } }
 }

@@ -34,7 +34,7 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS
 
-/** A fault, with its place in the text if the text is not JSON and so has no JSON Pointers. */
+/** A fault, with its place in the text if a JSON Pointer does not say it: not JSON, or a duplicate key. */
 export interface ProblemFault extends Fault {
   readonly line?: number
   readonly column?: number
@@ -70,12 +70,17 @@ const RETRY_AFTER = 5
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 
+/** The `type` of problem details. */
+export function problemType(code: string): string {
+  return `urn:gitops-status-server:problem:${code}`
+}
+
 /** The problem details object of a refusal. */
 export function problemDetails({ code, message, faults }: Problem): Record<string, unknown> {
   const { status, title } = PROBLEMS[code]
   const more = faults.length > FAULTS_MAX ? ` (the first ${FAULTS_MAX} of ${faults.length} faults)` : ''
   return {
-    type: `urn:gitops-status-server:problem:${code}`,
+    type: problemType(code),
     title,
     status,
     detail: message + more,

@@ -23,6 +23,7 @@ const CAUSES = ['snapshot', 'edit', 'restore', 'delete', 'time', 'recovery'] as 
 /** A row of the history: the state of a target from a time on. */
 export const historyRowSchema = {
   title: 'HistoryRow',
+  description: 'The state of a target from a time on.',
   type: 'object',
   required: [
     'time',
@@ -47,9 +48,9 @@ export const historyRowSchema = {
       enum: ['SYNCED', 'OUT_OF_SYNC', null],
       description: 'null: the target was never checked, or was removed.',
     },
-    drift_count: { type: 'integer', minimum: 0 },
+    drift_count: { type: 'integer', minimum: 0, description: 'Number of drifted files.' },
     files: { type: 'array', items: fileProperties.name, description: 'The names of the drifted files.' },
-    stale: { type: 'boolean' },
+    stale: { type: 'boolean', description: 'The last check was older than it should be.' },
     generation: {
       type: 'integer',
       minimum: 0,
@@ -60,7 +61,11 @@ export const historyRowSchema = {
       items: { type: 'string', enum: CHANGES },
       description: 'What changed; empty in a row that only gives the state at the beginning of the range.',
     },
-    cause: { type: 'string', enum: CAUSES },
+    cause: {
+      type: 'string',
+      enum: CAUSES,
+      description: 'What made the change. recovery: it was found at a start or after a fault.',
+    },
     token: { type: 'string', description: 'The name of the token that posted or removed it.' },
     address: { type: 'string', description: "The client's address." },
   },

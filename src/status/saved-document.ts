@@ -9,7 +9,15 @@ import {
   parseJson,
   pointTo,
 } from './json.ts'
-import { type SavedDocument, type SavedStatus, TARGETS_MAX, savedDocumentSchema, statusSchema } from './schema.ts'
+import { savedNameFaults } from './names.ts'
+import {
+  PATTERN_MESSAGES,
+  type SavedDocument,
+  type SavedStatus,
+  TARGETS_MAX,
+  savedDocumentSchema,
+  statusSchema,
+} from './schema.ts'
 import { contradictions } from './snapshot.ts'
 import { toUtc } from './time.ts'
 import { validator } from './validation.ts'
@@ -17,7 +25,7 @@ import { validator } from './validation.ts'
 const STATUS_TIMES = timesIn(statusSchema.properties)
 const FILE_TIMES = timesIn(statusSchema.properties.files.items.properties)
 
-const isSavedDocument = validator<SavedDocument>(savedDocumentSchema)
+const isSavedDocument = validator<SavedDocument>(savedDocumentSchema, PATTERN_MESSAGES)
 
 /** Parses `status.json` as anybody may have saved it. Times come back as UTC, whole seconds. */
 export function readDocument(bytes: Uint8Array): Outcome<SavedDocument, LocatedFault> {
@@ -37,13 +45,13 @@ export function readDocument(bytes: Uint8Array): Outcome<SavedDocument, LocatedF
   return { ok: true, value: { ...value, ...times, statuses: value.statuses.map(withUtcTimes) } }
 }
 
-/** What a schema cannot express: entries that contradict themselves or each other. */
+/** What the schema does not say: names that cannot be kept, entries that contradict themselves or each other. */
 function documentFaults(value: SavedDocument): Fault[] {
   const faults: Fault[] = []
   const seen = new Map<string, string>()
   for (const [index, status] of value.statuses.entries()) {
     const pointer = pointTo('/statuses', index)
-    faults.push(...contradictions(status, pointer))
+    faults.push(...savedNameFaults(status, pointer), ...contradictions(status, pointer))
     const other = seen.get(keyOf(status))
     if (other !== undefined) faults.push({ pointer, detail: `must not have the same repo and server as ${other}` })
     seen.set(keyOf(status), other ?? pointer)

@@ -1,4 +1,5 @@
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts'
+import { NAME_MESSAGES, POSTED_NAME_PATTERN, TARGET_NAME_PATTERN } from './names.ts'
 
 /** The longest name of a repository or a server, in characters: what DNS allows for a host. */
 export const NAME_LENGTH_MAX = 253
@@ -6,16 +7,24 @@ export const NAME_LENGTH_MAX = 253
 export const FILE_NAME_LENGTH_MAX = 4096
 /** The largest number of targets in a document. */
 export const TARGETS_MAX = 100_000
+/** The largest number of items in an array of a post; a body of 1 MiB of `[0,0,…]` would otherwise give 500,000 faults. */
+export const POSTED_ITEMS_MAX = 10_000
+/** The largest integer on which JSON readers agree. */
+const INTEGER_MAX = Number.MAX_SAFE_INTEGER
 
-const DRAFT_07 = 'http://json-schema.org/draft-07/schema#'
+const HTTP_PATTERN = '^[Hh][Tt][Tt][Pp][Ss]?://'
 
-// JSON can spell half a surrogate pair ("\ud800") and UTF-8 cannot, so such a name would not survive the file.
+/** What to say of a text that a pattern of these schemas refuses. JSON Schema has no keyword for it. */
+export const PATTERN_MESSAGES: Readonly<Record<string, string>> = {
+  ...NAME_MESSAGES,
+  [HTTP_PATTERN]: 'must be an http or https address',
+}
+
 const targetName = {
   type: 'string',
   minLength: 1,
   maxLength: NAME_LENGTH_MAX,
-  pattern: '^[^\\p{Cc}\\p{Cs}]*$',
-  patternErrorMessage: 'must not contain control characters or halves of a surrogate pair',
+  pattern: TARGET_NAME_PATTERN,
 } as const
 
 export const time = {
@@ -37,8 +46,6 @@ export const fileProperties = {
     type: 'string',
     minLength: 1,
     maxLength: FILE_NAME_LENGTH_MAX,
-    pattern: '^[^\\p{Cs}]*$',
-    patternErrorMessage: 'must not contain halves of a surrogate pair',
     description: 'The path of the drifted file, relative to the base of the drift check.',
   },
   diff: { type: 'string', description: 'What differs, as text.' },
@@ -56,11 +63,21 @@ const verdictProperties = {
     enum: ['SYNCED', 'OUT_OF_SYNC'],
     description: 'SYNCED: every managed file is as in Git. OUT_OF_SYNC: at least one is not.',
   },
-  drift_count: { type: 'integer', minimum: 0, description: 'Number of drifted files: the length of files.' },
+  drift_count: {
+    type: 'integer',
+    minimum: 0,
+    maximum: INTEGER_MAX,
+    description: 'Number of drifted files: the length of files.',
+  },
   files: {
     type: 'array',
     description: 'The drifted files.',
-    items: { type: 'object', required: ['name'], properties: fileProperties },
+    items: {
+      type: 'object',
+      description: 'A drifted file. Properties that are not known here are kept.',
+      required: ['name'],
+      properties: fileProperties,
+    },
   },
   last_check: { ...time, description: 'When the drift check ran: ISO 8601 with a zone. Kept as UTC, whole seconds.' },
   commit: { type: 'string', maxLength: 1024, description: 'The Git commit that was checked against.' },
@@ -69,8 +86,7 @@ const verdictProperties = {
     type: 'string',
     format: 'uri',
     maxLength: 4096,
-    pattern: '^[Hh][Tt][Tt][Pp][Ss]?://',
-    patternErrorMessage: 'must be an http or https address',
+    pattern: HTTP_PATTERN,
     description: 'The page of the CI run that made the check.',
   },
 } as const
@@ -81,22 +97,44 @@ export const VERDICT_PROPERTIES: readonly string[] = Object.keys(verdictProperti
 const staleAfter = {
   type: 'number',
   exclusiveMinimum: 0,
+  maximum: INTEGER_MAX,
   description:
     "Seconds after which the last check, or a failed one, no longer says what is. Without it, the server's setting.",
 } as const
 
-const snapshotProperties = {
+const reportedProperties = {
   ...targetProperties,
   ...verdictProperties,
   stale_after: staleAfter,
 } as const
 
-const VERDICT_REQUIRED = ['sync_status', 'drift_count', 'files', 'last_check'] as const
-const REQUIRED = ['repo', 'server', ...VERDICT_REQUIRED] as const
+/** Names in the file may be of version 0.1, or a person's; those in a post are new. */
+const postedTarget = {
+  repo: { ...targetProperties.repo, pattern: POSTED_NAME_PATTERN },
+  server: { ...targetProperties.server, pattern: POSTED_NAME_PATTERN },
+} as const
+
+const snapshotProperties = {
+  ...reportedProperties,
+  ...postedTarget,
+  files: {
+    ...verdictProperties.files,
+    items: {
+      ...verdictProperties.files.items,
+      properties: { ...fileProperties, name: { ...fileProperties.name, pattern: POSTED_NAME_PATTERN } },
+    },
+  },
+} as const
+
+/** What a check has found, at least; a failed one has nothing of it. */
+export const VERDICT_NAMES = ['sync_status', 'drift_count', 'files', 'last_check'] as const
+const REQUIRED = ['repo', 'server', ...VERDICT_NAMES] as const
 
 /** What CI posts after one drift check of one server against one repository. */
 export const snapshotSchema = {
   title: 'Snapshot',
+  description:
+    'What CI posts after one drift check of one server against one repository. Properties that are not known here are kept.',
   type: 'object',
   required: REQUIRED,
   properties: snapshotProperties,
@@ -110,10 +148,12 @@ const reason = { type: 'string', minLength: 1, maxLength: REASON_LENGTH_MAX } as
 /** What CI posts when a check of a server could not be completed. */
 export const failedCheckSchema = {
   title: 'FailedCheck',
+  description:
+    'What CI posts when a check of a server could not be completed. Properties that are not known here are kept.',
   type: 'object',
   required: ['repo', 'server', 'check_failed', 'attempted_at'],
   properties: {
-    ...targetProperties,
+    ...postedTarget,
     check_failed: { ...reason, description: 'Why the check could not be completed.' },
     attempted_at: {
       ...time,
@@ -164,7 +204,7 @@ export const fileStampProperties = {
 } as const
 
 const statusProperties = {
-  ...snapshotProperties,
+  ...reportedProperties,
   sync_status: {
     enum: [...verdictProperties.sync_status.enum, null],
     description: `${verdictProperties.sync_status.description} null: it was never checked.`,
@@ -182,9 +222,13 @@ const statusProperties = {
   ...stampProperties,
 } as const
 
+const STATUS_DESCRIPTION =
+  'The newest snapshot of a target, and what the server has stamped. Properties that are not known here are kept.'
+
 /** An entry as a person may save it: the server's stamps may be missing. */
 export const savedStatusSchema = {
   title: 'Status',
+  description: STATUS_DESCRIPTION,
   type: 'object',
   required: REQUIRED,
   properties: statusProperties,
@@ -193,8 +237,9 @@ export const savedStatusSchema = {
 /** An entry as the server keeps and serves it. The order of `required` is the order of the properties in the file. */
 export const statusSchema = {
   title: 'Status',
+  description: STATUS_DESCRIPTION,
   type: 'object',
-  required: ['repo', 'server', 'state', ...VERDICT_REQUIRED, 'since', 'stale', 'generation'],
+  required: ['repo', 'server', 'state', ...VERDICT_NAMES, 'since', 'stale', 'generation'],
   properties: {
     ...statusProperties,
     files: {
@@ -214,7 +259,12 @@ const documentProperties = {
   updated_at: { ...time, description: 'Stamped by the server: when it last wrote the file.' },
 } as const
 
-const count = { type: 'integer', minimum: 0 } as const
+const count = {
+  type: 'integer',
+  minimum: 0,
+  maximum: TARGETS_MAX,
+  description: 'Number of targets in this state.',
+} as const
 
 /** The number of targets in each state. */
 export const summarySchema = {
@@ -223,8 +273,8 @@ export const summarySchema = {
   description: 'Stamped by the server: the worst state of all targets, and how many are in each.',
   required: ['state', 'targets', ...STATES],
   properties: {
-    state: { type: 'string', enum: [...STATES, 'empty'] },
-    targets: count,
+    state: { type: 'string', enum: [...STATES, 'empty'], description: 'The worst state; empty without targets.' },
+    targets: { ...count, description: 'Number of targets.' },
     drifted: count,
     failing: count,
     missing: count,
@@ -233,24 +283,33 @@ export const summarySchema = {
   },
 } as const satisfies JSONSchema
 
+const DOCUMENT_DESCRIPTION =
+  'What on the servers is no longer what is in Git. Properties that are not known here are kept.'
+const STATUSES_DESCRIPTION = 'The targets, one entry each, sorted by repo, then server.'
+
 /** `status.json` as a person may save it. */
 export const savedDocumentSchema = {
-  $schema: DRAFT_07,
   title: 'Status document of gitops-status-server',
+  description: DOCUMENT_DESCRIPTION,
   type: 'object',
   required: ['statuses'],
   properties: {
     ...documentProperties,
-    statuses: { type: 'array', maxItems: TARGETS_MAX, items: savedStatusSchema },
+    statuses: { type: 'array', description: STATUSES_DESCRIPTION, maxItems: TARGETS_MAX, items: savedStatusSchema },
   },
 } as const satisfies JSONSchema
 
 /** `status.json` as the server writes it. */
 export const documentSchema = {
   title: 'StatusDocument',
+  description: DOCUMENT_DESCRIPTION,
   type: 'object',
   required: ['$schema', 'generation', 'updated_at', 'summary', 'statuses'],
-  properties: { ...documentProperties, summary: summarySchema, statuses: { type: 'array', items: statusSchema } },
+  properties: {
+    ...documentProperties,
+    summary: summarySchema,
+    statuses: { type: 'array', description: STATUSES_DESCRIPTION, items: statusSchema },
+  },
 } as const satisfies JSONSchema
 
 export type Snapshot = FromSchema<typeof snapshotSchema>

@@ -1,17 +1,21 @@
 import { type Fault, type Outcome, limitFaults, pointTo } from './json.ts'
-import { type FailedCheck, type SavedStatus, type Snapshot, failedCheckSchema, snapshotSchema } from './schema.ts'
+import { postedNameFaults } from './names.ts'
+import {
+  type FailedCheck,
+  PATTERN_MESSAGES,
+  POSTED_ITEMS_MAX,
+  type SavedStatus,
+  type Snapshot,
+  VERDICT_NAMES,
+  failedCheckSchema,
+  snapshotSchema,
+} from './schema.ts'
 import { withoutFileStamps, withoutStamps } from './stamps.ts'
 import { AHEAD_MAX_MS, formatTime, timeOf } from './time.ts'
 import { validator } from './validation.ts'
 
-/** The largest number of items in a posted array; a body of 1 MiB of `[0,0,…]` would otherwise give 500,000 faults. */
-const ITEMS_MAX = 10_000
-
-const isSnapshot = validator<Snapshot>(snapshotSchema)
-const isFailedCheck = validator<FailedCheck>(failedCheckSchema)
-
-/** What a failed check cannot say. */
-const VERDICT = ['sync_status', 'drift_count', 'files', 'last_check'] as const
+const isSnapshot = validator<Snapshot>(snapshotSchema, PATTERN_MESSAGES)
+const isFailedCheck = validator<FailedCheck>(failedCheckSchema, PATTERN_MESSAGES)
 
 /**
  * Checks a posted body: one snapshot or failed check, or an array of them. If one is invalid, none is accepted.
@@ -21,7 +25,7 @@ const VERDICT = ['sync_status', 'drift_count', 'files', 'last_check'] as const
  * @param now milliseconds since the epoch
  */
 export function readPosted(body: unknown, now: number): Outcome<(Snapshot | FailedCheck)[]> {
-  const limits = limitFaults(body, ITEMS_MAX)
+  const limits = limitFaults(body, POSTED_ITEMS_MAX)
   if (limits.length > 0) return { ok: false, faults: limits }
   if (!Array.isArray(body)) return readItem(body, '', now)
   if (body.length === 0) {
@@ -39,10 +43,11 @@ function readItem(value: unknown, pointer: string, now: number): Outcome<(Snapsh
 }
 
 function readFailedCheck(value: object, pointer: string, now: number): Outcome<FailedCheck[]> {
-  const both = VERDICT.filter((name) => Object.hasOwn(value, name))
+  const both = VERDICT_NAMES.filter((name) => Object.hasOwn(value, name))
   const detail = 'must not be there with check_failed: a check that was not completed has no verdict'
-  const faults = both.map((name) => ({ pointer: pointTo(pointer, name), detail }))
+  const faults: Fault[] = both.map((name) => ({ pointer: pointTo(pointer, name), detail }))
   if (!isFailedCheck(value)) return { ok: false, faults: [...faults, ...isFailedCheck.faults(pointer)] }
+  faults.push(...postedNameFaults({ ...value, files: [] }, pointer))
   const at = timeOf(value.attempted_at)
   if (at > now + AHEAD_MAX_MS) faults.push(tooFarAhead(pointTo(pointer, 'attempted_at'), now))
   if (faults.length > 0) return { ok: false, faults }
@@ -59,12 +64,32 @@ function tooFarAhead(pointer: string, now: number): Fault {
 function readSnapshot(value: unknown, pointer: string, now: number): Outcome<Snapshot[]> {
   if (!isSnapshot(value)) return { ok: false, faults: isSnapshot.faults(pointer) }
   const lastCheck = timeOf(value.last_check)
-  const faults = contradictions(value, pointer)
+  const faults = [
+    ...postedNameFaults(value, pointer),
+    ...sameFileFaults(value, pointer),
+    ...contradictions(value, pointer),
+  ]
   if (lastCheck > now + AHEAD_MAX_MS) faults.push(tooFarAhead(pointTo(pointer, 'last_check'), now))
   if (faults.length > 0) return { ok: false, faults }
 
   const files = value.files.map(withoutFileStamps)
   return { ok: true, value: [{ ...withoutStamps(value), files, last_check: formatTime(lastCheck) }] }
+}
+
+/** The files that a snapshot names again. A saved document may: version 0.1 has taken such snapshots. */
+function sameFileFaults({ files }: Snapshot, pointer: string): Fault[] {
+  const seen = new Map<string, number>()
+  return files.flatMap(({ name }, index) => {
+    const first = seen.get(name)
+    if (first === undefined) {
+      seen.set(name, index)
+      return []
+    }
+    return {
+      pointer: `${pointer}/files/${index}/name`,
+      detail: `must not be the same name as ${pointer}/files/${first}/name`,
+    }
+  })
 }
 
 /** The places in which `sync_status`, `drift_count`, `files` and `last_check` contradict each other. */

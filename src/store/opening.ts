@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { EMPTY_DOCUMENT, committedDocument } from '../status/document.ts'
 import type { Edit } from '../status/edits.ts'
 import { readDocument } from '../status/saved-document.ts'
-import { savedDocumentSchema } from '../status/schema.ts'
+import { publishedFileSchema, publishedText } from '../status/contract.ts'
 import type { Clock } from '../status/time.ts'
 import type { Directory } from './directory.ts'
 import type { FileState } from './durable-file.ts'
@@ -29,7 +29,7 @@ export async function openDirectory(parts: OpeningParts, clock: Clock): Promise<
   const volume = await inspectVolume(directory.path)
   directory.files.adaptTo(volume)
   logVolume(log, volume)
-  await directory.writeSchema(`${JSON.stringify(savedDocumentSchema, null, 2)}\n`)
+  await directory.writeSchema(publishedText(publishedFileSchema))
   await record.load(clock)
   await adoptLegacy(parts, clock)
   const { document } = record.current

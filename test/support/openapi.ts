@@ -2,7 +2,10 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { Answer } from './http.ts'
 
 interface Operation {
-  readonly responses: Record<string, { headers?: object; content?: Record<string, { schema: object }> }>
+  readonly responses: Record<
+    string,
+    { headers?: Record<string, { required?: boolean }>; content?: Record<string, { schema: object }> }
+  >
 }
 
 export interface OpenapiDocument {
@@ -15,7 +18,8 @@ export interface OpenapiDocument {
  * is, the body has the described shape, described headers are there. Returns what is wrong.
  */
 export function conformance(document: OpenapiDocument): (method: string, url: string, answer: Answer) => string[] {
-  const ajv = new Ajv2020({ strict: false, validateFormats: false })
+  const ajv = new Ajv2020({ strict: true, validateFormats: false })
+  ajv.addVocabulary(['components'])
   const checks = new Map<object, ReturnType<typeof ajv.compile>>()
 
   return (method, url, answer) => {
@@ -27,9 +31,9 @@ export function conformance(document: OpenapiDocument): (method: string, url: st
       operation.responses[answer.status] ?? (answer.status >= 400 ? operation.responses['default'] : undefined)
     if (response === undefined) return [`${method} ${pathname} ${answer.status} is not described`]
 
-    const faults = Object.keys(response.headers ?? {})
-      .filter((name) => answer.headers[name.toLowerCase()] === undefined)
-      .map((name) => `${method} ${pathname} ${answer.status} has no ${name}`)
+    const faults = Object.entries(response.headers ?? {})
+      .filter(([name, { required }]) => required === true && answer.headers[name.toLowerCase()] === undefined)
+      .map(([name]) => `${method} ${pathname} ${answer.status} has no ${name}`)
     if (answer.body.length === 0 || answer.headers['content-encoding'] !== undefined) return faults
     const type = answer.headers['content-type']?.split(';')[0] ?? 'no type'
     const content = response.content?.[type]

@@ -31,18 +31,17 @@ export function snapshotOf(
   }
 }
 
-/** Names that have broken other programs. */
+/** Names that have broken other programs and may be posted. */
 export const HOSTILE_NAMES = [
   '__proto__',
   'constructor',
   'toString',
   'a/b',
   '../../etc/passwd',
-  ' ',
+  'a  b',
   '~0~1',
   '"quoted"',
   '<script>alert(1)</script>',
-  '\u202Egnp.exe',
   'ᚠᛇᚻ 🦀 é e\u0301',
   'x'.repeat(253),
   '🦀'.repeat(253),
@@ -51,9 +50,21 @@ export const HOSTILE_NAMES = [
   'null',
 ]
 
-const NOT_A_NAME = /[\p{Cc}\p{Cs}]/u
+/** Names that the file may have, since version 0.1 took them, but no post. */
+export const SAVED_NAMES = [
+  ' ',
+  ' a',
+  'a\u00A0',
+  'a\u2800',
+  '\u202Egnp.exe',
+  'zero\u200Bwidth',
+  'a\uFE0F',
+  'a\u{E0041}',
+]
 
-/** Any name that the contract allows, the hostile ones often. */
+const NOT_A_NAME = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|^[\p{Zs}\u2800]|[\p{Zs}\u2800]$/u
+
+/** Any name that a post may have, the hostile ones often. */
 export const anyName = fc.oneof(
   fc.constantFrom(...HOSTILE_NAMES, 'rsyslog', 'nginx'),
   fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).filter((name) => !NOT_A_NAME.test(name)),

@@ -131,7 +131,7 @@ t.test('POST: names are only names', async (t) => {
   const http = await checked(t, server)
   const snapshots = HOSTILE_NAMES.flatMap((repo) =>
     HOSTILE_NAMES.slice(0, 6).map((name) => ({
-      ...snapshotOf({ repo, server: name }, [repo, name]),
+      ...snapshotOf({ repo, server: name }, [repo, `${name}.conf`]),
       ...JSON.parse('{"__proto__":{"x":1},"constructor":2}'),
     })),
   )
@@ -149,7 +149,9 @@ t.test('POST: names are only names', async (t) => {
   t.equal(Object.hasOwn(Object.prototype, 'x'), false)
   for (const repo of HOSTILE_NAMES) {
     const answer = await http(`/api/status?repo=${encodeURIComponent(repo)}&server=__proto__`)
-    t.match(answer.json, { statuses: [{ repo, server: '__proto__', files: [{ name: repo }, { name: '__proto__' }] }] })
+    t.match(answer.json, {
+      statuses: [{ repo, server: '__proto__', files: [{ name: repo }, { name: '__proto__.conf' }] }],
+    })
   }
   const removed = await http('/api/status?repo=__proto__', { method: 'DELETE' })
   t.equal((removed.json as { removed: unknown[] }).removed.length, 6)
@@ -230,6 +232,37 @@ t.test('bad input: says what, where and what was expected; nothing is changed', 
       'invalid-snapshot',
       ['/files/0/name'],
       posting({ ...DRIFTED, files: [{ name: '\udc00' }, { name: 'a' }] }),
+    ],
+    ['a zero-width space', 'invalid-snapshot', ['/server'], posting({ ...DRIFTED, server: 'web\u200B-1' })],
+    ['an invisible letter above U+FFFF', 'invalid-snapshot', ['/repo'], posting({ ...DRIFTED, repo: 'a\u{E0041}' })],
+    ['a blank at the end', 'invalid-snapshot', ['/repo'], posting({ ...DRIFTED, repo: 'rsyslog ' })],
+    [
+      'blanks and invisible characters in files',
+      'invalid-snapshot',
+      ['/1/files/0/name', '/1/files/1/name'],
+      posting([DRIFTED, { ...DRIFTED, files: [{ name: ' a' }, { name: 'b\u00AD' }] }]),
+    ],
+    [
+      'a file twice',
+      'invalid-snapshot',
+      ['/files/1/name'],
+      posting({ ...DRIFTED, files: [{ name: 'a' }, { name: 'a', diff: '-' }] }),
+    ],
+    [
+      'a duplicate key',
+      'invalid-snapshot',
+      ['/repo'],
+      { method: 'POST', headers: json, body: JSON.stringify(DRIFTED).replace('{', '{"repo":"other",') },
+    ],
+    [
+      'a duplicate key inside',
+      'invalid-snapshot',
+      ['/1/files/0/name'],
+      {
+        method: 'POST',
+        headers: json,
+        body: JSON.stringify([SYNCED, DRIFTED]).replace('{"name":', '{"name":"other","na\\u006de":'),
+      },
     ],
     ['a server that is a number', 'invalid-snapshot', ['/server'], posting({ ...DRIFTED, server: 1 })],
     ['another status', 'invalid-snapshot', ['/sync_status'], posting({ ...DRIFTED, sync_status: 'synced' })],

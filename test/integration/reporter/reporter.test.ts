@@ -138,9 +138,13 @@ t.test('each kind of drift, on servers of one run, and what is no drift', WITH_A
     extra: [
       (etc) => {
         write(etc, { 'rsyslog.d/.hidden~': '', 'rsyslog.d/99 ünmanaged.conf': '', 'rsyslog.d/postfix.conf': '' })
+        // The server refuses names of which a person cannot see all.
+        write(etc, { 'rsyslog.d/blank ': '', 'rsyslog.d/zero\u200Bwidth': '' })
         mkdirSync(join(etc, 'rsyslog.d/sub'))
       },
-      ['.hidden~', '99 ünmanaged.conf', 'postfix.conf', 'sub'].map((name) => `rsyslog.d/${name}`),
+      ['.hidden~', '99 ünmanaged.conf', 'blank\\u0020', 'zero\\u200bwidth', 'postfix.conf', 'sub'].map(
+        (name) => `rsyslog.d/${name}`,
+      ),
     ],
     'other-type': [
       (etc) => {
@@ -600,8 +604,8 @@ t.test(
     const names = files.map(({ name }) => name)
     t.same(
       [
-        '\u001B[2Jgone',
-        'line\nbreak',
+        '\\u001b[2Jgone',
+        'line\\u000abreak',
         'bytes-\\udcff',
         'a/b',
         '/etcetera/c',

@@ -321,6 +321,7 @@ t.test('a range: what was in force at its beginning, then what happened in it', 
     ['removed', 'recovery'],
   ])
 
+  t.same(await historyOf(server, '?to=1969-07-20T20:17:40Z'), [], 'a time before 1970 is no fault')
   for (const [query, pointer] of [
     ['?from=yesterday', '/from'],
     ['?from=2026-01-01', '/from'],

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { readDocument } from '../../../src/status/saved-document.ts'
 import { at } from '../../support/documents.ts'
-import { snapshotOf } from '../../support/snapshots.ts'
+import { SAVED_NAMES, snapshotOf } from '../../support/snapshots.ts'
 
 t.test('what is wrong is reported with line, column and pointer', async (t) => {
   const cases: [text: string, line: number, column: number, pointer: string, detail: RegExp][] = [
@@ -36,6 +36,20 @@ t.test('what is wrong is reported with line, column and pointer', async (t) => {
       /digits would be lost/,
     ],
     ['{"statuses":[],"note":1,"note":2}', 1, 25, '/note', /duplicate key/],
+    [
+      documentText({ server: '\ud800' }),
+      1,
+      columnOf('"b"'),
+      '/statuses/0/server',
+      /control characters or halves of a surrogate pair/,
+    ],
+    [
+      documentText({ sync_status: 'OUT_OF_SYNC', drift_count: 1, files: [{ name: 'a\udc00' }] }),
+      1,
+      columnOf('[]') + '[{"name":'.length + 5,
+      '/statuses/0/files/0/name',
+      /^must not contain halves of a surrogate pair/,
+    ],
   ]
   for (const [text, line, column, pointer, detail] of cases) {
     const outcome = readDocument(Buffer.from(text))
@@ -53,6 +67,21 @@ t.test('what is wrong is reported with line, column and pointer', async (t) => {
     ok: false,
     faults: [{ detail: /nested deeper than 32/ }],
   })
+})
+
+t.test('what version 0.1 has taken from CI can be read, though a post may no longer have it', async (t) => {
+  for (const name of SAVED_NAMES) {
+    const text = documentText({
+      repo: name,
+      server: name,
+      files: [{ name }],
+      sync_status: 'OUT_OF_SYNC',
+      drift_count: 1,
+    })
+    t.match(readDocument(Buffer.from(text)), { ok: true, value: { statuses: [{ repo: name, files: [{ name }] }] } })
+  }
+  const twice = documentText({ files: [{ name: 'a' }, { name: 'a' }], sync_status: 'OUT_OF_SYNC', drift_count: 2 })
+  t.match(readDocument(Buffer.from(twice)), { ok: true, value: { statuses: [{ drift_count: 2 }] } })
 })
 
 t.test('of very many faults the first hundred are reported, and soon', async (t) => {
