@@ -524,8 +524,11 @@ t.test('hostile names and texts are only text', IN_BROWSER, async (t) => {
   await page.route('**/status.json', async (route) => {
     const response = await route.fetch()
     if (response.status() === 304) return route.fulfill({ response })
-    const document = (await response.json()) as { statuses: { pipeline_url?: string }[] }
-    for (const status of document.statuses) status.pipeline_url = 'javascript:alert(1)'
+    const document = (await response.json()) as { statuses: { repo: string; pipeline_url?: string }[] }
+    for (const status of document.statuses) {
+      status.pipeline_url = 'javascript:alert(1)'
+      if (status.repo === 'null') status.repo = '\u202Egnp.exe'
+    }
     return route.fulfill({ response, json: { ...document, statuses: [null, 7, {}, ...document.statuses] } })
   })
   await page.reload()
