@@ -79,7 +79,7 @@ const schemas = {
     ...documentSchema,
     properties: {
       ...documentSchema.properties,
-      summary: reference('Summary'),
+      summary: { ...reference('Summary'), description: summarySchema.description },
       statuses: { ...listOf('Status'), description: documentSchema.properties.statuses.description },
     },
   },
