@@ -46,7 +46,7 @@ function faultOf(error: ErrorObject, root: string, messages: Readonly<Record<str
     case 'type':
       return { pointer, detail: `${message}, not ${typeName(error.data)}` }
     case 'enum':
-      return { pointer, detail: `must be one of ${param(error, 'allowedValues').replaceAll(',', ', ')}` }
+      return { pointer, detail: `must be one of ${allowedValues(error).join(', ')}` }
     case 'format':
       return { pointer, detail: FORMATS[param(error, 'format')]?.expected ?? message }
     case 'pattern':
@@ -56,6 +56,11 @@ function faultOf(error: ErrorObject, root: string, messages: Readonly<Record<str
     default:
       return { pointer, detail: message }
   }
+}
+
+function allowedValues({ params }: ErrorObject): string[] {
+  const values: unknown = params['allowedValues']
+  return Array.isArray(values) ? values.map(String) : []
 }
 
 function param(error: ErrorObject, name: string): string {
