@@ -10,10 +10,11 @@
  */
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { freePort } from '../support/port.ts'
 import { type Attacked, attack } from './attack.ts'
 import { type Crashed, type Kill, crash } from './crash.ts'
 import type { Losses } from './losses.ts'
-import { Site, freePort } from './site.ts'
+import { Site } from './site.ts'
 import { throughput } from './throughput.ts'
 import { bringDown, bringUp, isVolume, missingPackages, usualVolumes, volumes } from './volumes.ts'
 

@@ -1,7 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -9,6 +7,7 @@ import { directory } from '../../support/directory.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { Load, lostFrom } from '../../support/load.ts'
 import { isRoot, needs } from '../../support/machine.ts'
+import { freePort } from '../../support/port.ts'
 import { runServer } from '../../support/server.ts'
 import { snapshotOf } from '../../support/snapshots.ts'
 
@@ -123,28 +122,21 @@ t.test(
 /** nginx with the shipped configuration of the readers without a server. */
 async function startReaders(t: Test, place: string, dataDir: string): Promise<{ url: string }> {
   const shipped = readFileSync(join(ROOT, 'deploy/kubernetes/overlays/static-readers/nginx.conf'), 'utf8')
-  const inner = createServer().listen(0, '127.0.0.1')
-  await once(inner, 'listening')
-  const { port } = inner.address() as AddressInfo
-  inner.close()
   const config = shipped
     .replaceAll('/tmp/', `${place}/`)
     .replaceAll('/page;', `${join(ROOT, 'dist', 'page')};`)
     .replaceAll('/data;', `${dataDir};`)
-    .replaceAll('127.0.0.1:8081;', `127.0.0.1:${port};`)
+    .replaceAll('127.0.0.1:8081;', `127.0.0.1:${await freePort()};`)
     .replace('listen 8080;', 'listen 127.0.0.1:PORT;')
   return startNginx(t, place, config)
 }
 
 async function startNginx(t: Test, place: string, config: string): Promise<{ url: string; pid: number | undefined }> {
   // nginx takes no free port by itself: one that was free a moment ago.
-  const probe = await runServer(t, join(place, 'probe'))
-  const { port } = new URL(probe.url)
-  probe.child.kill('SIGKILL')
-  await probe.ended
+  const port = await freePort()
   const file = join(place, 'nginx.conf')
   // Started by root, it would read as somebody who may not read what the test has made.
-  writeFileSync(file, `${isRoot ? 'user root;' : ''}${config.replaceAll('PORT', port)}`)
+  writeFileSync(file, `${isRoot ? 'user root;' : ''}${config.replaceAll('PORT', `${port}`)}`)
   const child = spawn('nginx', ['-e', 'stderr', '-c', file, '-g', 'daemon off;'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })

@@ -1,11 +1,12 @@
 import t, { type Test } from 'tap'
 import { directory } from '../../support/directory.ts'
 import { MOUNTS, needs } from '../../support/machine.ts'
+import { freePort } from '../../support/port.ts'
 import { PROGRAM } from '../../support/server.ts'
 import { attack } from '../../volumes/attack.ts'
 import { crash } from '../../volumes/crash.ts'
 import type { Losses } from '../../volumes/losses.ts'
-import { Site, freePort } from '../../volumes/site.ts'
+import { Site } from '../../volumes/site.ts'
 import { bringDown, bringUp } from '../../volumes/volumes.ts'
 
 /** What stands for a network file system here. `npm run test:volumes` has real ones. */
