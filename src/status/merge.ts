@@ -17,7 +17,7 @@ export function mergePosted(draft: Draft, posted: Snapshot | FailedCheck, by?: A
   return isFailedCheck(posted) ? mergeFailedCheck(draft, posted, by) : mergeSnapshot(draft, posted, by)
 }
 
-export function isFailedCheck(posted: Snapshot | FailedCheck): posted is FailedCheck {
+function isFailedCheck(posted: Snapshot | FailedCheck): posted is FailedCheck {
   return 'check_failed' in posted
 }
 
@@ -39,12 +39,12 @@ export function mergeSnapshot(draft: Draft, snapshot: Snapshot, by?: Actor): Rec
  * Notes a failed check in the entry of its target. The verdict and its times stay. One that is not newer than the last
  * check is ignored.
  */
-export function mergeFailedCheck(draft: Draft, failure: FailedCheck, by?: Actor): Receipt {
+function mergeFailedCheck(draft: Draft, failure: FailedCheck, by?: Actor): Receipt {
   const { check_failed: reason, attempted_at: at, pipeline_url: pipelineUrl, ...others } = failure
   const before = draft.get(failure)?.status
-  const lastCheck = before?.last_check ?? undefined
-  if (before !== undefined && lastCheck !== undefined && !isLater(at, lastCheck)) {
-    return { result: 'ignored', reason: `attempted_at is not newer than last_check, ${lastCheck}`, status: before }
+  if (before !== undefined && before.last_check !== null && !isLater(at, before.last_check)) {
+    const ignored = `attempted_at is not newer than last_check, ${before.last_check}`
+    return { result: 'ignored', reason: ignored, status: before }
   }
   const newest = { since: at, at, reason, ...(pipelineUrl === undefined ? {} : { pipeline_url: pipelineUrl }) }
   const status = draft.put(

@@ -88,8 +88,7 @@ export function formatCommit(
   edits: readonly string[],
 ): Buffer {
   const changedHead = head === undefined ? {} : { head }
-  const made = summary === undefined ? {} : { summary }
-  return lineOf({ generation, digest, updated_at: updatedAt, ...made, ...changedHead, changed, removed, edits })
+  return lineOf({ generation, digest, updated_at: updatedAt, summary, ...changedHead, changed, removed, edits })
 }
 
 export function formatPlaced(generation: number): Buffer {
@@ -138,8 +137,7 @@ export function isCommit(line: RecordLine): line is CommitLine {
 }
 
 function savedDocumentOf({ head, generation, updatedAt, summary, entries }: StatusDocument): object {
-  const made = summary === undefined ? {} : { summary }
-  return { ...head, generation, updated_at: updatedAt, ...made, statuses: entries.map(({ status }) => status) }
+  return { ...head, generation, updated_at: updatedAt, summary, statuses: entries.map(({ status }) => status) }
 }
 
 function parse(line: Buffer): unknown {

@@ -24,8 +24,7 @@ export function render(document: StatusDocument, before?: Rendered): Rendered {
 export function toBytes(document: StatusDocument, before?: Rendered): Buffer {
   const { entries, generation, updatedAt, summary } = document
   const { $schema, ...others } = document.head
-  const made = summary === undefined ? {} : { summary }
-  const top = { $schema, generation, updated_at: updatedAt, ...made, ...others }
+  const top = { $schema, generation, updated_at: updatedAt, summary, ...others }
   const opening = `${JSON.stringify(top, null, 2).slice(0, -2)},\n  "statuses": [${entries.length === 0 ? '' : '\n'}`
   const closing = `${entries.length === 0 ? '' : '\n  '}]\n}\n`
 
