@@ -23,8 +23,9 @@ const WRITERS = 2
 /** Means of pauses, in ms. */
 const POST_PAUSE = 150
 const EDIT_PAUSE = 300
-/** A person tries again when told that nothing was saved. */
+/** A person tries again when told that nothing was saved. A mount may show an old size for a second. */
 const EDIT_ATTEMPTS = 4
+const EDIT_AGAIN_MS = 500
 const SEEN_MS = 15_000
 /** How long everything may take to come to rest: orphaned files are taken over after 20 s. */
 const SETTLE_MS = 25_000
@@ -145,7 +146,7 @@ async function editByHand(
     const edit = await site.edit(how, server, note)
     if (!(edit instanceof Error)) return edit
     onError(edit.message)
-    await sleep(200)
+    await sleep(EDIT_AGAIN_MS)
   }
   return undefined
 }
