@@ -27,7 +27,7 @@ export async function directoryWith(targets: number): Promise<string> {
 
 export function statusesIn(directory: string): readonly SavedStatus[] {
   const file = join(directory, 'status.json')
-  const outcome = readDocument(readFileSync(file))
+  const outcome = readDocument(readFileSync(file), Date.now())
   if (!outcome.ok) throw new Error(`${file} is broken`)
   return outcome.value.statuses
 }

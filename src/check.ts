@@ -23,7 +23,7 @@ export async function readChecked(path: string): Promise<Checked> {
   } catch (error) {
     return { ok: false, faults: [`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`] }
   }
-  const outcome = readDocument(bytes)
+  const outcome = readDocument(bytes, Date.now())
   if (outcome.ok) return outcome
   const name = path === STDIN ? '<stdin>' : path
   return { ok: false, faults: outcome.faults.map((fault) => lineOf(name, fault, '(document)')) }

@@ -1,11 +1,11 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { FromSchema } from 'json-schema-to-ts'
-import type { Target } from '../status/document.ts'
+import type { Target } from '../status/target.ts'
 import { type Fault, type LocatedFault, type Outcome, duplicateFaults, locate, parseJson } from '../status/json.ts'
 import { time } from '../status/schema.ts'
 import { timeOf } from '../status/time.ts'
 import { validator } from '../status/validation.ts'
-import { matchesGlob } from './glob.ts'
+import { matchesGlob } from '../status/glob.ts'
 
 const TOKENS_MAX = 1000
 /** Identifies a secret to people, and to scanners for leaked secrets. */

@@ -20,6 +20,7 @@ const LOOKS: Readonly<Record<Exclude<Summary['state'], 'drifted'>, { message: st
   failing: { message: 'check failing', color: 'orange' },
   missing: { message: 'never checked', color: 'lightgrey' },
   stale: { message: 'stale', color: 'lightgrey' },
+  accepted: { message: 'accepted', color: 'blue' },
   synced: { message: 'in sync', color: 'brightgreen' },
   empty: { message: 'unknown', color: 'lightgrey' },
 }

@@ -1,5 +1,5 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import type { Target } from '../status/document.ts'
+import type { Target } from '../status/target.ts'
 import { validator } from '../status/validation.ts'
 import { Problem } from './problems.ts'
 

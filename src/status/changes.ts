@@ -3,13 +3,14 @@ import {
   type Head,
   type Replacement,
   type StatusDocument,
-  type Target,
   changedEntries,
-  keyOf,
+  entriesUnder,
   replaceEntries,
 } from './document.ts'
+import { type Target, keyOf } from './target.ts'
+import { type Rules, rulesOf } from './rules.ts'
 import type { Status, Summary } from './schema.ts'
-import type { Clock } from './time.ts'
+import { type Clock, timeOf } from './time.ts'
 
 /** What one commit changed: the difference between two documents. */
 export interface Changes {
@@ -40,7 +41,7 @@ export function changesBetween(before: StatusDocument, after: StatusDocument): C
 }
 
 /** How the entry of a status is made: `entryOf` or `committedEntryOf`. */
-export type MakeEntry = (status: Status, clock: Clock) => Entry
+export type MakeEntry = (status: Status, clock: Clock, rules: Rules) => Entry
 
 /** The document after some commits, in order. Costs as much as the changes, plus one pass over the entries. */
 export function applyChanges(
@@ -51,18 +52,17 @@ export function applyChanges(
 ): StatusDocument {
   const last = commits.at(-1)
   if (last === undefined) return document
+  const head = commits.findLast((commit) => commit.head !== undefined)?.head ?? document.head
+  const rules = rulesOf(head)
   const replacements = new Map<string, Replacement>()
   for (const { changed, removed } of commits) {
     for (const target of removed) replacements.set(keyOf(target), { target, entry: undefined })
     for (const status of changed) {
-      replacements.set(keyOf(status), { target: status, entry: makeEntry(status, clock) })
+      replacements.set(keyOf(status), { target: status, entry: makeEntry(status, clock, rules) })
     }
   }
-  return {
-    generation: last.generation,
-    updatedAt: last.updatedAt,
-    summary: last.summary,
-    head: commits.findLast(({ head }) => head !== undefined)?.head ?? document.head,
-    entries: replaceEntries(document.entries, replacements.values()),
-  }
+  const unchanged = rules === rulesOf(document.head) ? document.entries : entriesUnder(rules, document.entries, clock)
+  const entries = replaceEntries(unchanged, replacements.values())
+  const { generation, updatedAt, summary } = last
+  return { generation, updatedAt, summary, head, entries, changesAt: rules.firstEndAfter(timeOf(updatedAt)) }
 }

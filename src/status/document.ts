@@ -1,14 +1,17 @@
-import { type SavedDocument, type Status, type Summary, documentSchema, summarySchema } from './schema.ts'
+import { type Rules, rulesOf } from './rules.ts'
+import {
+  type SavedDocument,
+  type SavedStatus,
+  type Status,
+  type Summary,
+  documentSchema,
+  summarySchema,
+} from './schema.ts'
 import { isOutdated, nextChangeOf } from './stamps.ts'
 import { summaryOf } from './states.ts'
-import { type Clock, formatTime } from './time.ts'
+import { type Target, compareTargets, keyOf } from './target.ts'
+import { type Clock, formatTime, timeOf } from './time.ts'
 import { validator } from './validation.ts'
-
-/** What a snapshot is about, and the merge key. */
-export interface Target {
-  readonly repo: string
-  readonly server: string
-}
 
 /** The document at one generation. It is never changed; a `Draft` makes the next one. */
 export interface StatusDocument {
@@ -20,6 +23,8 @@ export interface StatusDocument {
   readonly head: Head
   /** Sorted by repo, then server. */
   readonly entries: readonly Entry[]
+  /** When something is due that no stamp says: a rule ends, or an expected target has no entry. In ms since the epoch. */
+  readonly changesAt: number
 }
 
 /** The properties at the top of the document that people own, and `$schema`. */
@@ -51,24 +56,13 @@ export const EMPTY_DOCUMENT: StatusDocument = {
   summary: summaryOf([]),
   head: { $schema: './status.schema.json' },
   entries: [],
+  changesAt: Infinity,
 }
 
 /** The properties at the top that the server owns, and the entries; every other property is part of the head. */
 const SERVER_PROPERTIES: ReadonlySet<string> = new Set(documentSchema.required.filter((name) => name !== '$schema'))
 
 const isSummary = validator<Summary>(summarySchema)
-
-/** One string for a target. Names have no control characters, so two targets never share a key. */
-export function keyOf({ repo, server }: Target): string {
-  return `${repo}\n${server}`
-}
-
-/** Orders by repo, then server, by UTF-16 code units, so that no locale changes the order. */
-export function compareTargets(a: Target, b: Target): number {
-  if (a.repo !== b.repo) return a.repo < b.repo ? -1 : 1
-  if (a.server !== b.server) return a.server < b.server ? -1 : 1
-  return 0
-}
 
 /** The entry of a target; `undefined` if there is none. */
 export function findEntry(document: StatusDocument, target: Target): Entry | undefined {
@@ -91,27 +85,46 @@ export function position(entries: readonly Entry[], target: Target): [at: number
 }
 
 /** Makes the entry of a status that this server or another one has just stamped. */
-export function entryOf(status: Status, clock: Clock): Entry {
+export function entryOf(status: Status, clock: Clock, rules: Rules): Entry {
   const text = textOf(status)
-  return { status, text, bytes: Buffer.byteLength(text), changesAt: nextChangeOf(status, clock) }
+  return { status, text, bytes: Buffer.byteLength(text), changesAt: nextChangeOf(status, clock, rules) }
 }
 
 /** Makes the entry of a status that was committed before this server started: an outdated stamp is due at once. */
-export function committedEntryOf(status: Status, clock: Clock): Entry {
-  const entry = entryOf(status, clock)
-  return isOutdated(status, clock) ? { ...entry, changesAt: clock.now } : entry
+export function committedEntryOf(status: Status, clock: Clock, rules: Rules): Entry {
+  const entry = entryOf(status, clock, rules)
+  return isOutdated(status, clock, rules) ? { ...entry, changesAt: clock.now } : entry
+}
+
+/** The entries after the rules have changed: the same, but for when they change by themselves. */
+export function entriesUnder(rules: Rules, entries: readonly Entry[], clock: Clock): Entry[] {
+  return entries.map((entry) => {
+    const changesAt = nextChangeOf(entry.status, clock, rules)
+    return changesAt === entry.changesAt ? entry : { ...entry, changesAt }
+  })
+}
+
+/** When something is due in a document that no stamp says. */
+export function changeOfRules(rules: Rules, updatedAt: string, entries: readonly Entry[]): number {
+  const isComplete = [...rules.expected.values()].every((target) => position(entries, target)[1])
+  return isComplete ? rules.firstEndAfter(timeOf(updatedAt)) : -Infinity
 }
 
 /** Makes the document of a `status.json` that a server has written, exactly as it was written. */
 export function committedDocument(saved: SavedDocument, clock: Clock): StatusDocument {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a server has stamped every status
   const statuses = saved.statuses.toSorted(compareTargets) as Status[]
+  const head = headOf(saved)
+  const rules = rulesOf(head)
+  const entries = statuses.map((status) => committedEntryOf(status, clock, rules))
+  const updatedAt = saved.updated_at ?? EMPTY_DOCUMENT.updatedAt
   return {
     generation: saved.generation ?? 0,
-    updatedAt: saved.updated_at ?? EMPTY_DOCUMENT.updatedAt,
+    updatedAt,
     summary: summaryIn(saved),
-    head: headOf(saved),
-    entries: statuses.map((status) => committedEntryOf(status, clock)),
+    head,
+    entries,
+    changesAt: changeOfRules(rules, updatedAt, entries),
   }
 }
 
@@ -131,6 +144,11 @@ export function headOf(document: Readonly<Record<string, unknown>>): Head {
     Object.entries(document).filter(([name]) => !SERVER_PROPERTIES.has(name)),
   )
   return { $schema: typeof $schema === 'string' ? $schema : EMPTY_DOCUMENT.head.$schema, ...others }
+}
+
+/** The status of a target that was never checked. */
+export function neverChecked({ repo, server }: Target): SavedStatus {
+  return { repo, server, sync_status: null, drift_count: 0, files: [], last_check: null }
 }
 
 /** What replaces the entry of a target; `undefined` removes it. */
@@ -166,16 +184,16 @@ interface Run {
   readonly length: number
 }
 
-/** The entries that two documents share, as the same objects, in order. Costs little more than one look at each entry. */
+/** The entries that two documents share, with the same objects as statuses, in order. Costs little more than one look at each entry. */
 export function* sharedRuns(before: readonly Entry[], after: readonly Entry[]): Generator<Run> {
   let from = 0
   let to = 0
   for (;;) {
     const [old, next] = [before[from], after[to]]
     if (old === undefined || next === undefined) return
-    if (old === next) {
+    if (old.status === next.status) {
       let length = 1
-      while (from + length < before.length && before[from + length] === after[to + length]) length += 1
+      while (from + length < before.length && before[from + length]?.status === after[to + length]?.status) length += 1
       yield { from, to, length }
       from += length
       to += length

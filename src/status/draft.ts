@@ -5,16 +5,18 @@ import {
   type Head,
   type Replacement,
   type StatusDocument,
-  type Target,
+  entriesUnder,
   entryOf,
   findEntry,
-  keyOf,
+  neverChecked,
   replaceEntries,
 } from './document.ts'
-import type { Status } from './schema.ts'
+import { type Target, keyOf } from './target.ts'
+import { type AcceptedRule, type Status, TARGETS_MAX } from './schema.ts'
 import { type Origin, type Unstamped, stamped } from './stamps.ts'
+import { type Rules, rulesOf } from './rules.ts'
 import { summaryOf } from './states.ts'
-import { type Clock, formatTime } from './time.ts'
+import { type Clock, formatTime, timeOf } from './time.ts'
 
 /** What made a change of a target, and who asked for it; the history records it. */
 export interface Cause {
@@ -43,6 +45,12 @@ export function changesNothing({ returned, changed, head }: Restoration): boolea
   return returned.length + changed.length + head.length === 0
 }
 
+/** A rule that covers nothing any more, and who has ended it, if it was not time. */
+export interface EndedRule {
+  readonly rule: AcceptedRule
+  readonly by?: Actor | undefined
+}
+
 export interface StatusChange {
   readonly before: Status
   readonly after: Status
@@ -56,6 +64,7 @@ export class Draft {
   readonly generation: number
   readonly #changes = new Map<string, Replacement & { readonly cause: Cause }>()
   readonly #restorations: Restoration[] = []
+  readonly #ended: EndedRule[] = []
   #head: Head
   #size: number
   #bytes: number
@@ -71,7 +80,18 @@ export class Draft {
   }
 
   get changed(): boolean {
-    return this.#changes.size > 0 || this.#head !== this.base.head
+    return this.#changes.size > 0 || this.#head !== this.base.head || this.ended.length > 0
+  }
+
+  /** The rules in the head. */
+  get rules(): Rules {
+    return rulesOf(this.#head)
+  }
+
+  /** The rules that have ended since the base was made, or that somebody has ended. */
+  get ended(): readonly EndedRule[] {
+    const byTime = this.rules.endedBetween(timeOf(this.base.updatedAt), this.clock.now)
+    return [...byTime.map((rule) => ({ rule })), ...this.#ended]
   }
 
   /** Number of targets. */
@@ -115,27 +135,38 @@ export class Draft {
    * @returns the status as it will be in the document
    */
   put(status: Unstamped, cause: Cause): Status {
-    const { clock, generation } = this
+    const { clock, generation, rules } = this
     const old = this.get(status)
-    const next = stamped({ status, before: old?.status, origin: cause.origin, clock, generation })
+    const next = stamped({ status, before: old?.status, origin: cause.origin, clock, rules, generation })
     if (old !== undefined && isDeepStrictEqual({ ...next, generation: old.status.generation }, old.status)) {
       return old.status
     }
-    this.#replace(next, entryOf(next, clock), cause)
+    this.#replace(next, entryOf(next, clock, rules), cause)
     return next
   }
 
+  /** Removes a target. One that is expected becomes one that was never checked. */
   remove(target: Target, cause: Cause): void {
-    if (this.get(target) !== undefined) this.#replace(target, undefined, cause)
+    if (this.get(target) === undefined) return
+    if (this.rules.expects(target)) this.put(neverChecked(target), cause)
+    else this.#replace(target, undefined, cause)
   }
 
-  putHead(head: Head): void {
+  /** Sets the properties at the top that people own, and applies the rules among them. */
+  putHead(head: Head, cause: Cause): void {
     if (isDeepStrictEqual(head, this.#head)) return
     const before = this.#head
     this.#head = head
     this.#undo.push(() => {
       this.#head = before
     })
+    this.#applyRules(rulesOf(before), rulesOf(head), cause)
+  }
+
+  /** Notes that somebody has ended a rule: the history records it. */
+  noteEnded(ended: EndedRule): void {
+    this.#ended.push(ended)
+    this.#undo.push(() => this.#ended.pop())
   }
 
   /** Notes what going back to an older document has changed, if it has changed anything: the history records it. */
@@ -145,8 +176,13 @@ export class Draft {
     this.#undo.push(() => this.#restorations.pop())
   }
 
-  /** Stamps anew every entry of which a stamp has changed by itself. */
+  /** Stamps anew every entry of which a stamp has changed by itself, and adds those that are expected and not there. */
   passTime(): void {
+    if (this.base.changesAt <= this.clock.now) {
+      for (const target of this.rules.expected.values()) {
+        if (this.#size < TARGETS_MAX) this.#expect(target, { origin: 'time' })
+      }
+    }
     for (const { status, changesAt } of this.base.entries) {
       if (changesAt <= this.clock.now && !this.#changes.has(keyOf(status))) this.put(status, { origin: 'time' })
     }
@@ -170,14 +206,34 @@ export class Draft {
 
   /** The next document. */
   finish(): StatusDocument {
-    const entries = replaceEntries(this.base.entries, this.#changes.values())
+    const { base, clock, rules } = this
+    const updatedAt = formatTime(clock.now)
+    const replaced = replaceEntries(base.entries, this.#changes.values())
+    const entries = rules === rulesOf(base.head) ? replaced : entriesUnder(rules, replaced, clock)
     return {
       generation: this.generation,
-      updatedAt: formatTime(this.clock.now),
+      updatedAt,
       summary: summaryOf(entries.map(({ status }) => status)),
       head: this.#head,
       entries,
+      changesAt: rules.firstEndAfter(timeOf(updatedAt)),
     }
+  }
+
+  /** Adds and removes what is expected now and what no longer is, and stamps every entry that a changed rule is about. */
+  #applyRules(before: Rules, after: Rules, cause: Cause): void {
+    for (const target of before.expected.values()) {
+      if (!after.expects(target) && isUnreported(this.get(target)?.status)) this.#replace(target, undefined, cause)
+    }
+    for (const target of after.expected.values()) this.#expect(target, cause)
+    const changed = after.changesFrom(before)
+    if (changed.accepted.length === 0) return
+    const touched = [...this.statuses()].filter((status) => changed.about(status).length > 0)
+    for (const status of touched) this.put(status, cause)
+  }
+
+  #expect(target: Target, cause: Cause): void {
+    if (this.get(target) === undefined) this.put(neverChecked(target), cause)
   }
 
   #replace(target: Target, entry: Entry | undefined, cause: Cause): void {
@@ -192,4 +248,9 @@ export class Draft {
       else this.#changes.set(key, before)
     })
   }
+}
+
+/** True if nothing was ever posted for a target. */
+function isUnreported(status: Status | undefined): boolean {
+  return status !== undefined && status.sync_status === null && status.failed_check === undefined
 }

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Head, type StatusDocument, type Target, findEntry, headOf, keyOf, textOf } from './document.ts'
+import { type Head, type StatusDocument, findEntry, headOf, textOf } from './document.ts'
+import { type Target, keyOf } from './target.ts'
 import type { Cause, Draft, Restoration, StatusChange } from './draft.ts'
 import { hasFailedSince, isNewerCheck, isReportedSince, withFailure } from './merge.ts'
 import { type SavedDocument, type SavedStatus, type Status, VERDICT_PROPERTIES } from './schema.ts'
 import { EDITABLE_STAMPS, STAMP_NAMES } from './stamps.ts'
+import { type Properties, mergeProperties, valueOf } from './three-way.ts'
 
 /** A document that somebody saved, and the one that it was made from. */
 export interface Edit {
@@ -16,6 +18,9 @@ export interface Edit {
 
 const EDIT: Cause = { origin: 'edit' }
 const RESTORE: Cause = { origin: 'restore' }
+
+/** Lists at the top that several people and programs add to. */
+const HEAD_LISTS: ReadonlySet<string> = new Set(['accepted', 'expected', 'servers'])
 
 /** The outcome of a check, with the stamps that a person may set. It is taken from one side as a whole. */
 const VERDICT: ReadonlySet<string> = new Set([...VERDICT_PROPERTIES, ...EDITABLE_STAMPS])
@@ -35,7 +40,7 @@ export function mergeEdit(draft: Draft, { saved, origin, isRestore }: Edit): voi
 }
 
 function mergeDifference(draft: Draft, saved: SavedDocument, origin: StatusDocument): void {
-  draft.putHead(mergeHead(draft.head, headOf(saved), origin.head))
+  draft.putHead(mergeHead(draft.head, headOf(saved), origin.head), EDIT)
   const copies = new Map(saved.statuses.map((status) => [keyOf(status), status]))
   for (const { status: before } of origin.entries) {
     const now = draft.get(before)?.status
@@ -82,7 +87,7 @@ function withOwnStamps(copy: SavedStatus, before: Status | undefined): SavedStat
 export function restore(draft: Draft, older: SavedDocument): Restoration {
   const head = headOf(older)
   const headChanges = differences(draft.head, head)
-  draft.putHead(head)
+  draft.putHead(head, RESTORE)
   const returned: Status[] = []
   const changed: StatusChange[] = []
   const newer: Target[] = []
@@ -126,30 +131,5 @@ function withVerdictOf(verdict: SavedStatus, others: Properties): SavedStatus {
 }
 
 function mergeHead(now: Head, copy: Head, before: Head): Head {
-  return { $schema: now.$schema, ...mergeProperties(now, copy, before) }
-}
-
-/** The properties of `now` with what differs between `before` and `copy` applied to them; objects are merged in depth. */
-function mergeProperties(now: Properties, copy: Properties, before: Properties): Properties {
-  const names = [...new Set([...Object.keys(copy), ...Object.keys(now)])]
-  const merged = names.map((name) => {
-    return [name, mergeValue(valueOf(now, name), valueOf(copy, name), valueOf(before, name))] as const
-  })
-  return Object.fromEntries(merged.filter(([, value]) => value !== undefined))
-}
-
-function mergeValue(now: unknown, copy: unknown, before: unknown): unknown {
-  if (isDeepStrictEqual(copy, before)) return now
-  return isObject(now) && isObject(copy) ? mergeProperties(now, copy, isObject(before) ? before : {}) : copy
-}
-
-type Properties = Readonly<Record<string, unknown>>
-
-function isObject(value: unknown): value is Properties {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** The value of a property, and never one that every object inherits. */
-function valueOf(properties: Properties | undefined, name: string): unknown {
-  return properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined
+  return { $schema: now.$schema, ...mergeProperties(now, copy, before, HEAD_LISTS) }
 }

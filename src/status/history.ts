@@ -1,7 +1,8 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import type { StatusDocument, Target } from './document.ts'
-import type { Cause, Restoration } from './draft.ts'
-import { STATES, type Status, fileProperties, targetProperties, time } from './schema.ts'
+import type { Actor, StatusDocument } from './document.ts'
+import type { Target } from './target.ts'
+import type { Cause, EndedRule, Restoration } from './draft.ts'
+import { type AcceptedRule, STATES, type Status, fileProperties, targetProperties, time } from './schema.ts'
 import { stampChanges } from './stamps.ts'
 import { timeOf } from './time.ts'
 import { validator } from './validation.ts'
@@ -14,11 +15,12 @@ const CHANGES = [
   'went_stale',
   'came_back',
   'check_failed',
+  'accepted',
   'state_changed',
   'removed',
 ] as const
 /** What made it happen. `recovery`: the change was committed, and a crash kept its row from being written. */
-const CAUSES = ['snapshot', 'edit', 'restore', 'delete', 'time', 'recovery'] as const
+const CAUSES = ['snapshot', 'edit', 'restore', 'delete', 'accept', 'time', 'recovery'] as const
 
 /** A row of the history: the state of a target from a time on. */
 export const historyRowSchema = {
@@ -104,7 +106,7 @@ export interface RestoredLine {
 }
 
 /** The line that going back to an older document adds to the history. */
-export function restoredLine({ updatedAt, generation }: StatusDocument, restoration: Restoration): RestoredLine {
+function restoredLine({ updatedAt, generation }: StatusDocument, restoration: Restoration): RestoredLine {
   const { from, returned, changed } = restoration
   return {
     time: updatedAt,
@@ -117,6 +119,30 @@ export function restoredLine({ updatedAt, generation }: StatusDocument, restorat
     returned: returned.length,
     changed: changed.length,
   }
+}
+
+/** A line of the history about a rule of `accepted` that covers nothing any more. */
+export interface EndedLine extends Actor {
+  readonly time: string
+  readonly event: 'acceptance_ended'
+  readonly generation: number
+  /** The rule, as it was written. */
+  readonly rule: AcceptedRule
+}
+
+/** A line of the history that speaks of no single target. */
+export type EventLine = RestoredLine | EndedLine
+
+/** The lines that a commit adds to the history beside the rows of its targets. */
+export function eventLines(
+  document: StatusDocument,
+  { restorations, ended }: { readonly restorations: readonly Restoration[]; readonly ended: readonly EndedRule[] },
+): EventLine[] {
+  const { updatedAt, generation } = document
+  return [
+    ...restorations.map((each) => restoredLine(document, each)),
+    ...ended.map(({ rule, by }) => ({ time: updatedAt, event: 'acceptance_ended', generation, rule, ...by }) as const),
+  ]
 }
 
 const EVENT = /^\{"time":"([^"\\]+)","event":"/

@@ -1,4 +1,4 @@
-import type { Actor } from './document.ts'
+import { type Actor, neverChecked } from './document.ts'
 import type { Draft } from './draft.ts'
 import type { FailedCheck, SavedStatus, Snapshot, Status } from './schema.ts'
 import { AHEAD_MAX_MS, timeOf } from './time.ts'
@@ -30,9 +30,15 @@ export function mergeSnapshot(draft: Draft, snapshot: Snapshot, by?: Actor): Rec
   if (before !== undefined && isNewerCheck(before, snapshot, draft.clock.now)) {
     return { result: 'ignored', reason: `last_check is older than the entry's, ${before.last_check}`, status: before }
   }
-  const merged = withFailure({ ...before, ...snapshot }, before?.failed_check)
+  const merged = withFailure({ ...before, ...snapshot, ...labelsOf(before, snapshot) }, before?.failed_check)
   const status = draft.put(merged, { origin: 'snapshot', by })
   return { result: before === undefined ? 'created' : 'updated', status }
+}
+
+/** Labels that people have added in the file stay. */
+function labelsOf(before: Labelled | undefined, posted: Labelled): Labelled {
+  const labels = { ...before?.labels, ...posted.labels }
+  return posted.labels === undefined ? {} : { labels }
 }
 
 /**
@@ -48,7 +54,12 @@ function mergeFailedCheck(draft: Draft, failure: FailedCheck, by?: Actor): Recei
   }
   const newest = { since: at, at, reason, ...(pipelineUrl === undefined ? {} : { pipeline_url: pipelineUrl }) }
   const status = draft.put(
-    { ...(before ?? NEVER_CHECKED), ...others, failed_check: joined(before?.failed_check, newest) },
+    {
+      ...(before ?? neverChecked(failure)),
+      ...others,
+      ...labelsOf(before, failure),
+      failed_check: joined(before?.failed_check, newest),
+    },
     { origin: 'snapshot', by },
   )
   return { result: before === undefined ? 'created' : 'updated', status }
@@ -96,10 +107,9 @@ function joined(before: FailedChecks | undefined, next: FailedChecks): FailedChe
   return { ...(isLater(before.at, next.at) ? before : next), since }
 }
 
-const NEVER_CHECKED = { sync_status: null, drift_count: 0, files: [], last_check: null }
-
 type Checked = Pick<SavedStatus, 'last_check'>
 type Failed = Pick<SavedStatus, 'failed_check'>
+type Labelled = Pick<SavedStatus, 'labels'>
 type Reported = Checked & Failed
 type FailedChecks = NonNullable<SavedStatus['failed_check']>
 

@@ -49,6 +49,11 @@ export function postedNameFaults(named: Named, pointer: string): Fault[] {
   return nameFaults(named, pointer, HALF_A_PAIR_OR_INVISIBLE, NOT_IN_POSTED, NOT_IN_POSTED)
 }
 
+/** A name of a target that nobody has posted yet and that is refused, as far as a portable pattern cannot tell. */
+export function newNameFaults(name: string, pointer: string): Fault[] {
+  return HALF_A_PAIR_OR_INVISIBLE.test(name) ? [{ pointer, detail: NOT_IN_POSTED }] : []
+}
+
 function nameFaults(
   { repo, server, files }: Named,
   pointer: string,

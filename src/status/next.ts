@@ -1,4 +1,4 @@
-import { Draft, type Cause, type Restoration } from './draft.ts'
+import { Draft, type Cause, type EndedRule, type Restoration } from './draft.ts'
 import type { StatusDocument } from './document.ts'
 import { type Edit, mergeEdit, restore } from './edits.ts'
 import { Refusal } from './refusal.ts'
@@ -33,6 +33,8 @@ export interface Step {
   readonly causes: ReadonlyMap<string, Cause>
   /** The older documents to which edits and changes have gone back, in order. */
   readonly restorations: readonly Restoration[]
+  /** The rules that cover nothing any more, since the base. */
+  readonly ended: readonly EndedRule[]
 }
 
 /**
@@ -49,8 +51,8 @@ export function decide(base: StatusDocument, edits: readonly Edit[], changes: re
   )
   draft.passTime()
   const answers = changes.map((change) => answerOf(draft, change))
-  const { causes, restorations } = draft
-  return { base, next: draft.changed ? draft.finish() : base, answers, editErrors, causes, restorations }
+  const { causes, restorations, ended } = draft
+  return { base, next: draft.changed ? draft.finish() : base, answers, editErrors, causes, restorations, ended }
 }
 
 /** The change that goes back to an older document, whatever generation it is of. */

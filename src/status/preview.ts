@@ -1,4 +1,4 @@
-import type { Target } from './document.ts'
+import type { Target } from './target.ts'
 import { type Restoration, type StatusChange, changesNothing } from './draft.ts'
 import { differences } from './edits.ts'
 

@@ -1,4 +1,4 @@
-import { keyOf } from './document.ts'
+import { keyOf } from './target.ts'
 import {
   type Fault,
   type LocatedFault,
@@ -9,7 +9,8 @@ import {
   parseJson,
   pointTo,
 } from './json.ts'
-import { savedNameFaults } from './names.ts'
+import { newNameFaults, savedNameFaults } from './names.ts'
+import { savedRuleFaults } from './rules.ts'
 import {
   PATTERN_MESSAGES,
   type SavedDocument,
@@ -27,15 +28,19 @@ const FILE_TIMES = timesIn(statusSchema.properties.files.items.properties)
 
 const isSavedDocument = validator<SavedDocument>(savedDocumentSchema, PATTERN_MESSAGES)
 
-/** Parses `status.json` as anybody may have saved it. Times come back as UTC, whole seconds. */
-export function readDocument(bytes: Uint8Array): Outcome<SavedDocument, LocatedFault> {
+/**
+ * Parses `status.json` as anybody may have saved it. Times of the entries come back as UTC, whole seconds.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function readDocument(bytes: Uint8Array, now: number): Outcome<SavedDocument, LocatedFault> {
   const json = parseJson(bytes)
   if (!json.ok) return json
   const { value, text } = json.value
   const limits = limitFaults(value, TARGETS_MAX)
   if (limits.length > 0) return { ok: false, faults: locate(text, limits) }
   if (!isSavedDocument(value)) return { ok: false, faults: locate(text, isSavedDocument.faults('')) }
-  const faults = documentFaults(value)
+  const faults = documentFaults(value, now)
   if (faults.length > 0) return { ok: false, faults: locate(text, faults) }
   // A text that serialises to itself has no duplicate keys. Looking for them takes five times as long.
   const duplicates = text === `${JSON.stringify(value, null, 2)}\n` ? [] : duplicateFaults(text)
@@ -46,8 +51,8 @@ export function readDocument(bytes: Uint8Array): Outcome<SavedDocument, LocatedF
 }
 
 /** What the schema does not say: names that cannot be kept, entries that contradict themselves or each other. */
-function documentFaults(value: SavedDocument): Fault[] {
-  const faults: Fault[] = []
+function documentFaults(value: SavedDocument, now: number): Fault[] {
+  const faults = headFaults(value, now)
   const seen = new Map<string, string>()
   for (const [index, status] of value.statuses.entries()) {
     const pointer = pointTo('/statuses', index)
@@ -57,6 +62,15 @@ function documentFaults(value: SavedDocument): Fault[] {
     seen.set(keyOf(status), other ?? pointer)
   }
   return faults
+}
+
+function headFaults({ accepted = [], expected = [] }: SavedDocument, now: number): Fault[] {
+  const ofRules = accepted.flatMap((rule, index) => savedRuleFaults(rule, pointTo('/accepted', index), now))
+  const ofExpected = expected.flatMap(({ repo, servers }, index) => [
+    ...newNameFaults(repo, `/expected/${index}/repo`),
+    ...servers.flatMap((server, at) => newNameFaults(server, `/expected/${index}/servers/${at}`)),
+  ])
+  return [...ofRules, ...ofExpected]
 }
 
 function withUtcTimes(status: SavedStatus): SavedStatus {

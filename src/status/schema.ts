@@ -12,12 +12,26 @@ export const POSTED_ITEMS_MAX = 10_000
 /** The largest integer on which JSON readers agree. */
 const INTEGER_MAX = Number.MAX_SAFE_INTEGER
 
+/** The largest number of rules in `accepted`, those that have ended included. */
+export const RULES_MAX = 10_000
+/** The largest number of labels of a target. */
+export const LABELS_MAX = 64
+
 const HTTP_PATTERN = '^[Hh][Tt][Tt][Pp][Ss]?://'
+/** As in Kubernetes, without the dots that its prefixes need: a label is also a column and a variable. */
+const LABEL_PATTERN = '^[A-Za-z_][A-Za-z0-9_./-]{0,62}$'
+/** The placeholders of a link. */
+export const LINK_PLACEHOLDERS = ['repo', 'server', 'branch', 'commit', 'file'] as const
+const LINK_PATTERN = `^[Hh][Tt][Tt][Pp][Ss]?://([^{}]|[{](${LINK_PLACEHOLDERS.join('|')})[}])+$`
+/** Control characters would break the lines that show a label. */
+const LABEL_VALUE_PATTERN = TARGET_NAME_PATTERN
 
 /** What to say of a text that a pattern of these schemas refuses. JSON Schema has no keyword for it. */
 export const PATTERN_MESSAGES: Readonly<Record<string, string>> = {
   ...NAME_MESSAGES,
   [HTTP_PATTERN]: 'must be an http or https address',
+  [LINK_PATTERN]: `must be an http or https address, with the placeholders ${LINK_PLACEHOLDERS.map((name) => `{${name}}`).join(', ')} and no other`,
+  [LABEL_PATTERN]: 'must be a letter or _, then at most 62 letters, digits, and . _ / -',
 }
 
 const targetName = {
@@ -48,6 +62,12 @@ export const fileProperties = {
     maxLength: FILE_NAME_LENGTH_MAX,
     description: 'The path of the drifted file, relative to the base of the drift check.',
   },
+  kind: {
+    type: 'string',
+    enum: ['file', 'other'],
+    description:
+      'file, the default, or other: a difference that is not a file. Its name then says what, such as service rsyslog. It counts like a file.',
+  },
   diff: { type: 'string', description: 'What differs, as text.' },
 } as const
 
@@ -67,7 +87,7 @@ const verdictProperties = {
     type: 'integer',
     minimum: 0,
     maximum: INTEGER_MAX,
-    description: 'Number of drifted files: the length of files.',
+    description: 'Number of differences: the length of files.',
   },
   files: {
     type: 'array',
@@ -102,10 +122,21 @@ const staleAfter = {
     "Seconds after which the last check, or a failed one, no longer says what is. Without it, the server's setting.",
 } as const
 
+/** Labels of a target, by which readers select. */
+const labels = {
+  type: 'object',
+  description:
+    'Labels of the target, such as {"env": "prod"}. Those of a post are added to those of the entry: people may add theirs in the file.',
+  maxProperties: LABELS_MAX,
+  propertyNames: { type: 'string', pattern: LABEL_PATTERN },
+  additionalProperties: { type: 'string', maxLength: 253, pattern: LABEL_VALUE_PATTERN },
+} as const
+
 const reportedProperties = {
   ...targetProperties,
   ...verdictProperties,
   stale_after: staleAfter,
+  labels,
 } as const
 
 /** Names in the file may be of version 0.1, or a person's; those in a post are new. */
@@ -161,6 +192,7 @@ export const failedCheckSchema = {
     },
     pipeline_url: verdictProperties.pipeline_url,
     stale_after: staleAfter,
+    labels,
   },
 } as const satisfies JSONSchema
 
@@ -178,7 +210,7 @@ const failedCheck = {
 } as const
 
 /** The states of a target, the worst first. */
-export const STATES = ['drifted', 'failing', 'missing', 'stale', 'synced'] as const
+export const STATES = ['drifted', 'failing', 'missing', 'stale', 'accepted', 'synced'] as const
 
 export type State = (typeof STATES)[number]
 
@@ -194,8 +226,13 @@ export const stampProperties = {
     type: 'string',
     enum: STATES,
     description:
-      'Stamped by the server: the verdict on the target. missing: it was never checked. failing: the newest check failed. stale: the last check is too old. drifted, synced: as sync_status says.',
+      'Stamped by the server: the verdict on the target. missing: it was never checked. failing: the newest check failed. stale: the last check is too old. accepted: a rule in accepted covers all that is wrong. drifted, synced: as sync_status says.',
   },
+  accepted_until: {
+    ...time,
+    description: 'Stamped by the server, while the state is accepted: when the first of the covering rules ends.',
+  },
+  accepted_reason: { ...reason, description: 'Stamped by the server with accepted_until: the reason of that rule.' },
 } as const
 
 /** What the server derives for a drifted file. */
@@ -249,6 +286,92 @@ export const statusSchema = {
   },
 } as const satisfies JSONSchema
 
+/** A pattern for names, as in the tokens. */
+function glob<const Length extends number>(maxLength: Length) {
+  return { type: 'string', minLength: 1, maxLength } as const
+}
+
+const ruleProperties = {
+  repo: {
+    ...glob(NAME_LENGTH_MAX),
+    description: 'The repositories; * and ? as in a shell. All, if it is left out.',
+  },
+  server: { ...glob(NAME_LENGTH_MAX), description: 'The servers; * and ? as in a shell. All, if it is left out.' },
+  file: {
+    ...glob(FILE_NAME_LENGTH_MAX),
+    description: 'The files; * matches / as well. All, if it is left out.',
+  },
+  from: { ...time, description: 'When the rule begins, if not at once.' },
+  until: { ...time, description: 'When the rule ends, at most one year ahead. A rule that has ended covers nothing.' },
+  reason: { ...reason, description: 'Why it is accepted.' },
+  by: { type: 'string', minLength: 1, maxLength: NAME_LENGTH_MAX, description: 'Who has accepted it.' },
+  stale: {
+    type: 'boolean',
+    description: 'true: a maintenance window. The rule then also covers targets that are stale or whose checks fail.',
+  },
+} as const
+
+/** Drift that somebody has accepted until a given time. */
+export const ruleSchema = {
+  title: 'AcceptedRule',
+  description: 'Drift that somebody has accepted until a given time.',
+  type: 'object',
+  required: ['until', 'reason'],
+  properties: ruleProperties,
+  additionalProperties: false,
+} as const satisfies JSONSchema
+
+const expectedName = { type: 'string', minLength: 1, maxLength: NAME_LENGTH_MAX, pattern: POSTED_NAME_PATTERN } as const
+
+/** Targets that must report, of one repository. */
+export const expectedSchema = {
+  title: 'Expected',
+  description: 'Targets that must report. One that never has is missing.',
+  type: 'object',
+  required: ['repo', 'servers'],
+  properties: {
+    repo: { ...expectedName, description: 'The Git repository.' },
+    servers: {
+      type: 'array',
+      description: 'The servers, by their names.',
+      items: { ...expectedName, description: 'A server.' },
+    },
+  },
+  additionalProperties: false,
+} as const satisfies JSONSchema
+
+const linkTemplate = { type: 'string', maxLength: 4096, pattern: LINK_PATTERN } as const
+
+/** Where readers find a commit and a file of a repository. */
+export const linksSchema = {
+  title: 'Links',
+  description: `Where readers find the pages of a commit and of a file, by repository; * and ? as in a shell. Placeholders: ${LINK_PLACEHOLDERS.map((name) => `{${name}}`).join(', ')}.`,
+  type: 'object',
+  additionalProperties: {
+    type: 'object',
+    description: 'The pages of a repository.',
+    properties: {
+      commit: { ...linkTemplate, description: 'The page of a commit.' },
+      file: { ...linkTemplate, description: 'The page of a file.' },
+    },
+    additionalProperties: false,
+  },
+} as const satisfies JSONSchema
+
+const headProperties = {
+  accepted: {
+    type: 'array',
+    description: 'Drift that people have accepted. The server does not change it on its own.',
+    maxItems: RULES_MAX,
+    items: ruleSchema,
+  },
+  expected: { type: 'array', description: expectedSchema.description, items: expectedSchema },
+  links: linksSchema,
+} as const
+
+/** The properties at the top of the document that people write and the server reads. */
+export const headSchema = { type: 'object', properties: headProperties } as const satisfies JSONSchema
+
 const documentProperties = {
   $schema: { type: 'string', description: 'The JSON Schema of this file, for editors.' },
   generation: {
@@ -257,6 +380,7 @@ const documentProperties = {
       'The version of the document, one higher at every commit. Leave it as you opened it: the server finds by it the document that your copy was made from.',
   },
   updated_at: { ...time, description: 'Stamped by the server: when it last wrote the file.' },
+  ...headProperties,
 } as const
 
 const count = {
@@ -279,6 +403,7 @@ export const summarySchema = {
     failing: count,
     missing: count,
     stale: count,
+    accepted: count,
     synced: count,
   },
 } as const satisfies JSONSchema
@@ -312,6 +437,9 @@ export const documentSchema = {
   },
 } as const satisfies JSONSchema
 
+export type AcceptedRule = FromSchema<typeof ruleSchema>
+export type ExpectedTargets = FromSchema<typeof expectedSchema>
+export type Links = FromSchema<typeof linksSchema>
 export type Snapshot = FromSchema<typeof snapshotSchema>
 export type FailedCheck = FromSchema<typeof failedCheckSchema>
 export type Summary = FromSchema<typeof summarySchema>

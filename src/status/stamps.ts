@@ -8,7 +8,17 @@ import {
   stampProperties,
   statusSchema,
 } from './schema.ts'
-import { failingSpan, freshSpan, isStale, stateByCheck, stateOf } from './states.ts'
+import type { Acceptance, Rules } from './rules.ts'
+import {
+  type Verdict,
+  boundariesAfter,
+  failingSpan,
+  freshSpan,
+  isStale,
+  isWithin,
+  verdictOf,
+  verdictWhen,
+} from './states.ts'
 import { type Clock, formatTime } from './time.ts'
 
 /** A status before it is stamped. The stamps in it are those that a person set, or those of the document to go back to. */
@@ -16,9 +26,9 @@ export type Unstamped = SavedStatus
 
 /**
  * What made a change: a snapshot of CI, a person's edit of the file, going back to an older file, a request to remove the
- * target, or time alone.
+ * target, a request to accept drift, or time alone.
  */
-export type Origin = 'snapshot' | 'edit' | 'restore' | 'delete' | 'time'
+export type Origin = 'snapshot' | 'edit' | 'restore' | 'delete' | 'accept' | 'time'
 
 /** What a stamp is computed from. */
 export interface StampInput {
@@ -27,6 +37,7 @@ export interface StampInput {
   readonly before: Status | undefined
   readonly origin: Origin
   readonly clock: Clock
+  readonly rules: Rules
   /** The generation that the entry gets if anything else in it changes. */
   readonly generation: number
 }
@@ -39,7 +50,7 @@ interface Stamp<Value> {
    * servers with different clocks or settings disagree, only one of them may want to change the value: it is the one that
    * says the worse.
    */
-  readonly nextChange?: (status: Unstamped, clock: Clock) => number
+  readonly nextChange?: (status: Unstamped, clock: Clock, rules: Rules) => number
   /** True if a person's value counts. It then belongs to the verdict. Other stamps in an edit are ignored. */
   readonly editable: boolean
   /** The change that the history records when the value becomes another; without it the stamp is not in the history. */
@@ -47,7 +58,15 @@ interface Stamp<Value> {
 }
 
 /** What the history calls a change of a stamp. */
-export type HistoryChange = 'went_stale' | 'came_back' | 'check_failed'
+export type HistoryChange = 'went_stale' | 'came_back' | 'check_failed' | 'accepted'
+
+const HISTORY_CHANGES: ReadonlyMap<unknown, HistoryChange> = new Map([
+  ['failing', 'check_failed'],
+  ['accepted', 'accepted'],
+] as const)
+
+/** How long a server waits for the clock of another one before it accepts what that one has not, in ms. */
+const PEER_GRACE_MS = 10_000
 
 /** Everything that the server derives for a status, one row each. */
 export const STAMPS: { readonly [Name in StampName]: Stamp<Status[Name]> } = {
@@ -75,15 +94,48 @@ export const STAMPS: { readonly [Name in StampName]: Stamp<Status[Name]> } = {
   },
   generation: { compute: ({ generation }) => generation, editable: false },
   state: {
-    compute: ({ status, clock }) => stateOf(status, clock),
-    // Time alone ends a failing state and never begins one, and the rest follows from `stale`: so two servers agree.
-    nextChange: ({ state, stale, ...status }, { staleAfter }) => {
-      if (state === 'failing') return failingSpan(status, staleAfter).until + 1
-      return state === stateByCheck(status, stale === true) ? Infinity : -Infinity
-    },
+    compute: ({ status, clock, rules }) => verdictOf(status, clock, rules).state,
+    nextChange: nextVerdict,
     editable: false,
-    historyChange: (state) => (state === 'failing' ? 'check_failed' : undefined),
+    historyChange: (state) => HISTORY_CHANGES.get(state),
   },
+  // These two change with the state only: `nextVerdict` sees them too.
+  accepted_until: {
+    compute: (input) => acceptedBy(input) && formatTime(acceptedBy(input)?.until ?? 0),
+    editable: false,
+  },
+  accepted_reason: { compute: (input) => acceptedBy(input)?.rule.reason, editable: false },
+}
+
+function acceptedBy({ status, clock, rules }: StampInput): Acceptance | undefined {
+  return verdictOf(status, clock, rules).accepted
+}
+
+/**
+ * When the state of a status, or until when it is accepted, will next be wrong. Time alone never begins a failing state,
+ * staleness is a stamp of its own, and what another server has not accepted is accepted later: so two servers agree.
+ */
+function nextVerdict(status: Unstamped, { now, staleAfter }: Clock, rules: Rules): number {
+  const { state, stale } = status
+  const failing = failingSpan(status, staleAfter)
+  const about = rules.about(status)
+  const mayFail = state === 'failing' || state === 'accepted'
+  const verdictAt = (time: number): Verdict => {
+    const isFailing = mayFail && isWithin(failing, time)
+    return verdictWhen(status, { isFailing, isStale: stale === true, now: time }, about)
+  }
+  const present = verdictAt(now)
+  if (isOther(present, status)) return present.state === 'accepted' ? now + PEER_GRACE_MS : now
+  const ends = state === 'failing' ? [failing.until + 1] : []
+  const times = [...ends, ...boundariesAfter(now, about)].toSorted((one, other) => one - other)
+  return times.find((time) => isOther(verdictAt(time), status)) ?? Infinity
+}
+
+function isOther({ state, accepted }: Verdict, status: Unstamped): boolean {
+  return (
+    state !== status.state ||
+    (accepted === undefined ? undefined : formatTime(accepted.until)) !== status.accepted_until
+  )
 }
 
 type SavedFile = SavedStatus['files'][number]
@@ -137,16 +189,16 @@ export function withoutFileStamps<T extends Record<string, unknown>>(file: T): T
 }
 
 /** When a stamp of the status will next be wrong, in ms since the epoch; `Infinity` if none will. */
-export function nextChangeOf(status: Status, clock: Clock): number {
-  return Math.min(...ROWS.map(([, { nextChange }]) => nextChange?.(status, clock) ?? Infinity))
+export function nextChangeOf(status: Status, clock: Clock, rules: Rules): number {
+  return Math.min(...ROWS.map(([, { nextChange }]) => nextChange?.(status, clock, rules) ?? Infinity))
 }
 
 /**
  * True if a stamp should have another value by now: time has passed while no server ran, or the status was committed by
  * a version that did not know the stamp.
  */
-export function isOutdated(status: Status, clock: Clock): boolean {
-  const input: StampInput = { status, before: undefined, origin: 'time', clock, generation: status.generation }
+export function isOutdated(status: Status, clock: Clock, rules: Rules): boolean {
+  const input: StampInput = { status, before: undefined, origin: 'time', clock, rules, generation: status.generation }
   const values = new Map<string, unknown>(Object.entries(status))
   return ROWS.some(([name, { compute, nextChange }]) => {
     const value = values.get(name)

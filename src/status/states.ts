@@ -1,5 +1,7 @@
+import type { Acceptance, Rules } from './rules.ts'
 import type { SavedStatus, State, Status, Summary } from './schema.ts'
 import { STATES } from './schema.ts'
+import type { Target } from './target.ts'
 import { AHEAD_MAX_MS, type Clock, timeOf } from './time.ts'
 
 /** A time span in ms since the epoch, both ends included. */
@@ -28,22 +30,68 @@ export function failingSpan({ failed_check: failed, stale_after: own }: Failed, 
   return failed === undefined ? NEVER : spanFrom(failed.at, own ?? staleAfter)
 }
 
-/** The verdict on a target. The first that applies, in this order. */
-export function stateOf(status: Checked & Failed & Pick<SavedStatus, 'sync_status'>, clock: Clock): State {
-  if (isWithin(failingSpan(status, clock.staleAfter), clock.now)) return 'failing'
-  return stateByCheck(status, isStale(status, clock))
+/** What is known of a target at a time, before anybody has accepted anything. */
+interface Known {
+  readonly isFailing: boolean
+  readonly isStale: boolean
+  /** In ms since the epoch. */
+  readonly now: number
 }
 
-/** The verdict on a target of which no check has failed lately. */
-export function stateByCheck({ sync_status: syncStatus }: Pick<SavedStatus, 'sync_status'>, stale: boolean): State {
-  if (syncStatus === null) return 'missing'
-  if (stale) return 'stale'
-  return syncStatus === 'SYNCED' ? 'synced' : 'drifted'
+/** The verdict on a target, and the rule that covers what is wrong, if the state is `accepted`. */
+export interface Verdict {
+  readonly state: State
+  readonly accepted?: Acceptance
+}
+
+/** The verdict on a target now. */
+export function verdictOf(status: Judged & Checked & Failed, clock: Clock, rules: Rules): Verdict {
+  const { now, staleAfter } = clock
+  const isFailing = isWithin(failingSpan(status, staleAfter), now)
+  return verdictWhen(status, { isFailing, isStale: isStale(status, clock), now }, rules.about(status))
+}
+
+/** The verdict on a target. The first state that applies, in the order of the design. */
+export function verdictWhen(status: Judged, known: Known, about: readonly Acceptance[]): Verdict {
+  const { sync_status: syncStatus, files } = status
+  const { isFailing, isStale: isOld, now } = known
+  if (syncStatus === null && !isFailing) return { state: 'missing' }
+  const inForce = about.filter(({ from, until }) => from <= now && now < until)
+  const covering: Acceptance[] = []
+  if (isFailing || isOld) {
+    const maintenance = lastToEnd(inForce.filter(({ rule }) => rule.stale === true))
+    if (maintenance === undefined) return { state: isFailing ? 'failing' : 'stale' }
+    covering.push(maintenance)
+  } else if (syncStatus === 'SYNCED') return { state: 'synced' }
+  for (const { name } of files) {
+    const rule = lastToEnd(inForce.filter(({ matchesFile }) => matchesFile(name)))
+    if (rule === undefined) return { state: 'drifted' }
+    covering.push(rule)
+  }
+  const accepted = covering.reduce((first, each) => (each.until < first.until ? each : first))
+  return { state: 'accepted', accepted }
+}
+
+/** When a rule about a target begins or ends, after a time. In order, in ms since the epoch. */
+export function boundariesAfter(now: number, about: readonly Acceptance[]): number[] {
+  const times = about.flatMap(({ from, until }) => [from, until]).filter((time) => time > now)
+  return [...new Set(times)].toSorted((one, other) => one - other)
+}
+
+/** The rule that ends last: what it covers is accepted until then. */
+function lastToEnd(rules: readonly Acceptance[]): Acceptance | undefined {
+  const [first, ...others] = rules
+  return first && others.reduce((last, each) => (each.until > last.until ? each : last), first)
+}
+
+/** True if one state is worse than another. */
+export function isWorse(state: State, than: State): boolean {
+  return STATES.indexOf(state) < STATES.indexOf(than)
 }
 
 /** The number of targets in each state, and the worst of them. */
 export function summaryOf(statuses: Iterable<Pick<Status, 'state'>>): Summary {
-  const counts = { drifted: 0, failing: 0, missing: 0, stale: 0, synced: 0 }
+  const counts = { drifted: 0, failing: 0, missing: 0, stale: 0, accepted: 0, synced: 0 }
   let targets = 0
   for (const { state } of statuses) {
     counts[state] += 1
@@ -52,6 +100,7 @@ export function summaryOf(statuses: Iterable<Pick<Status, 'state'>>): Summary {
   return { state: STATES.find((state) => counts[state] > 0) ?? 'empty', targets, ...counts }
 }
 
+type Judged = Target & Pick<SavedStatus, 'sync_status'> & { readonly files: readonly { readonly name: string }[] }
 type Checked = Pick<SavedStatus, 'last_check' | 'stale_after'>
 type Failed = Pick<SavedStatus, 'failed_check' | 'stale_after'>
 
@@ -60,6 +109,6 @@ function spanFrom(time: string, seconds: number): Span {
   return { from: at - AHEAD_MAX_MS, until: at + seconds * 1000 }
 }
 
-function isWithin({ from, until }: Span, now: number): boolean {
+export function isWithin({ from, until }: Span, now: number): boolean {
   return now >= from && now <= until
 }

@@ -243,5 +243,5 @@ async function changedAt(path: string): Promise<number | undefined> {
 /** True if a file is staged and was never put in place, or was displaced and its text is merged. */
 function isDone({ bytes }: FileState, replaced: string | undefined, staged: string | undefined): boolean {
   const digest = digestOf(bytes)
-  return digest === staged || (digest === replaced && readDocument(bytes).ok)
+  return digest === staged || (digest === replaced && readDocument(bytes, Date.now()).ok)
 }

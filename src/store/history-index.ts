@@ -1,4 +1,4 @@
-import { keyOf, type Target } from '../status/document.ts'
+import { keyOf, type Target } from '../status/target.ts'
 import { type HistoryRow, isRemoval } from '../status/history.ts'
 
 /** A part of a file, in bytes. */

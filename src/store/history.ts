@@ -1,17 +1,17 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { type Entry, type StatusDocument, type Target, changedEntries, findEntry, keyOf } from '../status/document.ts'
-import type { Cause, Restoration } from '../status/draft.ts'
+import { type Entry, type StatusDocument, changedEntries, findEntry } from '../status/document.ts'
+import { type Target, keyOf } from '../status/target.ts'
+import type { Cause } from '../status/draft.ts'
 import {
+  type EventLine,
   type HistoryRow,
-  type RestoredLine,
   isRemoval,
   nextRow,
   readEventTime,
   readHead,
   readRow,
-  restoredLine,
 } from '../status/history.ts'
 import { formatTime, timeOf } from '../status/time.ts'
 import { newPrivateName } from './directory.ts'
@@ -62,7 +62,7 @@ export class History {
   /** The entries of the document that was last recorded; `undefined` if the whole document has to be compared. */
   #recorded: readonly Entry[] | undefined
   /** Lines that could not be written yet. */
-  #unwritten: readonly RestoredLine[] = []
+  #unwritten: readonly EventLine[] = []
   /** One operation at a time: a query and a commit may both find that the file has grown. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -80,15 +80,15 @@ export class History {
    *
    * @param causes what made the changes, by the target's key
    * @param isAlone true if no other server has committed since the last call
-   * @param restorations the older documents to which the changes have gone back
+   * @param events what has happened beside the changes of targets
    */
   async record(
     document: StatusDocument,
     causes: Causes,
     isAlone: boolean,
-    restorations: readonly Restoration[] = [],
+    events: readonly EventLine[] = [],
   ): Promise<void> {
-    this.#unwritten = [...this.#unwritten, ...restorations.map((each) => restoredLine(document, each))]
+    this.#unwritten = [...this.#unwritten, ...events]
     const isUpToDate = document.entries === this.#recorded || this.#addsNothing(document, causes, isAlone)
     if (isUpToDate && this.#unwritten.length === 0) {
       this.#recorded = document.entries
@@ -236,7 +236,7 @@ function* allTargets({ last }: HistoryIndex, { entries }: StatusDocument): Gener
 }
 
 /** Appends rows and lines about events, whole or not at all. */
-async function append(file: FileHandle, known: Known, rows: readonly (HistoryRow | RestoredLine)[]): Promise<void> {
+async function append(file: FileHandle, known: Known, rows: readonly (HistoryRow | EventLine)[]): Promise<void> {
   if (rows.length === 0) return
   const lines = rows.map((row) => Buffer.from(`${JSON.stringify(row)}\n`))
   try {

@@ -190,7 +190,7 @@ export class Inbox {
   async #parse(text: Text, clock: Clock): Promise<EditText | InvalidText | undefined> {
     const { state, file } = text
     const path = file?.path ?? STATUS_FILE
-    const outcome = readSaved(state)
+    const outcome = readSaved(state, clock)
     if (!outcome.ok) {
       if (this.#isUnfinished(path, state)) return undefined
       return { ...text, faults: outcome.faults, isDefect: false }
@@ -258,8 +258,8 @@ export class Inbox {
   }
 }
 
-function readSaved({ size, bytes }: FileState): Outcome<SavedDocument, LocatedFault> {
-  if (size <= BYTES_MAX) return readDocument(bytes)
+function readSaved({ size, bytes }: FileState, clock: Clock): Outcome<SavedDocument, LocatedFault> {
+  if (size <= BYTES_MAX) return readDocument(bytes, clock.now)
   const detail = `must not have more than ${BYTES_MAX} bytes`
   return { ok: false, faults: [{ pointer: '', line: 1, column: 1, detail }] }
 }

@@ -78,7 +78,8 @@ export async function readUnopened(
     (newest, each) => (each !== undefined && each.document.generation > newest.document.generation ? each : newest),
     render(EMPTY_DOCUMENT),
   )
-  const outcome = status === undefined || status.bytes.equals(base.bytes) ? undefined : readDocument(status.bytes)
+  const outcome =
+    status === undefined || status.bytes.equals(base.bytes) ? undefined : readDocument(status.bytes, clock.now)
   const edit = outcome?.ok === true ? { saved: outcome.value, origin: base.document, isRestore: false } : undefined
   return { status, base, edits: edit === undefined ? [] : [edit] }
 }
@@ -103,7 +104,7 @@ async function adoptLegacy({ directory, record, log }: OpeningParts, clock: Cloc
 
 /** The document that a server has written to a file; `undefined` if the file is not in the server's own form. */
 function committedIn(state: FileState, clock: Clock): Rendered | undefined {
-  const outcome = readDocument(state.bytes)
+  const outcome = readDocument(state.bytes, clock.now)
   if (!outcome.ok || outcome.value.generation === undefined) return undefined
   const rendered = render(committedDocument(outcome.value, clock))
   return rendered.bytes.equals(state.bytes) ? rendered : undefined

@@ -1,4 +1,5 @@
 import type { Edit } from '../status/edits.ts'
+import { eventLines } from '../status/history.ts'
 import { type Step, decide } from '../status/next.ts'
 import { Refusal } from '../status/refusal.ts'
 import { type Clock, formatTime } from '../status/time.ts'
@@ -116,7 +117,8 @@ export class Round {
     batch.answer(step.answers)
     this.#hasStarted = true
     this.#noteEdits(found, step)
-    await history.record(record.current.document, step.causes, isAlone, step.restorations)
+    this.#noteEnded(step)
+    await history.record(record.current.document, step.causes, isAlone, eventLines(record.current.document, step))
     await inbox.settle(found, step.editErrors, displaced)
     await record.compactIfDue(clock)
     return { hasCommitted: record.current !== before, defects: defectsIn(step) }
@@ -125,7 +127,8 @@ export class Round {
   async #hasNothingToDo({ now }: Clock): Promise<boolean> {
     const { directory, record, inbox, requests, troubles } = this.#parts
     if (!this.#hasStarted || requests.size > 0 || inbox.hasUnread || !troubles.canCommit) return false
-    if (record.current.document.entries.some(({ changesAt }) => changesAt <= now)) return false
+    const { entries, changesAt: due } = record.current.document
+    if (due <= now || entries.some(({ changesAt }) => changesAt <= now)) return false
     if (this.#isRecoveryDue && (await this.#hasOrphans())) return false
     const [isUnchanged, isUpToDate] = await Promise.all([
       directory.isStatusUnchanged(this.#lastStatus),
@@ -233,6 +236,11 @@ export class Round {
       log.info({ generation, ...from, targets: entries.length }, event)
       events.edited('merged')
     }
+  }
+
+  /** Somebody may have to act: what a rule has covered is wrong again. */
+  #noteEnded({ ended }: Step): void {
+    for (const { rule, by } of ended) this.#parts.log.warn({ rule, ...by }, 'acceptance ended')
   }
 
   async #fail(failure: StoreError, { batch, found, clock }: Taken): Promise<RoundReport> {

@@ -17,7 +17,7 @@ t.test('the changes between two documents make one of the other, also through JS
         const { draft } = posted(document, ...then)
         const { status } = document.entries[gone % Math.max(document.entries.length, 1)] ?? {}
         if (status !== undefined) draft.remove(status, { origin: 'delete' })
-        if (titled) draft.putHead({ ...document.head, title: index })
+        if (titled) draft.putHead({ ...document.head, title: index }, { origin: 'edit' })
         const next = draft.finish()
         const changes = changesBetween(document, next)
         document = next

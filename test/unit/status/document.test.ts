@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert'
 import fc from 'fast-check'
 import t from 'tap'
-import { keyOf } from '../../../src/status/document.ts'
+import { keyOf } from '../../../src/status/target.ts'
 import { anyName } from '../../support/snapshots.ts'
 
 t.test('no two targets share a key', async () => {

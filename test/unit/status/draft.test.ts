@@ -17,7 +17,7 @@ t.test('a change that throws leaves no trace among the others', async (t) => {
     mergeSnapshot(draft, snapshotOf({ server: 'two' }, [], at('10:32:01')))
     mergeSnapshot(draft, snapshotOf({ server: 'three' }, [], at('10:32:01')))
     draft.remove(DRIFTED, { origin: 'delete' })
-    draft.putHead({ ...draft.head, note: 'x' })
+    draft.putHead({ ...draft.head, note: 'x' }, { origin: 'edit' })
     throw new Error('no')
   }
   t.throws(() => draft.attempt(failing), /no/)

@@ -1,7 +1,8 @@
 import { deepStrictEqual } from 'node:assert'
 import fc from 'fast-check'
 import t from 'tap'
-import { EMPTY_DOCUMENT, type StatusDocument, findEntry, keyOf } from '../../../src/status/document.ts'
+import { EMPTY_DOCUMENT, type StatusDocument, findEntry } from '../../../src/status/document.ts'
+import { keyOf } from '../../../src/status/target.ts'
 import { Draft } from '../../../src/status/draft.ts'
 import type { SavedStatus } from '../../../src/status/schema.ts'
 import { formatTime } from '../../../src/status/time.ts'
@@ -119,14 +120,14 @@ t.test('an entry that a person adds before its first check has no verdict', asyn
 t.test('objects are merged in depth, arrays and scalars as a whole', async (t) => {
   const first = posted(EMPTY_DOCUMENT, { ...DRIFTED, labels: { env: 'lab', owner: 'a' }, tags: [1] }).document
   const copy = saved(first)
-  copy['links'] = { a: { commit: 1 } }
+  copy['pages'] = { a: { commit: 1 } }
   copy.statuses = [{ ...entryIn(copy), labels: { env: 'prod', owner: 'a' }, tags: [1, 2] }]
   const other = saved(first)
-  other['links'] = { b: 2 }
+  other['pages'] = { b: 2 }
   other.statuses = [{ ...entryIn(other), labels: { env: 'lab', owner: 'b', rack: '7' }, tags: [3] }]
   const result = merged(merged(first, other), copy, first)
   t.match(statusOf(result), { labels: { env: 'prod', owner: 'b', rack: '7' }, tags: [1, 2] })
-  t.same(result.head['links'], { b: 2, a: { commit: 1 } })
+  t.same(result.head['pages'], { b: 2, a: { commit: 1 } })
 })
 
 t.test('a property that a person removes goes, and one named like an inherited one is a property', async (t) => {
@@ -203,7 +204,7 @@ t.test('a restore: everything as in the older document, newer verdicts stay, rem
   )
   newer.remove(B, { origin: 'delete' })
   newer.put({ ...statusOf(newer.finish()), note: 'new', owner: 'anna' }, { origin: 'edit' })
-  newer.putHead({ ...newer.head, title: 'new' })
+  newer.putHead({ ...newer.head, title: 'new' }, { origin: 'edit' })
   const present = newer.finish()
   const result = merged(present, saved(older), older, true)
   t.match(statusOf(result), { sync_status: 'SYNCED', last_check: at('10:34:15'), note: 'old' })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { readDocument } from '../../../src/status/saved-document.ts'
-import { at } from '../../support/documents.ts'
+import { NOW, at } from '../../support/documents.ts'
 import { SAVED_NAMES, snapshotOf } from '../../support/snapshots.ts'
 
 t.test('what is wrong is reported with line, column and pointer', async (t) => {
@@ -52,18 +52,18 @@ t.test('what is wrong is reported with line, column and pointer', async (t) => {
     ],
   ]
   for (const [text, line, column, pointer, detail] of cases) {
-    const outcome = readDocument(Buffer.from(text))
+    const outcome = readDocument(Buffer.from(text), NOW)
     t.match(outcome, { ok: false, faults: [{ line, column, pointer, detail }] }, text.slice(0, 80))
   }
   const twice = `{"statuses":[${entryText({})},${entryText({})}]}`
-  t.match(readDocument(Buffer.from(twice)), {
+  t.match(readDocument(Buffer.from(twice), NOW), {
     ok: false,
     faults: [{ pointer: '/statuses/1', detail: /same repo and server as \/statuses\/0/ }],
   })
-  t.match(readDocument(Buffer.from([0x7b, 0xff, 0x7d])), { ok: false, faults: [{ detail: 'must be UTF-8 text' }] })
-  t.match(readDocument(Buffer.from(`\uFEFF${documentText({})}`)), { ok: true }, 'a byte order mark does no harm')
-  t.match(readDocument(Buffer.from('['.repeat(100_000))), { ok: false }, 'depth does no harm')
-  t.match(readDocument(Buffer.from(`{"statuses":[],"x":${'['.repeat(40)}${']'.repeat(40)}}`)), {
+  t.match(readDocument(Buffer.from([0x7b, 0xff, 0x7d]), NOW), { ok: false, faults: [{ detail: 'must be UTF-8 text' }] })
+  t.match(readDocument(Buffer.from(`\uFEFF${documentText({})}`), NOW), { ok: true }, 'a byte order mark does no harm')
+  t.match(readDocument(Buffer.from('['.repeat(100_000)), NOW), { ok: false }, 'depth does no harm')
+  t.match(readDocument(Buffer.from(`{"statuses":[],"x":${'['.repeat(40)}${']'.repeat(40)}}`), NOW), {
     ok: false,
     faults: [{ detail: /nested deeper than 32/ }],
   })
@@ -78,10 +78,13 @@ t.test('what version 0.1 has taken from CI can be read, though a post may no lon
       sync_status: 'OUT_OF_SYNC',
       drift_count: 1,
     })
-    t.match(readDocument(Buffer.from(text)), { ok: true, value: { statuses: [{ repo: name, files: [{ name }] }] } })
+    t.match(readDocument(Buffer.from(text), NOW), {
+      ok: true,
+      value: { statuses: [{ repo: name, files: [{ name }] }] },
+    })
   }
   const twice = documentText({ files: [{ name: 'a' }, { name: 'a' }], sync_status: 'OUT_OF_SYNC', drift_count: 2 })
-  t.match(readDocument(Buffer.from(twice)), { ok: true, value: { statuses: [{ drift_count: 2 }] } })
+  t.match(readDocument(Buffer.from(twice), NOW), { ok: true, value: { statuses: [{ drift_count: 2 }] } })
 })
 
 t.test('of very many faults the first hundred are reported, and soon', async (t) => {
@@ -89,7 +92,7 @@ t.test('of very many faults the first hundred are reported, and soon', async (t)
     ...snapshotOf({ server: `s${index}` }),
     sync_status: 'DRIFT',
   }))
-  const outcome = readDocument(Buffer.from(JSON.stringify({ statuses }, null, 2)))
+  const outcome = readDocument(Buffer.from(JSON.stringify({ statuses }, null, 2)), NOW)
   t.equal(outcome.ok ? 0 : outcome.faults.length, 100)
   t.match(outcome, { faults: [{ line: 6 }, { line: 14 }] })
 })
@@ -108,7 +111,7 @@ function documentText(over: object): string {
 
 /** Where the faults of a document with this entry are. */
 function pointersOf(status: object): string[] {
-  const outcome = readDocument(Buffer.from(JSON.stringify({ statuses: [status] })))
+  const outcome = readDocument(Buffer.from(JSON.stringify({ statuses: [status] })), NOW)
   return outcome.ok ? [] : outcome.faults.map(({ pointer }) => pointer)
 }
 

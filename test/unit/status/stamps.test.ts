@@ -3,9 +3,10 @@ import fc from 'fast-check'
 import t from 'tap'
 import { EMPTY_DOCUMENT, committedDocument, entryOf, findEntry } from '../../../src/status/document.ts'
 import { Draft } from '../../../src/status/draft.ts'
+import { NO_RULES } from '../../../src/status/rules.ts'
 import { type Status, stampProperties, statusSchema } from '../../../src/status/schema.ts'
 import { STAMPS, type StampInput, nextChangeOf, stamped } from '../../../src/status/stamps.ts'
-import { isStale, stateByCheck } from '../../../src/status/states.ts'
+import { isStale } from '../../../src/status/states.ts'
 import { formatTime } from '../../../src/status/time.ts'
 import { CLOCK, NOW, at, merged, posted, saved, statusOf } from '../../support/documents.ts'
 import { DRIFTED } from '../../support/snapshots.ts'
@@ -28,8 +29,8 @@ t.test('the next change of a stamp is the first moment at which it has another v
       const clock = { now: NOW + seconds * 1000, staleAfter }
       const at = (now: number): boolean => isStale(before, { now, staleAfter })
       const stale = at(clock.now)
-      const status = { ...before, stale, state: stateByCheck(before, stale) }
-      const next = nextChangeOf(status, clock)
+      const status = { ...before, stale, state: stale ? ('stale' as const) : ('drifted' as const) }
+      const next = nextChangeOf(status, clock, NO_RULES)
       if (next === Infinity) deepStrictEqual(at(clock.now + 1e12), at(clock.now))
       else {
         deepStrictEqual(at(next - 1), at(clock.now))
@@ -43,16 +44,20 @@ t.test('of two servers that disagree only the one that says the worse changes a 
   const status: Status = { ...statusOf(posted(EMPTY_DOCUMENT, DRIFTED).document), last_check: formatTime(NOW) }
   const late = clockAfter(700_000)
   t.equal(
-    entryOf({ ...status, stale: false, state: 'drifted' }, late).changesAt,
+    entryOf({ ...status, stale: false, state: 'drifted' }, late, NO_RULES).changesAt,
     late.now,
     'overdue, and nobody has said so',
   )
   const worse = { ...status, stale: true, state: 'stale' } as const
-  t.equal(entryOf(worse, clockAfter(0)).changesAt, Infinity, 'stale for the other server')
+  t.equal(entryOf(worse, clockAfter(0), NO_RULES).changesAt, Infinity, 'stale for the other server')
   const failed_check = { since: at('09:00:00'), at: at('09:00:00'), reason: 'unreachable' }
   const over = { ...worse, failed_check }
-  t.equal(entryOf(over, { ...clockAfter(0), staleAfter: 86_400 }).changesAt, Infinity, 'its failure is over there')
-  t.ok(entryOf({ ...over, state: 'failing' }, clockAfter(0)).changesAt <= NOW, 'and is over here')
+  t.equal(
+    entryOf(over, { ...clockAfter(0), staleAfter: 86_400 }, NO_RULES).changesAt,
+    Infinity,
+    'its failure is over there',
+  )
+  t.ok(entryOf({ ...over, state: 'failing' }, clockAfter(0), NO_RULES).changesAt <= NOW, 'and is over here')
 })
 
 t.test('since: what a person sets counts; otherwise it is the check, or the moment of a change by hand', async (t) => {
@@ -61,7 +66,7 @@ t.test('since: what a person sets counts; otherwise it is the check, or the mome
   const later = { ...synced, last_check: at('10:40:00') }
   const clock = clockAfter(0)
   const sinceOf = (status: Status, origin: 'edit' | 'snapshot', old: Status | undefined = before): string =>
-    stamped({ status, before: old, origin, clock, generation: 2 }).since
+    stamped({ status, before: old, origin, clock, rules: NO_RULES, generation: 2 }).since
   t.equal(sinceOf(before, 'edit'), before.since)
   t.equal(sinceOf(synced, 'edit'), formatTime(NOW))
   t.equal(sinceOf(later, 'snapshot'), at('10:40:00'))
@@ -71,7 +76,13 @@ t.test('since: what a person sets counts; otherwise it is the check, or the mome
 
 t.test('stamps are in the order of the schema, and a stamp that a person invents does not count', async (t) => {
   const status = { ...DRIFTED, note: 'x', stale: true, generation: 77, files: [{ since: at('08:00:00'), name: 'a' }] }
-  const input = { status: { ...status, drift_count: 1 }, before: undefined, origin: 'edit', clock: CLOCK } as const
+  const input = {
+    status: { ...status, drift_count: 1 },
+    before: undefined,
+    origin: 'edit',
+    clock: CLOCK,
+    rules: NO_RULES,
+  } as const
   const result = stamped({ ...input, generation: 3 })
   const names = [
     'repo',
@@ -120,8 +131,9 @@ t.test(
 )
 
 t.test('every stamp has its place in the file', async (t) => {
-  for (const name of Object.keys(stampProperties))
-    t.ok((statusSchema.required as readonly string[]).includes(name), name)
+  const required: readonly string[] = statusSchema.required
+  const optional = Object.keys(stampProperties).filter((name) => !required.includes(name))
+  t.same(optional, ['accepted_until', 'accepted_reason'], 'only while it is accepted')
 })
 
 t.test(

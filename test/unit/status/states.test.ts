@@ -3,9 +3,10 @@ import fc from 'fast-check'
 import t from 'tap'
 import { EMPTY_DOCUMENT } from '../../../src/status/document.ts'
 import { Draft } from '../../../src/status/draft.ts'
+import { NO_RULES } from '../../../src/status/rules.ts'
 import type { Snapshot, Status } from '../../../src/status/schema.ts'
 import { nextChangeOf, stamped } from '../../../src/status/stamps.ts'
-import { stateOf, summaryOf } from '../../../src/status/states.ts'
+import { summaryOf, verdictOf } from '../../../src/status/states.ts'
 import { formatTime } from '../../../src/status/time.ts'
 import { CLOCK, NOW, posted, statusOf } from '../../support/documents.ts'
 import { snapshotOf } from '../../support/snapshots.ts'
@@ -101,11 +102,11 @@ t.test('the next change of the state is the first moment at which it has another
         last_check: checked === null ? null : AGO(-checked),
       }
       const clock = { now: NOW, staleAfter }
-      const now = stamped({ status, before: undefined, origin: 'edit', clock, generation: 1 })
+      const now = stamped({ status, before: undefined, origin: 'edit', clock, rules: NO_RULES, generation: 1 })
       // A time in the future is what a person has typed; time alone never begins a failing state.
       fc.pre((failed ?? 0) <= 0 && (checked ?? 0) <= 0)
-      const next = nextChangeOf(now, clock)
-      const at = (ms: number): string => stateOf(now, { now: ms, staleAfter })
+      const next = nextChangeOf(now, clock, NO_RULES)
+      const at = (ms: number): string => verdictOf(now, { now: ms, staleAfter }, NO_RULES).state
       if (next === Infinity) deepStrictEqual(at(NOW + 1e12), now.state)
       else deepStrictEqual(at(next - 1), now.state)
     }),

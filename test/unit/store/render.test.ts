@@ -5,7 +5,7 @@ import { EMPTY_DOCUMENT, committedDocument } from '../../../src/status/document.
 import { readDocument } from '../../../src/status/saved-document.ts'
 import type { SavedDocument } from '../../../src/status/schema.ts'
 import { render, toBytes } from '../../../src/store/render.ts'
-import { CLOCK, posted } from '../../support/documents.ts'
+import { CLOCK, NOW, posted } from '../../support/documents.ts'
 import { anySnapshot } from '../../support/snapshots.ts'
 
 t.test('sorted, two spaces, a final newline, and read back as it was', async (t) => {
@@ -24,7 +24,7 @@ t.test('sorted, two spaces, a final newline, and read back as it was', async (t)
         order,
         order.toSorted((a, b) => (keyOf2(a) < keyOf2(b) ? -1 : 1)),
       )
-      const read = readDocument(toBytes(document))
+      const read = readDocument(toBytes(document), NOW)
       deepStrictEqual(read.ok && read.value, value)
       deepStrictEqual(toBytes(committedDocument(value, CLOCK)).toString(), text)
     }),
@@ -49,7 +49,7 @@ t.test('made from the bytes of the one before, it is the same to the letter', as
           const { status } = before.entries[index % Math.max(before.entries.length, 1)] ?? {}
           if (status !== undefined) draft.remove(status, { origin: 'delete' })
         }
-        if (titled) draft.putHead({ ...before.head, title: 'ünïcode' })
+        if (titled) draft.putHead({ ...before.head, title: 'ünïcode' }, { origin: 'edit' })
         const after = draft.finish()
         const from = render(before)
         deepStrictEqual(toBytes(after, from).toString(), toBytes(after).toString())

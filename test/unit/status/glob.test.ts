@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { matchesGlob } from '../../../src/access/glob.ts'
+import { matchesGlob } from '../../../src/status/glob.ts'
 
 t.test('globs are what they are in a shell, and take no time that an attacker chooses', async (t) => {
   const piece = fc.constantFrom('a', 'b', '*', '?', '/', '.', '🦀')
