@@ -126,7 +126,8 @@ function nextVerdict(status: Unstamped, { now, staleAfter }: Clock, rules: Rules
   }
   const present = verdictAt(now)
   if (isOther(present, status)) return present.state === 'accepted' ? now + PEER_GRACE_MS : now
-  const ends = state === 'failing' ? [failing.until + 1] : []
+  const end = failing.until + 1
+  const ends = mayFail && end > now ? [end] : []
   const times = [...ends, ...boundariesAfter(now, about)].toSorted((one, other) => one - other)
   return times.find((time) => isOther(verdictAt(time), status)) ?? Infinity
 }
