@@ -51,25 +51,25 @@ export function verdictOf(status: Judged & Checked & Failed, clock: Clock, rules
   return verdictWhen(status, { isFailing, isStale: isStale(status, clock), now }, rules.about(status))
 }
 
-/** The verdict on a target. The first state that applies, in the order of the design. */
+/**
+ * The verdict on a target: the first state that applies, in the order of the design. It is `accepted` if rules cover all
+ * that is wrong, and else what it would be without rules.
+ */
 export function verdictWhen(status: Judged, known: Known, about: readonly Acceptance[]): Verdict {
-  const { sync_status: syncStatus, files } = status
-  const { isFailing, isStale: isOld, now } = known
-  if (syncStatus === null && !isFailing) return { state: 'missing' }
-  const inForce = about.filter(({ from, until }) => from <= now && now < until)
-  const covering: Acceptance[] = []
-  if (isFailing || isOld) {
-    const maintenance = lastToEnd(inForce.filter(({ rule }) => rule.stale === true))
-    if (maintenance === undefined) return { state: isFailing ? 'failing' : 'stale' }
-    covering.push(maintenance)
-  } else if (syncStatus === 'SYNCED') return { state: 'synced' }
-  for (const { name } of files) {
-    const rule = lastToEnd(inForce.filter(({ matchesFile }) => matchesFile(name)))
-    if (rule === undefined) return { state: 'drifted' }
-    covering.push(rule)
-  }
-  const accepted = covering.reduce((first, each) => (each.until < first.until ? each : first))
-  return { state: 'accepted', accepted }
+  const state = unacceptedState(status, known)
+  if (state === 'missing' || state === 'synced') return { state }
+  const inForce = about.filter(({ from, until }) => from <= known.now && known.now < until)
+  const covering = status.files.map(({ name }) => lastToEnd(inForce.filter(({ matchesFile }) => matchesFile(name))))
+  if (state !== 'drifted') covering.push(lastToEnd(inForce.filter(({ rule }) => rule.stale === true)))
+  const accepted = firstToEnd(covering)
+  return accepted === undefined ? { state } : { state: 'accepted', accepted }
+}
+
+function unacceptedState({ sync_status: syncStatus }: Judged, { isFailing, isStale: isOld }: Known): State {
+  if (isFailing) return 'failing'
+  if (syncStatus === null) return 'missing'
+  if (isOld) return 'stale'
+  return syncStatus === 'SYNCED' ? 'synced' : 'drifted'
 }
 
 /** When a rule about a target begins or ends, after a time. In order, in ms since the epoch. */
@@ -84,9 +84,13 @@ function lastToEnd(rules: readonly Acceptance[]): Acceptance | undefined {
   return first && others.reduce((last, each) => (each.until > last.until ? each : last), first)
 }
 
-/** True if one state is worse than another. */
-export function isWorse(state: State, than: State): boolean {
-  return STATES.indexOf(state) < STATES.indexOf(than)
+/** The rule whose end is felt first; `undefined` if there is no rule for something. */
+function firstToEnd(rules: readonly (Acceptance | undefined)[]): Acceptance | undefined {
+  const [first, ...others] = rules
+  return others.reduce((soonest, each) => {
+    if (soonest === undefined || each === undefined) return undefined
+    return each.until < soonest.until ? each : soonest
+  }, first)
 }
 
 /** The number of targets in each state, and the worst of them. */

@@ -93,7 +93,7 @@ t.test(
     t.equal(states(posted(synced, failure).document, [window]), 'accepted')
     t.equal(states(posted(EMPTY_DOCUMENT, failure).document, [window]), 'accepted')
     t.equal(states(posted(EMPTY_DOCUMENT, failure).document, [window], 700), 'missing')
-    t.equal(states(drifted('a', 'b'), [{ ...window, file: 'a' }], 700), 'drifted', 'b was not accepted')
+    t.equal(states(drifted('a', 'b'), [{ ...window, file: 'a' }], 700), 'stale', 'b was not accepted')
     t.equal(
       statusOf(later(edited(posted(synced, failure).document, { accepted: [rule({ stale: true })] }), 300), A).state,
       'failing',
