@@ -5,7 +5,7 @@ import { type Fault, type LocatedFault, type Outcome, duplicateFaults, locate, p
 import { time } from '../status/schema.ts'
 import { timeOf } from '../status/time.ts'
 import { validator } from '../status/validation.ts'
-import { matchesGlob } from '../status/glob.ts'
+import { includesGlob, matchesGlob } from '../status/glob.ts'
 
 const TOKENS_MAX = 1000
 /** Identifies a secret to people, and to scanners for leaked secrets. */
@@ -57,6 +57,10 @@ export const tokensSchema = {
               'The targets that it may post; * and ? as in a shell, a property that is left out matches all.',
           },
           delete: { ...scopes, description: 'The targets that it may remove.' },
+          accept: {
+            ...scopes,
+            description: 'The targets whose drift it may accept: a rule must not be about any other target.',
+          },
           read: { type: 'boolean', description: 'Whether it may read if reads are protected.' },
           expires: { ...time, description: 'The time from which it is no longer valid.' },
         },
@@ -72,12 +76,13 @@ export type Token = TokensDocument['tokens'][number]
 
 const isTokensDocument = validator<TokensDocument>(tokensSchema, PATTERN_MESSAGES)
 
-export type Action = 'write' | 'delete'
+export type Action = 'write' | 'delete' | 'accept'
 
-/** Reports whether a token may do this to a target. */
+/** Reports whether a token may do this to a target; to accept, the names are the globs of a rule. */
 export function mayDo(token: Token, action: Action, target: Target): boolean {
+  const covers = action === 'accept' ? includesGlob : matchesGlob
   return (token[action] ?? []).some(
-    ({ repo = '*', server = '*' }) => matchesGlob(repo, target.repo) && matchesGlob(server, target.server),
+    ({ repo = '*', server = '*' }) => covers(repo, target.repo) && covers(server, target.server),
   )
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { publishedFileSchema, publishedText } from '../status/contract.ts'
 import type { Store } from '../store/store.ts'
 import { Access, type AccessOptions } from './access.ts'
+import { addAccepted, endAccepted, listAccepted } from './accepted.ts'
 import { badge } from './badge.ts'
 import { ANY_ORIGIN_HEADERS, JSON_HEADERS, SECURITY_HEADERS } from './headers.ts'
 import { alive, ready } from './health.ts'
@@ -46,6 +47,13 @@ export function createApp({ store, metrics, access: accessOptions, trustProxy, l
       get: listTargets(store),
       post: ingest(store, metrics, access, log),
       delete: removeTargets(store, access, log),
+    },
+    {
+      path: '/api/accepted',
+      anyOrigin: true,
+      get: listAccepted(store),
+      post: addAccepted(store, access, log),
+      delete: endAccepted(store, access, log),
     },
     { path: '/api/history', anyOrigin: true, get: listHistory(store) },
     { path: '/status.schema.json', anyOrigin: true, get: constant(publishedFileSchema) },

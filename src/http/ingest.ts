@@ -1,22 +1,17 @@
-import { type RequestHandler, raw } from 'express'
+import type { RequestHandler } from 'express'
 import type { Logger } from 'pino'
-import { type Fault, duplicateFaults, parseJson } from '../status/json.ts'
+import { type Fault, duplicateFaults } from '../status/json.ts'
 import { type Receipt, mergePosted } from '../status/merge.ts'
 import { readPosted } from '../status/snapshot.ts'
 import type { Store } from '../store/store.ts'
 import { type Access, summaryOf } from './access.ts'
+import { readJson, receiveJson } from './body.ts'
 import { JSON_HEADERS } from './headers.ts'
 import type { Metrics } from './metrics.ts'
 import { Problem } from './problems.ts'
 
-/** The largest body, after decompression. */
-const BODY_BYTES_MAX = 1024 * 1024
 /** The largest answer: the receipts of a small body can hold large entries, the same one many times. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024
-/** Bodies up to this size are always admitted. */
-const SMALL_BODY_BYTES = 64 * 1024
-/** All larger bodies that are being received, together. */
-const BODIES_BYTES_MAX = 256 * 1024 * 1024
 
 /** Merges posted snapshots. Answers once they are safely on disk: 201 if one of them made a new target. */
 export function ingest(
@@ -26,11 +21,9 @@ export function ingest(
   log: Logger,
 ): RequestHandler[] {
   return [
-    requireJson,
-    admitBodies(),
-    raw({ type: () => true, limit: BODY_BYTES_MAX }),
+    ...receiveJson(),
     async (req, res) => {
-      const { value: posted, text } = parseBody(req.body)
+      const { value: posted, text } = readJson(req.body)
       const snapshots = readPosted(posted, Date.now())
       if (!snapshots.ok) throw invalid(snapshots.faults)
       const duplicates = duplicateFaults(text)
@@ -70,47 +63,7 @@ function countResults(receipts: readonly Receipt[]): Partial<Record<Receipt['res
   return counts
 }
 
-/**
- * Limits the memory of bodies that are being received, above all of those that are never sent to their end. Small
- * bodies, which nearly all snapshots are, are always admitted.
- */
-function admitBodies(): RequestHandler {
-  let admitted = 0
-  return (req, res, next) => {
-    const { 'content-length': length, 'content-encoding': encoding } = req.headers
-    // A chunked or compressed body does not announce its size.
-    const size =
-      encoding === undefined && length !== undefined ? Math.min(Number(length), BODY_BYTES_MAX) : BODY_BYTES_MAX
-    if (size > SMALL_BODY_BYTES) {
-      if (admitted + size > BODIES_BYTES_MAX) {
-        throw new Problem('overloaded', 'too many large bodies are being received', { headers: { 'Retry-After': '5' } })
-      }
-      admitted += size
-      res.once('close', () => {
-        admitted -= size
-      })
-    }
-    next()
-  }
-}
-
-const requireJson: RequestHandler = (req, _res, next) => {
-  const type = req.headers['content-type']
-  const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(type ?? '')?.[1]?.toLowerCase()
-  if (type === undefined || !req.is(['json', '+json']) || !['utf-8', 'utf8', undefined].includes(charset)) {
-    const found = type === undefined ? 'Content-Type is missing' : 'Content-Type is something else'
-    throw new Problem('unsupported-media-type', `${found}; expected application/json in UTF-8`)
-  }
-  next()
-}
-
 function invalid(faults: readonly Fault[]): Problem {
   const detail = faults.length === 1 ? '1 fault' : `${faults.length} faults`
   return new Problem('invalid-snapshot', `${detail}; nothing was changed`, { faults })
-}
-
-function parseBody(body: unknown): { value: unknown; text: string } {
-  const json = parseJson(Buffer.isBuffer(body) ? body : Buffer.alloc(0))
-  if (json.ok) return json.value
-  throw new Problem('not-json', 'the body cannot be parsed', { faults: json.faults })
 }

@@ -1,6 +1,12 @@
-import { TIME_PATTERN, publishedFailedCheckSchema, publishedSnapshotSchema } from '../status/contract.ts'
+import {
+  TIME_PATTERN,
+  publishedFailedCheckSchema,
+  publishedRuleSchema,
+  publishedSnapshotSchema,
+} from '../status/contract.ts'
 import { historyRowSchema } from '../status/history.ts'
 import { POSTED_ITEMS_MAX, documentSchema, savedDocumentSchema, statusSchema, summarySchema } from '../status/schema.ts'
+import { ruleQuerySchema } from './accepted.ts'
 import { LIMIT_DEFAULT, LIMIT_MAX, TIME_MAX_MS, historyQuerySchema } from './history.ts'
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode, problemType } from './problems.ts'
 import { selectorSchema } from './selector.ts'
@@ -19,6 +25,14 @@ const FAILED_CHECK = {
   check_failed: 'unreachable: no route to host',
   attempted_at: '2026-04-21T10:34:15Z',
 }
+const RULE = {
+  repo: 'rsyslog',
+  server: 'web-*',
+  file: 'rsyslog.d/30-lab.conf',
+  until: '2026-12-01T00:00:00Z',
+  reason: 'ticket 123',
+  by: 'anna',
+}
 const STAMPED = {
   ...SNAPSHOT,
   state: 'drifted',
@@ -31,7 +45,7 @@ const DOCUMENT = {
   $schema: './status.schema.json',
   generation: 2,
   updated_at: '2026-04-21T10:32:16Z',
-  summary: { state: 'drifted', targets: 1, drifted: 1, failing: 0, missing: 0, stale: 0, synced: 0 },
+  summary: { state: 'drifted', targets: 1, drifted: 1, failing: 0, missing: 0, stale: 0, accepted: 0, synced: 0 },
   statuses: [STAMPED],
 }
 
@@ -53,6 +67,9 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
     cause: 'snapshot',
   },
   Removed: { removed: [STAMPED] },
+  AcceptedRule: RULE,
+  Added: { result: 'added', rule: RULE, targets: 4 },
+  Ended: { ended: [RULE] },
   Alive: { status: 'alive' },
   Readiness: { ready: true, generation: 2, problems: [], volume: { file_system: 'ext4', limits: [] } },
 }
@@ -104,6 +121,29 @@ const schemas = {
     description: 'What a removal has removed.',
     required: ['removed'],
     properties: { removed: { ...listOf('Status'), description: 'The entries as they were.' } },
+    additionalProperties: false,
+  },
+  AcceptedRule: publishedRuleSchema,
+  Added: {
+    type: 'object',
+    description: 'What became of a rule.',
+    required: ['result', 'rule', 'targets'],
+    properties: {
+      result: {
+        type: 'string',
+        enum: ['added', 'unchanged'],
+        description: 'added: it is in the document. unchanged: it was there already, word for word.',
+      },
+      rule: { ...reference('AcceptedRule'), description: 'The rule as it is in the document.' },
+      targets: { type: 'integer', minimum: 0, description: 'Number of targets that the rule is about now.' },
+    },
+    additionalProperties: false,
+  },
+  Ended: {
+    type: 'object',
+    description: 'What was ended.',
+    required: ['ended'],
+    properties: { ended: { ...listOf('AcceptedRule'), description: 'The rules as they were.' } },
     additionalProperties: false,
   },
   Alive: {
@@ -203,6 +243,7 @@ export function openapi(version: string): object {
     servers: [{ url: '/', description: 'This server.' }],
     tags: [
       { name: 'Reporting', description: 'For CI: what a drift check found, and which targets are no longer checked.' },
+      { name: 'Accepting', description: 'For people: drift that is accepted for now, until when, and why.' },
       { name: 'Reading', description: 'For dashboards and people: what is so now, and what was.' },
       { name: 'Operation', description: 'For probes and Prometheus: whether the server works.' },
       { name: 'Contract', description: 'For programs: the form of the file and of this API.' },
@@ -310,6 +351,63 @@ export function openapi(version: string): object {
               },
             },
             ...refusals(...ACCESS, 'target-not-found', 'invalid-query', 'cannot-commit', 'volume-full'),
+          },
+        },
+      },
+      '/api/accepted': {
+        get: read({
+          operationId: 'listAccepted',
+          summary: 'The rules of accepted drift',
+          description: 'Those that have ended included, in the order of the file.',
+          content: { 'application/json': { schema: listOf('AcceptedRule'), example: [RULE] } },
+          problems: ['invalid-query'],
+        }),
+        post: {
+          operationId: 'acceptDrift',
+          tags: ['Accepting'],
+          summary: 'Accepts drift until a given time',
+          description:
+            'Adds a rule to accepted in the document, as a person may write it there. The answer comes when it is safely on disk. Beyond what the schema says, until is later than now and at most one year ahead, from is earlier than until, and no key is duplicate. by is the name of the token unless given.',
+          security: WRITES,
+          requestBody: {
+            description: 'The rule.',
+            required: true,
+            content: { 'application/json': { schema: reference('AcceptedRule'), example: RULE } },
+          },
+          responses: {
+            200: { description: 'The rule was there already.', content: json('Added'), links: RULE_LINKS },
+            201: { description: 'The rule is new.', content: json('Added'), links: RULE_LINKS },
+            ...refusals(
+              ...ACCESS,
+              'not-json',
+              'bad-request',
+              'too-large',
+              'unsupported-media-type',
+              'invalid-rule',
+              'cannot-commit',
+              'overloaded',
+              'volume-full',
+              'document-full',
+            ),
+          },
+        },
+        delete: {
+          operationId: 'endAcceptance',
+          tags: ['Accepting'],
+          summary: 'Ends rules of accepted drift',
+          description:
+            'Removes the rules that say all that is given from the document. At least one parameter is required.',
+          security: WRITES,
+          parameters: Object.entries(ruleQuerySchema.properties).map(([name, { description }]) =>
+            parameter(
+              name,
+              description,
+              name === 'until' ? { type: 'string', pattern: TIME_PATTERN } : { type: 'string', minLength: 1 },
+            ),
+          ),
+          responses: {
+            200: { description: 'The rules that have ended.', content: json('Ended') },
+            ...refusals(...ACCESS, 'rule-not-found', 'invalid-query', 'cannot-commit', 'volume-full'),
           },
         },
       },
@@ -438,6 +536,15 @@ const LINKS = Object.fromEntries(
     },
   ]),
 )
+
+/** What can be done with a rule that was posted. */
+const RULE_LINKS = {
+  end: {
+    operationId: 'endAcceptance',
+    description: 'Ends the rule.',
+    parameters: { until: '$response.body#/rule/until', reason: '$response.body#/rule/reason' },
+  },
+}
 
 const EMPTY = { type: 'string', maxLength: 0 }
 const timeParameter = {

@@ -1,8 +1,10 @@
 import {
   POSTED_ITEMS_MAX,
+  RULES_MAX,
   TARGETS_MAX,
   VERDICT_NAMES,
   failedCheckSchema,
+  ruleSchema,
   savedDocumentSchema,
   savedStatusSchema,
   snapshotSchema,
@@ -74,6 +76,9 @@ export const publishedFailedCheckSchema: Schema = mapSchemas(failedCheckSchema, 
   const limited = portable(schema, POSTED_ITEMS_MAX)
   return schema === failedCheckSchema ? { ...limited, ...WITHOUT_VERDICT } : limited
 })
+
+/** The schema of a rule of accepted drift for those who post. */
+export const publishedRuleSchema: Schema = mapSchemas(ruleSchema, (schema) => portable(schema, RULES_MAX))
 
 function verdict(syncStatus: 'SYNCED' | 'OUT_OF_SYNC', properties: Schema): Schema {
   const holds = { required: ['sync_status'], properties: { sync_status: { const: syncStatus } } }
