@@ -22,9 +22,9 @@ switch (commandLine.command) {
     break
   case 'check': {
     const checked = await readChecked(commandLine.file)
-    if (checked.ok) break
-    process.stdout.write(checked.faults.map((fault) => `${fault}\n`).join(''))
-    process.exitCode = EXIT_FAILED
+    const lines = checked.ok ? checked.warnings : checked.faults
+    process.stdout.write(lines.map((line) => `${line}\n`).join(''))
+    if (!checked.ok) process.exitCode = EXIT_FAILED
     break
   }
   case 'token': {
@@ -81,7 +81,7 @@ ${lines.join('\n')}
   --help     print this text
   --version  print the version
 
-check FILE    checks a status.json before it is saved, and prints one line per fault; - is standard input.
+check FILE    checks a status.json before it is saved, and prints one line per fault and per warning; - is standard input.
 restore FILE  goes back to a backup of status.json, whatever its age, while a server runs or not: says what that changes,
               asks, and commits it. Newer verdicts and new targets stay. --yes does not ask; - is standard input.
               Run it as the user of the server and with its DATA_DIR and STALE_AFTER.

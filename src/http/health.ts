@@ -1,5 +1,7 @@
 import type { RequestHandler } from 'express'
-import type { LocatedFault } from '../status/json.ts'
+import type { StatusDocument } from '../status/document.ts'
+import type { Fault, LocatedFault } from '../status/json.ts'
+import { warningsOf } from '../views/warnings.ts'
 import { type Health, type Store, type Volume, limitsOf } from '../store/store.ts'
 import type { Access } from './access.ts'
 
@@ -13,6 +15,9 @@ interface HealthProblem {
   readonly errors?: readonly LocatedFault[]
 }
 
+/** An answer has this many warnings at most. */
+const WARNINGS_MAX = 100
+
 /** Liveness: the process answers. */
 export const alive: RequestHandler = (_req, res) => {
   res.set('Cache-Control', 'no-store').json({ status: 'alive' })
@@ -20,6 +25,7 @@ export const alive: RequestHandler = (_req, res) => {
 
 /** Readiness: whether a snapshot could be committed now, else 503, with everything that is wrong. */
 export function ready(store: Pick<Store, 'health' | 'published' | 'volume'>, access: Access): RequestHandler {
+  const warningsNow = warningsOnce()
   return (req, res) => {
     const { health, published, volume } = store
     const mayRead = access.mayRead(req)
@@ -28,8 +34,20 @@ export function ready(store: Pick<Store, 'health' | 'published' | 'volume'>, acc
       ready: health.canCommit,
       generation: published.document.generation,
       problems: problemsOf(health, access).map((problem) => (mayRead ? problem : withoutContent(problem))),
+      ...(mayRead ? { warnings: warningsNow(published.document) } : {}),
       ...(mayRead && volume !== undefined ? { volume: described(volume) } : {}),
     })
+  }
+}
+
+/** Probes ask every few seconds, and a document may be large. */
+function warningsOnce(): (document: StatusDocument) => readonly Fault[] {
+  let known: { readonly document: StatusDocument; readonly warnings: readonly Fault[] } | undefined
+  return (document) => {
+    if (known?.document !== document) {
+      known = { document, warnings: warningsOf(document, Date.now()).slice(0, WARNINGS_MAX) }
+    }
+    return known.warnings
   }
 }
 

@@ -71,7 +71,7 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
   Added: { result: 'added', rule: RULE, targets: 4 },
   Ended: { ended: [RULE] },
   Alive: { status: 'alive' },
-  Readiness: { ready: true, generation: 2, problems: [], volume: { file_system: 'ext4', limits: [] } },
+  Readiness: { ready: true, generation: 2, problems: [], warnings: [], volume: { file_system: 'ext4', limits: [] } },
 }
 
 const fault = {
@@ -184,6 +184,12 @@ const schemas = {
           },
           additionalProperties: false,
         },
+      },
+      warnings: {
+        type: 'array',
+        description:
+          'What is valid in the document, and probably not what its author wants; the first hundred. Missing where details require a token.',
+        items: fault,
       },
       volume: {
         type: 'object',

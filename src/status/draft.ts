@@ -113,6 +113,11 @@ export class Draft {
     return new Map([...this.#changes].map(([key, { cause }]) => [key, cause]))
   }
 
+  /** The targets that are changed. */
+  get targets(): readonly Target[] {
+    return [...this.#changes.values()].map(({ target }) => target)
+  }
+
   /** The older documents to which the draft has gone back, in order. */
   get restorations(): readonly Restoration[] {
     return this.#restorations

@@ -3,6 +3,7 @@ import type { StatusDocument } from './document.ts'
 import { type Edit, mergeEdit, restore } from './edits.ts'
 import { Refusal } from './refusal.ts'
 import { GENERATION_MAX, type SavedDocument, TARGETS_MAX } from './schema.ts'
+import type { Target } from './target.ts'
 import type { Clock } from './time.ts'
 
 /** A change that somebody waits for. If it throws, nothing of it is done; a `Refusal` is an expected "no". */
@@ -31,6 +32,8 @@ export interface Step {
   readonly editErrors: readonly unknown[]
   /** What made the changes, by the target's key. */
   readonly causes: ReadonlyMap<string, Cause>
+  /** The targets that were changed. */
+  readonly targets: readonly Target[]
   /** The older documents to which edits and changes have gone back, in order. */
   readonly restorations: readonly Restoration[]
   /** The rules that cover nothing any more, since the base. */
@@ -51,8 +54,17 @@ export function decide(base: StatusDocument, edits: readonly Edit[], changes: re
   )
   draft.passTime()
   const answers = changes.map((change) => answerOf(draft, change))
-  const { causes, restorations, ended } = draft
-  return { base, next: draft.changed ? draft.finish() : base, answers, editErrors, causes, restorations, ended }
+  const { causes, targets, restorations, ended } = draft
+  return {
+    base,
+    next: draft.changed ? draft.finish() : base,
+    answers,
+    editErrors,
+    causes,
+    targets,
+    restorations,
+    ended,
+  }
 }
 
 /** The change that goes back to an older document, whatever generation it is of. */

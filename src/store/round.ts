@@ -1,5 +1,6 @@
 import type { Edit } from '../status/edits.ts'
 import { eventLines } from '../status/history.ts'
+import { newNearMisses } from '../status/near-misses.ts'
 import { type Step, decide } from '../status/next.ts'
 import { Refusal } from '../status/refusal.ts'
 import { type Clock, formatTime } from '../status/time.ts'
@@ -118,6 +119,7 @@ export class Round {
     this.#hasStarted = true
     this.#noteEdits(found, step)
     this.#noteEnded(step)
+    this.#noteNearMisses(step)
     await history.record(record.current.document, step.causes, isAlone, eventLines(record.current.document, step))
     await inbox.settle(found, step.editErrors, displaced)
     await record.compactIfDue(clock)
@@ -241,6 +243,13 @@ export class Round {
   /** Somebody may have to act: what a rule has covered is wrong again. */
   #noteEnded({ ended }: Step): void {
     for (const { rule, by } of ended) this.#parts.log.warn({ rule, ...by }, 'acceptance ended')
+  }
+
+  /** A mistyped property is kept, and must not be silent. */
+  #noteNearMisses({ base, next, targets }: Step): void {
+    for (const { target, pointer, detail } of newNearMisses(base, next, targets)) {
+      this.#parts.log.warn({ ...target, pointer, detail }, 'property may be mistyped')
+    }
   }
 
   async #fail(failure: StoreError, { batch, found, clock }: Taken): Promise<RoundReport> {

@@ -1,0 +1,82 @@
+import { distance } from 'fastest-levenshtein'
+import { type Head, type StatusDocument, findEntry } from './document.ts'
+import { type Fault, pointTo } from './json.ts'
+import { type Status, documentSchema, fileProperties, fileStampProperties, statusSchema } from './schema.ts'
+import type { Target } from './target.ts'
+
+/** Names shorter than this are alike only if a single letter differs. */
+const LONG = 5
+
+const DOCUMENT_NAMES = Object.keys(documentSchema.properties)
+const STATUS_NAMES = Object.keys(statusSchema.properties)
+const FILE_NAMES = Object.keys({ ...fileProperties, ...fileStampProperties })
+
+/** A document, as it is saved or as it is kept. */
+interface Properties {
+  readonly [name: string]: unknown
+}
+
+interface WithFiles extends Properties {
+  readonly files: readonly Properties[]
+}
+
+/** The unknown properties of a document that are one or two letters from a known one: somebody may have mistyped them. */
+export function nearMissesIn(document: Properties & { readonly statuses: readonly WithFiles[] }): Fault[] {
+  return [
+    ...nearMisses(document, '', DOCUMENT_NAMES),
+    ...document.statuses.flatMap((status, index) => nearMissesInStatus(status, pointTo('/statuses', index))),
+  ]
+}
+
+/** A property that somebody may have mistyped, where it has come into the document. */
+export interface NearMiss extends Fault {
+  /** `undefined`: at the top. */
+  readonly target: Target | undefined
+}
+
+/** The near-misses that a document has and the one before had not. Costs as much as what has changed. */
+export function newNearMisses(before: StatusDocument, after: StatusDocument, changed: Iterable<Target>): NearMiss[] {
+  const atTop = added(inHead(before.head), inHead(after.head)).map((fault) => ({ ...fault, target: undefined }))
+  const inEntries = [...changed].flatMap((target) => {
+    const [old, next] = [before, after].map((document) => inStatus(findEntry(document, target)?.status))
+    return added(old ?? [], next ?? []).map((fault) => ({ ...fault, target }))
+  })
+  return [...atTop, ...inEntries]
+}
+
+function inHead(head: Head): Fault[] {
+  return nearMisses(head, '', DOCUMENT_NAMES)
+}
+
+function inStatus(status: Status | undefined): Fault[] {
+  return status === undefined ? [] : nearMissesInStatus(status, '')
+}
+
+function added(before: readonly Fault[], after: readonly Fault[]): Fault[] {
+  return after.filter(({ pointer }) => !before.some((each) => each.pointer === pointer))
+}
+
+function nearMissesInStatus(status: WithFiles, pointer: string): Fault[] {
+  const ofFiles = status.files.flatMap((file, index) => nearMisses(file, `${pointer}/files/${index}`, FILE_NAMES))
+  return [...nearMisses(status, pointer, STATUS_NAMES), ...ofFiles]
+}
+
+function nearMisses(properties: Properties, pointer: string, known: readonly string[]): Fault[] {
+  return Object.keys(properties).flatMap((name) => {
+    if (known.includes(name)) return []
+    const meant = known.find((each) => isAlike(name, each))
+    return meant === undefined ? [] : [{ pointer: pointTo(pointer, name), detail: `is not known; ${meant} is` }]
+  })
+}
+
+function isAlike(name: string, known: string): boolean {
+  // The distance takes time proportional to both lengths.
+  if (Math.abs(name.length - known.length) > 2) return false
+  const letters = distance(plain(name), plain(known))
+  return letters <= (Math.min(name.length, known.length) < LONG ? 1 : 2)
+}
+
+/** A name without what people mix up between programs: upper case, dashes, underscores. */
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_ ]/g, '')
+}
