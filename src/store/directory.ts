@@ -195,6 +195,11 @@ export class Directory {
     return this.files.access.read(this.#in(LEGACY_COPY_FILE))
   }
 
+  /** True while a server of version 0.1 runs on the directory: only that version writes a copy, at each commit. */
+  async hasLegacyCopy(): Promise<boolean> {
+    return this.has(LEGACY_COPY_FILE)
+  }
+
   async removeLegacyCopy(): Promise<void> {
     await this.discard(this.#in(LEGACY_COPY_FILE))
   }

@@ -61,6 +61,7 @@ export class Round {
   /** True once a round has ended with the document in place. */
   #hasStarted = false
   #isMissing = false
+  #isEarlierVersionThere = false
   #unopened: Unopened | undefined
   /** When to look for orphans again, on the clock of `performance.now()`. */
   #nextRecovery = 0
@@ -117,7 +118,7 @@ export class Round {
     published.set(record.current)
     batch.answer(step.answers)
     this.#hasStarted = true
-    this.#noteEdits(found, step)
+    await this.#noteEdits(found, step)
     this.#noteEnded(step)
     this.#noteNearMisses(step)
     await history.record(record.current.document, step.causes, isAlone, eventLines(record.current.document, step))
@@ -227,8 +228,9 @@ export class Round {
     return inPlace === -1 || step.editErrors[inPlace] === undefined
   }
 
-  #noteEdits({ edits }: Found, { base, next, editErrors }: Step): void {
+  async #noteEdits({ edits }: Found, { base, next, editErrors }: Step): Promise<void> {
     const { record, events, log } = this.#parts
+    if (edits.length > 0) await this.#noteEarlierVersion()
     const { generation, entries } = record.current.document
     for (const [index, { edit }] of edits.entries()) {
       if (editErrors[index] !== undefined) continue
@@ -238,6 +240,15 @@ export class Round {
       log.info({ generation, ...from, targets: entries.length }, event)
       events.edited('merged')
     }
+  }
+
+  /** A server of version 0.1 sets aside what it does not know, and takes what was committed since for an edit to undo. */
+  async #noteEarlierVersion(): Promise<void> {
+    const isThere = await this.#parts.directory.hasLegacyCopy()
+    if (isThere && !this.#isEarlierVersionThere) {
+      this.#parts.log.error('a server of version 0.1 runs on this directory: stop it, or what is new is lost')
+    }
+    this.#isEarlierVersionThere = isThere
   }
 
   /** Somebody may have to act: what a rule has covered is wrong again. */

@@ -9,7 +9,7 @@ import { type Server, serve } from './server.ts'
 
 /** Tokens for the tests: their secrets, and what goes into the file. */
 export const CI = made('ci', { write: [{ repo: 'rsyslog' }, { repo: 'infra/*', server: 'web-?' }] })
-export const ADMIN = made('admin', { write: [{}], delete: [{}], read: true })
+export const ADMIN = made('admin', { write: [{}], delete: [{}], accept: [{}], read: true })
 export const GRAFANA = made('grafana', { write: [], read: true })
 export const OLD = made('old', { write: [{}], expires: formatTime(Date.now() - 1000) })
 

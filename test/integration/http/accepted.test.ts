@@ -7,7 +7,7 @@ import { directory } from '../../support/directory.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { type Server, fileOf, serve } from '../../support/server.ts'
 import { snapshotOf } from '../../support/snapshots.ts'
-import { ADMIN, bearer, made, writeTokens } from '../../support/tokens.ts'
+import { CI, bearer, made, writeTokens } from '../../support/tokens.ts'
 
 const IN = (seconds: number): string => formatTime(Date.now() + seconds * 1000)
 const WEB = { repo: 'rsyslog', server: 'web-1' }
@@ -133,7 +133,7 @@ t.test('a rule without names is selected by *, and only rules that say all that 
 t.test('a token accepts what its right includes, and its name is in the rule', async (t) => {
   const ANNA = made('anna', { write: [], accept: [{ repo: 'rsyslog', server: 'web-*' }] })
   const tokensFile = join(directory(t), 'tokens.json')
-  writeTokens(tokensFile, [ADMIN, ANNA])
+  writeTokens(tokensFile, [CI, ANNA])
   const server = await serve(t, directory(t), { tokensFile })
   const as = async (token: { secret: string }, rule: object) =>
     ask(`${server.url}/api/accepted`, {
@@ -145,11 +145,11 @@ t.test('a token accepts what its right includes, and its name is in the rule', a
   for (const wider of [{ server: '*' }, { server: undefined }, { repo: '*' }, { repo: 'nginx' }, { server: 'web*' }]) {
     t.match(await as(ANNA, ruleOf(wider)), { status: 403, json: { type: /forbidden$/ } }, JSON.stringify(wider))
   }
-  t.equal((await as(ADMIN, ruleOf())).status, 403, 'the right to write is not the right to accept')
+  t.equal((await as(CI, ruleOf())).status, 403, 'the right to write is not the right to accept')
   t.equal((await ask(`${server.url}/api/accepted`, posting(ruleOf()))).status, 401)
   const remove = async (token: { secret: string }): Promise<number> =>
     (await ask(`${server.url}/api/accepted?file=x`, { method: 'DELETE', headers: bearer(token) })).status
-  t.equal(await remove(ADMIN), 403)
+  t.equal(await remove(CI), 403)
   t.equal(await remove(ANNA), 200)
   t.equal(fileOf(server).accepted?.length, 1)
 })
