@@ -73,8 +73,7 @@ t.test('a server of version 0.1 that runs on the same directory is named in the 
   await post(server.url, DRIFTED)
   const edit = async (note: string): Promise<void> => {
     writeFileSync(server.file, JSON.stringify({ ...fileOf(server), note }))
-    await eventually(() => matches(server.lines.filter(({ msg }) => msg === 'edit merged').at(-1), { level: 'info' }))
-    await eventually(() => matches(readFileSync(server.file, 'utf8').startsWith('{\n'), true))
+    await eventually(() => matches(readFileSync(server.file, 'utf8').includes(`\n  "note": "${note}"`), true))
   }
   const named = (): number => server.lines.filter(({ msg }) => msg.startsWith('a server of version 0.1 runs')).length
   await edit('by hand')
