@@ -1,5 +1,7 @@
 import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
+import { metricLabelOf } from './http/metrics.ts'
+import { snapshotSchema } from './status/schema.ts'
 
 /** A setting: its names, its default, and the values that it accepts. */
 interface Setting<T> {
@@ -88,6 +90,15 @@ export const SETTINGS = {
     help: 'Proxies whose X-Forwarded-For is trusted: their number, or their addresses and networks.',
     read: (value) => integer(1, 16)(value) ?? proxies(value),
     expected: 'a number from 1 to 16, or addresses and networks such as 10.0.0.0/8, loopback, uniquelocal',
+  }),
+  metricLabels: setting<readonly string[] | undefined>({
+    flag: 'metric-labels',
+    env: 'METRIC_LABELS',
+    fallback: undefined,
+    unit: 'names',
+    help: 'Labels of targets that gitops_target_info has in /metrics, with commas between them.',
+    read: labelNames,
+    expected: 'names of labels with commas between them, such as env,owner',
   }),
   logLevel: setting({
     flag: 'log-level',
@@ -205,8 +216,10 @@ export function readCommandLine(
     tokensFile: value(SETTINGS.tokensFile),
     protectReads: value(SETTINGS.protectReads),
     trustProxy: value(SETTINGS.trustProxy),
+    metricLabels: value(SETTINGS.metricLabels),
     logLevel: value(SETTINGS.logLevel),
   }
+  faults.push(...metricLabelFaults(settings.metricLabels ?? []))
   if (settings.protectReads && settings.tokensFile === undefined) {
     faults.push('PROTECT_READS: requires TOKENS_FILE, which says which tokens may read')
   }
@@ -249,6 +262,22 @@ function proxies(value: string): string[] | undefined {
     return bits === undefined || integer(0, version === 4 ? 32 : 128)(bits) !== undefined
   })
   return known ? parts : undefined
+}
+
+const LABEL = new RegExp(snapshotSchema.properties.labels.propertyNames.pattern)
+
+function labelNames(value: string): string[] | undefined {
+  const names = value.split(',').map((name) => name.trim())
+  return names.every((name) => LABEL.test(name)) ? names : undefined
+}
+
+/** Two labels of one name would be one series twice, for which Prometheus refuses the whole scrape. */
+function metricLabelFaults(names: readonly string[]): string[] {
+  return names.flatMap((name, index) => {
+    const other = names.slice(0, index).find((each) => metricLabelOf(each) === metricLabelOf(name))
+    if (other === undefined) return []
+    return `METRIC_LABELS: ${other} and ${name} would both be ${metricLabelOf(name)}; leave one of them out`
+  })
 }
 
 function text(value: string): string | undefined {

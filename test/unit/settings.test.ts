@@ -41,3 +41,18 @@ t.test('settings: all faults are told together', async (t) => {
     t.match(readCommandLine([`--port=${port}`], {}), { command: 'usage-error' }, port)
   }
 })
+
+t.test('settings: labels for metrics, of which no two are one for Prometheus', async (t) => {
+  t.match(readCommandLine([], {}), { settings: { metricLabels: undefined } })
+  t.match(readCommandLine([], { METRIC_LABELS: 'env, app.kubernetes.io/name' }), {
+    settings: { metricLabels: ['env', 'app.kubernetes.io/name'] },
+  })
+  t.same(readCommandLine(['--metric-labels', 'a.b,env,a-b'], {}), {
+    command: 'usage-error',
+    faults: ['METRIC_LABELS: a.b and a-b would both be label_a_b; leave one of them out'],
+  })
+  t.match(readCommandLine(['--metric-labels=env,env'], {}), { faults: [/env and env would both be label_env/] })
+  for (const wrong of ['env,', ',', '1st', 'a b', 'ü', `a${'b'.repeat(63)}`]) {
+    t.match(readCommandLine([`--metric-labels=${wrong}`], {}), { faults: [/must be names of labels/] }, wrong)
+  }
+})
