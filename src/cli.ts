@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 import { makeToken } from './access/tokens.ts'
 import { readChecked } from './check.ts'
+import { expectedBlock } from './expected.ts'
 import { createLog, terminal } from './log.ts'
 import { restoreFile } from './restore.ts'
 import { StartError, start } from './server.ts'
 import { readCommandLine, settingsTable, type Settings } from './settings.ts'
 import { version } from './version.ts'
 
-/** The server could not start, the checked file is not valid, or nothing was restored. */
+/** The server could not start, the checked file is not valid, nothing was restored, or there is no block to print. */
 const EXIT_FAILED = 1
 /** The command line or the environment is not valid. */
 const EXIT_USAGE = 2
@@ -37,6 +38,13 @@ switch (commandLine.command) {
     // Standard output is for what is restored.
     const outcome = await restoreFile(commandLine, createLog('warn', process.stderr))
     process.exitCode = { done: 0, failed: EXIT_FAILED, unconfirmed: EXIT_USAGE }[outcome]
+    break
+  }
+  case 'expected': {
+    const { text, faults, warnings } = await expectedBlock(commandLine)
+    process.stderr.write(warnings + faults.map((fault) => `gitops-status-server: ${fault}\n`).join(''))
+    process.stdout.write(text ?? '')
+    process.exitCode = text === undefined ? EXIT_FAILED : 0
     break
   }
   case 'usage-error':
@@ -74,6 +82,7 @@ Merges the drift-check snapshots that CI posts into one durable status.json, and
 Usage: gitops-status-server [options]
        gitops-status-server check FILE
        gitops-status-server restore FILE [--data-dir DIR] [--stale-after SECONDS] [--yes]
+       gitops-status-server expected --inventory FILE --repo NAME [--limit PATTERN]
        gitops-status-server token NAME
 
 ${lines.join('\n')}
@@ -85,10 +94,12 @@ check FILE    checks a status.json before it is saved, and prints one line per f
 restore FILE  goes back to a backup of status.json, whatever its age, while a server runs or not: says what that changes,
               asks, and commits it. Newer verdicts and new targets stay. --yes does not ask; - is standard input.
               Run it as the user of the server and with its DATA_DIR and STALE_AFTER.
+expected      prints the block "expected" for status.json: all hosts of an Ansible inventory, which must report for the
+              repository. It runs ansible-inventory; --inventory is what -i is there, also several times.
 token NAME    makes a token, and prints its secret and its entry for TOKENS_FILE, which has only the hash of the secret.
 
 A flag takes precedence over its variable. An empty variable counts as not set.
-Exit codes: 0 stopped by a signal, the file is valid, or restored; ${EXIT_FAILED} could not start, the file is not valid, or not restored;
-${EXIT_USAGE} invalid settings, or --yes is needed.
+Exit codes: 0 stopped by a signal, the file is valid, restored, or printed; ${EXIT_FAILED} could not start, the file is not valid,
+not restored, or not printed; ${EXIT_USAGE} invalid settings, or --yes is needed.
 `
 }

@@ -40,7 +40,7 @@ export async function start(
   { limits }: StartOptions = {},
 ): Promise<RunningServer> {
   const { dataDir: directory, staleAfter, historyRetention, tokensFile, protectReads, trustProxy } = settings
-  const metrics = new Metrics(version)
+  const metrics = new Metrics(version, settings.metricLabels)
   const listener = new Listener(metrics, { ...DEFAULT_LIMITS, ...limits })
   let store: Store | undefined
   try {

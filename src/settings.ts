@@ -1,5 +1,7 @@
 import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
+import { metricLabelOf } from './http/metrics.ts'
+import { snapshotSchema } from './status/schema.ts'
 
 /** A setting: its names, its default, and the values that it accepts. */
 interface Setting<T> {
@@ -89,6 +91,15 @@ export const SETTINGS = {
     read: (value) => integer(1, 16)(value) ?? proxies(value),
     expected: 'a number from 1 to 16, or addresses and networks such as 10.0.0.0/8, loopback, uniquelocal',
   }),
+  metricLabels: setting<readonly string[] | undefined>({
+    flag: 'metric-labels',
+    env: 'METRIC_LABELS',
+    fallback: undefined,
+    unit: 'names',
+    help: 'Labels of targets that gitops_target_info has in /metrics, with commas between them.',
+    read: labelNames,
+    expected: 'names of labels with commas between them, such as env,owner',
+  }),
   logLevel: setting({
     flag: 'log-level',
     env: 'LOG_LEVEL',
@@ -112,12 +123,21 @@ export interface RestoreOptions {
   readonly isConfirmed: boolean
 }
 
+export interface ExpectedOptions {
+  /** Files, directories, or lists of hosts with commas, as Ansible takes them. One at least. */
+  readonly inventories: readonly string[]
+  readonly repo: string
+  /** A pattern of Ansible's for the hosts; all, if there is none. */
+  readonly limit: string | undefined
+}
+
 /** The parsed command line. */
 export type CommandLine =
   | { readonly command: 'run'; readonly settings: Settings }
   | { readonly command: 'check'; readonly file: string }
   | { readonly command: 'token'; readonly name: string }
   | ({ readonly command: 'restore' } & RestoreOptions)
+  | ({ readonly command: 'expected' } & ExpectedOptions)
   | { readonly command: 'help' }
   | { readonly command: 'version' }
   | { readonly command: 'usage-error'; readonly faults: readonly string[] }
@@ -130,6 +150,7 @@ export function readCommandLine(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): CommandLine {
+  if (args[0] === 'expected') return readExpected(args.slice(1))
   const flags = Object.fromEntries(Object.values(SETTINGS).map(({ flag }) => [flag, { type: 'string' as const }]))
   const faults: string[] = []
   const { values, tokens, positionals } = parseArgs({
@@ -205,12 +226,48 @@ export function readCommandLine(
     tokensFile: value(SETTINGS.tokensFile),
     protectReads: value(SETTINGS.protectReads),
     trustProxy: value(SETTINGS.trustProxy),
+    metricLabels: value(SETTINGS.metricLabels),
     logLevel: value(SETTINGS.logLevel),
   }
+  faults.push(...metricLabelFaults(settings.metricLabels ?? []))
   if (settings.protectReads && settings.tokensFile === undefined) {
     faults.push('PROTECT_READS: requires TOKENS_FILE, which says which tokens may read')
   }
   return faults.length > 0 ? { command: 'usage-error', faults } : { command: 'run', settings: Object.freeze(settings) }
+}
+
+/** The command has options of its own, and no settings. */
+function readExpected(args: readonly string[]): CommandLine {
+  const given: Readonly<Record<string, string[]>> = { inventory: [], repo: [], limit: [] }
+  const options = {
+    inventory: { type: 'string', short: 'i' },
+    repo: { type: 'string' },
+    limit: { type: 'string', short: 'l' },
+    help: { type: 'boolean', short: 'h' },
+  } as const
+  const faults: string[] = []
+  const { values, tokens, positionals } = parseArgs({ args: [...args], options, strict: false, tokens: true })
+  if (values.help === true) return { command: 'help' }
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue
+    const { name, rawName, value = '', inlineValue = false } = token
+    // `--inventory --repo x`: the value of --inventory is missing.
+    const isMissing = value.trim() === '' || (!inlineValue && value.startsWith('--'))
+    if (!Object.hasOwn(given, name)) faults.push(`${rawName}: unknown option of expected; see --help`)
+    else if (isMissing) faults.push(`${rawName}: must have a value`)
+    else given[name]?.push(value)
+  }
+  const { inventory: inventories = [], repo: repos = [], limit: limits = [] } = given
+  const [repo, ...otherRepos] = repos
+  const [limit, ...otherLimits] = limits
+  // After an option without its value, what follows would be said to be missing, or too much.
+  const isClear = faults.length === 0
+  if (isClear && positionals.length > 0) faults.push(`${positionals[0]}: expected takes no file; see --inventory`)
+  if (isClear && inventories.length === 0) faults.push('--inventory: must be given, at least once')
+  if (isClear && (repo === undefined || otherRepos.length > 0)) faults.push('--repo: must be given, once')
+  if (otherLimits.length > 0) faults.push('--limit: must not be given twice')
+  if (repo === undefined || faults.length > 0) return { command: 'usage-error', faults }
+  return { command: 'expected', inventories, repo, limit }
 }
 
 /** The settings as rows of cells; the first row has the titles of the columns. */
@@ -249,6 +306,22 @@ function proxies(value: string): string[] | undefined {
     return bits === undefined || integer(0, version === 4 ? 32 : 128)(bits) !== undefined
   })
   return known ? parts : undefined
+}
+
+const LABEL = new RegExp(snapshotSchema.properties.labels.propertyNames.pattern)
+
+function labelNames(value: string): string[] | undefined {
+  const names = value.split(',').map((name) => name.trim())
+  return names.every((name) => LABEL.test(name)) ? names : undefined
+}
+
+/** Two labels of one name would be one series twice, for which Prometheus refuses the whole scrape. */
+function metricLabelFaults(names: readonly string[]): string[] {
+  return names.flatMap((name, index) => {
+    const other = names.slice(0, index).find((each) => metricLabelOf(each) === metricLabelOf(name))
+    if (other === undefined) return []
+    return `METRIC_LABELS: ${other} and ${name} would both be ${metricLabelOf(name)}; leave one of them out`
+  })
 }
 
 function text(value: string): string | undefined {

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Receipt } from '../status/merge.ts'
-import { STATES } from '../status/schema.ts'
+import { STATES, type Status } from '../status/schema.ts'
 import { timeOf } from '../status/time.ts'
 import type { CommitEvents, PublishedDocument, Store } from '../store/store.ts'
 import { PROBLEMS, type ProblemCode } from './problems.ts'
@@ -14,7 +14,7 @@ const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total',
 /** The metrics of the server and of every target. */
 export class Metrics implements CommitEvents {
   readonly #own = new Registry()
-  readonly #targets = new TargetMetrics()
+  readonly #targets: TargetMetrics
   readonly #snapshots = this.#counter('snapshots_total', 'Posted snapshots by result.', 'result')
   readonly #refusals = this.#counter('refusals_total', 'Refused requests by problem code.', 'problem')
   readonly #requests = this.#counter('http_requests_total', 'Answers by route and status class.', 'route', 'status')
@@ -44,7 +44,9 @@ export class Metrics implements CommitEvents {
   readonly #bytes = this.#gauge('document_bytes', 'Size of the document.')
   readonly #entries = this.#gauge('document_entries', 'Number of targets in the document.')
 
-  constructor(version: string) {
+  /** @param targetLabels names of the labels of targets that `gitops_target_info` has, no two of one metric label */
+  constructor(version: string, targetLabels: readonly string[] = []) {
+    this.#targets = new TargetMetrics(targetLabels)
     for (const result of ['created', 'updated', 'ignored']) this.#snapshots.inc({ result }, 0)
     for (const problem of Object.keys(PROBLEMS)) this.#refusals.inc({ problem }, 0)
     for (const outcome of ['merged', 'rejected']) this.#edits.inc({ outcome }, 0)
@@ -117,21 +119,31 @@ function classOf(status: number): string {
   return `${Math.floor(status / 100)}xx`
 }
 
+/** The name in metrics of a label of a target: Prometheus allows letters, digits and `_`. */
+export function metricLabelOf(name: string): string {
+  return `label_${name.replaceAll(/[^A-Za-z0-9_]/g, '_')}`
+}
+
 /** The metrics of the targets, computed once for each published document. */
 class TargetMetrics {
+  readonly #labels: readonly string[]
   #of: PublishedDocument | undefined
   #text: Promise<string> = Promise.resolve('')
+
+  constructor(labels: readonly string[]) {
+    this.#labels = labels
+  }
 
   async text(published: PublishedDocument): Promise<string> {
     if (this.#of !== published) {
       this.#of = published
-      this.#text = textOf(published)
+      this.#text = textOf(published, this.#labels)
     }
     return this.#text
   }
 }
 
-async function textOf({ document }: PublishedDocument): Promise<string> {
+async function textOf({ document }: PublishedDocument, labels: readonly string[]): Promise<string> {
   const registry = new Registry()
   const gauge = (name: string, help: string): Gauge<'repo' | 'server'> =>
     new Gauge({ name: `gitops_${name}`, help, labelNames: TARGET, registers: [registry] })
@@ -144,6 +156,16 @@ async function textOf({ document }: PublishedDocument): Promise<string> {
     'failed_check_timestamp_seconds',
     'Time of the newest check that failed since the last one.',
   )
+  const acceptedUntil = gauge(
+    'accepted_until_timestamp_seconds',
+    'Time at which the first of the rules ends that cover what is wrong.',
+  )
+  const info = new Gauge({
+    name: 'gitops_target_info',
+    help: 'Always 1. The commit that the target was checked against, and the labels that METRIC_LABELS names.',
+    labelNames: [...TARGET, 'commit', ...labels.map(metricLabelOf)],
+    registers: [registry],
+  })
   const states = new Gauge({
     name: 'gitops_target_state',
     help: `1 for the state of the target, 0 for every other: ${STATES.join(', ')}.`,
@@ -161,7 +183,15 @@ async function textOf({ document }: PublishedDocument): Promise<string> {
     since.set(target, timeOf(status.since) / 1000)
     stale.set(target, status.stale ? 1 : 0)
     if (status.failed_check !== undefined) failedCheck.set(target, timeOf(status.failed_check.at) / 1000)
+    if (status.accepted_until !== undefined) acceptedUntil.set(target, timeOf(status.accepted_until) / 1000)
+    info.set({ ...target, commit: status.commit ?? '', ...metricLabels(status, labels) }, 1)
     for (const state of STATES) states.set({ ...target, state }, state === status.state ? 1 : 0)
   }
   return registry.metrics()
+}
+
+/** The named labels that a target has, as labels of a metric. */
+function metricLabels({ labels = {} }: Status, names: readonly string[]): Record<string, string> {
+  const present = names.filter((name) => Object.hasOwn(labels, name))
+  return Object.fromEntries(present.map((name) => [metricLabelOf(name), String(labels[name])]))
 }

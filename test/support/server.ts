@@ -36,6 +36,7 @@ export function settingsFor(dataDir: string, over: Partial<Settings> = {}): Sett
     tokensFile: undefined,
     protectReads: false,
     trustProxy: undefined,
+    metricLabels: undefined,
     logLevel: 'debug',
     ...over,
   }

@@ -41,3 +41,43 @@ t.test('settings: all faults are told together', async (t) => {
     t.match(readCommandLine([`--port=${port}`], {}), { command: 'usage-error' }, port)
   }
 })
+
+t.test('settings: labels for metrics, of which no two are one for Prometheus', async (t) => {
+  t.match(readCommandLine([], {}), { settings: { metricLabels: undefined } })
+  t.match(readCommandLine([], { METRIC_LABELS: 'env, app.kubernetes.io/name' }), {
+    settings: { metricLabels: ['env', 'app.kubernetes.io/name'] },
+  })
+  t.same(readCommandLine(['--metric-labels', 'a.b,env,a-b'], {}), {
+    command: 'usage-error',
+    faults: ['METRIC_LABELS: a.b and a-b would both be label_a_b; leave one of them out'],
+  })
+  t.match(readCommandLine(['--metric-labels=env,env'], {}), { faults: [/env and env would both be label_env/] })
+  for (const wrong of ['env,', ',', '1st', 'a b', 'ü', `a${'b'.repeat(63)}`]) {
+    t.match(readCommandLine([`--metric-labels=${wrong}`], {}), { faults: [/must be names of labels/] }, wrong)
+  }
+})
+
+t.test('settings: the options of expected are its own', async (t) => {
+  const read = (...args: string[]): unknown => readCommandLine(['expected', ...args], { PORT: 'x' })
+  const options = { command: 'expected', inventories: ['x'], repo: 'y' }
+  t.same(read('--inventory', 'x', '--repo=y'), { ...options, limit: undefined })
+  t.same(read('-i', '-x', '-i', 'a,b,', '--repo', 'y', '-l', '!z'), {
+    ...options,
+    inventories: ['-x', 'a,b,'],
+    limit: '!z',
+  })
+  t.same(read('-i', 'x', '-h'), { command: 'help' })
+  const cases: [args: string[], ...faults: string[]][] = [
+    [[], '--inventory: must be given, at least once', '--repo: must be given, once'],
+    [['--repo', 'x'], '--inventory: must be given, at least once'],
+    [['-i', 'x'], '--repo: must be given, once'],
+    [['--repo', 'x', '--repo', 'y', '-i', 'x'], '--repo: must be given, once'],
+    [['--inventory', '--repo', 'x'], '--inventory: must have a value'],
+    [['--repo', 'x', '-i'], '-i: must have a value'],
+    [['--repo=', '-i', 'x'], '--repo: must have a value'],
+    [['--repo', 'x', '-i', 'x', '--limit=a', '-l', 'b'], '--limit: must not be given twice'],
+    [['--repo', 'x', '-i', 'x', '--port=1'], '--port: unknown option of expected; see --help'],
+    [['--repo', 'x', '-i', 'x', 'y'], 'y: expected takes no file; see --inventory'],
+  ]
+  for (const [args, ...faults] of cases) t.same(read(...args), { command: 'usage-error', faults }, args.join(' '))
+})

@@ -6,9 +6,9 @@ import ts from 'typescript'
 import { parse } from 'yaml'
 import { formatTime } from '../../../src/status/time.ts'
 import { directory } from '../../support/directory.ts'
-import { ask, post } from '../../support/http.ts'
+import { ask, eventually, matches, post } from '../../support/http.ts'
 import { needs } from '../../support/machine.ts'
-import { type Server, serve } from '../../support/server.ts'
+import { type Server, fileOf, serve } from '../../support/server.ts'
 import { HOSTILE_NAMES, snapshotOf } from '../../support/snapshots.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
@@ -231,6 +231,17 @@ t.test('Grafana: alerts have one number and labels of their own, fire, and resol
   t.ok(Math.abs((stale['rsyslog silent'] ?? 0) - 3600) < 60)
   t.match(stale, { 'rsyslog drifted': 0, 'rsyslog fine': 0 })
   t.same(await rowsOf(server, rule('gitops-status-server'), { repo: '', server: '' }), [{ ready: 1 }])
+
+  const until = formatTime(Date.now() + 3600_000)
+  const accepted = [
+    { server: 'drifted', until, reason: 'a' },
+    { server: 'silent', until, reason: 'a', stale: true },
+  ]
+  const expected = [{ repo: 'rsyslog', servers: ['never'] }]
+  writeFileSync(server.file, JSON.stringify({ ...fileOf(server), accepted, expected }))
+  const quiet = { 'rsyslog drifted': 0, 'rsyslog silent': 0, 'rsyslog fine': 0, 'rsyslog never': 0 }
+  await eventually(async () => matches(await values('gitops-drift'), quiet))
+  t.same(await values('gitops-stale'), quiet, 'neither what is accepted, nor what was never checked')
 
   await post(server.url, [snapshotOf({ server: 'drifted' }, []), snapshotOf({ server: 'silent' }, [])])
   t.match(await values('gitops-drift'), { 'rsyslog drifted': 0, 'rsyslog silent': 0 })

@@ -72,6 +72,26 @@ t.test('Prometheus: the alerting rules do what their own tests say', needs('prom
   promtool(t, 'test', 'rules', 'gitops.rules.test.yml')
 })
 
+t.test('Prometheus: each rule is tested to fire and not to fire, and the README has it', async (t) => {
+  const read = (name: string): unknown => parse(readFileSync(join(DEPLOY, 'prometheus', name), 'utf8'))
+  const { groups } = read('gitops.rules.yml') as { groups: { rules: { alert: string }[] }[] }
+  const { tests } = read('gitops.rules.test.yml') as {
+    tests: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] }[]
+  }
+  const alerts = groups.flatMap(({ rules }) => rules.map(({ alert }) => alert))
+  const tried = tests.flatMap((each) => each.alert_rule_test)
+  for (const fires of [true, false]) {
+    const names = tried.filter((each) => each.exp_alerts.length > 0 === fires).map(({ alertname }) => alertname)
+    t.same(new Set(names), new Set(alerts), fires ? 'fires' : 'does not fire')
+  }
+  const readme = readFileSync(join(DEPLOY, '../README.md'), 'utf8')
+  const [, table = ''] = /## Prometheus\n([^]*?)\n## /.exec(readme) ?? []
+  t.same(
+    [...table.matchAll(/^\| `(Gitops\w+)` +\|/gm)].map(([, name]) => name),
+    alerts,
+  )
+})
+
 function promtool(t: Test, ...args: string[]): void {
   const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: join(DEPLOY, 'prometheus'), encoding: 'utf8' })
   t.equal(status, 0, stdout + stderr)

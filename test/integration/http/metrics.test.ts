@@ -3,7 +3,7 @@ import t from 'tap'
 import { STATES } from '../../../src/status/schema.ts'
 import { formatTime } from '../../../src/status/time.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
-import { serve } from '../../support/server.ts'
+import { fileOf, serve } from '../../support/server.ts'
 import { DRIFTED, SYNCED, snapshotOf } from '../../support/snapshots.ts'
 
 const NOW = '2026-04-21T10:32:15Z'
@@ -30,6 +30,10 @@ function stateSet(state: string): Record<string, number> {
   )
 }
 
+function info(commit: string, others = ''): string {
+  return `gitops_target_info{repo="rsyslog",server="rsyslog-lab",commit="${commit}"${others}}`
+}
+
 t.test('metrics: every target, and nothing of one that is gone', async (t) => {
   const server = await serve(t)
   const { url } = server
@@ -47,6 +51,7 @@ t.test('metrics: every target, and nothing of one that is gone', async (t) => {
     [`gitops_since_timestamp_seconds${labels}`]: seconds,
     [`gitops_stale${labels}`]: 1,
     ...stateSet('stale'),
+    [info('')]: 1,
   })
   await post(url, { ...SYNCED, last_check: '2026-04-21T10:34:15Z', stale_after: 1e9 })
   t.same(await ofTarget(), {
@@ -56,7 +61,13 @@ t.test('metrics: every target, and nothing of one that is gone', async (t) => {
     [`gitops_since_timestamp_seconds${labels}`]: seconds + 120,
     [`gitops_stale${labels}`]: 0,
     ...stateSet('synced'),
+    [info('')]: 1,
   })
+  await post(url, { ...SYNCED, last_check: '2026-04-21T10:35:15Z', stale_after: 1e9, commit: 'f00ba4' })
+  t.same(
+    Object.keys(await ofTarget()).filter((name) => name.startsWith('gitops_target_info')),
+    [info('f00ba4')],
+  )
   const failure = {
     repo: 'rsyslog',
     server: 'rsyslog-lab',
@@ -70,7 +81,7 @@ t.test('metrics: every target, and nothing of one that is gone', async (t) => {
   })
   await post(url, { ...failure, server: 'never' })
   t.same(
-    [...(await metricsOf(url)).keys()].filter((name) => name.includes('"never"') && !name.includes('state=')),
+    [...(await metricsOf(url)).keys()].filter((name) => name.includes('"never"') && !/state=|commit=/.test(name)),
     ['since_timestamp_seconds', 'stale', 'failed_check_timestamp_seconds'].map(
       (name) => `gitops_${name}{repo="rsyslog",server="never"}`,
     ),
@@ -78,6 +89,41 @@ t.test('metrics: every target, and nothing of one that is gone', async (t) => {
   )
   await ask(`${url}/api/status?repo=rsyslog`, { method: 'DELETE' })
   t.same(await ofTarget(), {})
+})
+
+t.test('metrics: a target is accepted until its rule ends', async (t) => {
+  const server = await serve(t)
+  const { url } = server
+  const labels = '{repo="rsyslog",server="rsyslog-lab"}'
+  const until = Math.floor(Date.now() / 1000) + 3600
+  await post(url, { ...DRIFTED, last_check: formatTime(Date.now()) })
+  t.match(await metricsOf(url), new Map(Object.entries(stateSet('drifted'))))
+  const rule = { server: 'rsyslog-*', until: formatTime(until * 1000), reason: 'ticket 123' }
+  const { statuses, ...head } = fileOf(server)
+  writeFileSync(server.file, JSON.stringify({ ...head, accepted: [rule], statuses }))
+  await eventually(async () =>
+    matches(Object.fromEntries(await metricsOf(url)), {
+      [`gitops_accepted_until_timestamp_seconds${labels}`]: until,
+      ...stateSet('accepted'),
+    }),
+  )
+  await post(url, { ...SYNCED, last_check: formatTime(Date.now()) })
+  t.notOk((await metricsOf(url)).has(`gitops_accepted_until_timestamp_seconds${labels}`), 'nothing is wrong any more')
+})
+
+t.test('metrics: gitops_target_info has the labels that the setting names, and no other', async (t) => {
+  const metricLabels = ['env', 'app.kubernetes.io/name', 'constructor']
+  const { url } = await serve(t, undefined, { metricLabels })
+  const name = 'a "b" \\ c'
+  await post(url, { ...DRIFTED, labels: { env: 'prod', owner: 'team-a', 'app.kubernetes.io/name': name } })
+  await post(url, snapshotOf({ server: 'plain' }))
+  t.same(
+    [...(await metricsOf(url)).keys()].filter((series) => series.startsWith('gitops_target_info')),
+    [
+      'gitops_target_info{repo="rsyslog",server="plain",commit=""}',
+      info('', String.raw`,label_env="prod",label_app_kubernetes_io_name="a \"b\" \\ c"`),
+    ],
+  )
 })
 
 t.test('metrics: of the server itself', async (t) => {
