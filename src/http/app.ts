@@ -16,6 +16,7 @@ import { publishedFile } from './published-file.ts'
 import { clientAddress } from './request.ts'
 import { type Handler, type Route, createRouter } from './router.ts'
 import { statusPage } from './status-page.ts'
+import { showSummary } from './summary.ts'
 import { listTargets, removeTargets } from './targets.ts'
 
 export interface AppOptions {
@@ -47,6 +48,7 @@ export function createApp({ store, metrics, access: accessOptions, trustProxy, l
       post: ingest(store, metrics, access, log),
       delete: removeTargets(store, access, log),
     },
+    { path: '/api/summary', anyOrigin: true, get: showSummary(store) },
     { path: '/api/history', anyOrigin: true, get: listHistory(store) },
     { path: '/status.schema.json', anyOrigin: true, get: constant(publishedFileSchema) },
     { path: '/openapi.json', anyOrigin: true, get: constant(openapi(version)) },
