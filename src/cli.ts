@@ -1,15 +1,16 @@
 #!/usr/bin/env node
 import { makeToken } from './access/tokens.ts'
 import { readChecked } from './check.ts'
+import { gate } from './gate.ts'
 import { createLog, terminal } from './log.ts'
 import { restoreFile } from './restore.ts'
 import { StartError, start } from './server.ts'
 import { readCommandLine, settingsTable, type Settings } from './settings.ts'
 import { version } from './version.ts'
 
-/** The server could not start, the checked file is not valid, or nothing was restored. */
+/** The server could not start, the checked file is not valid, nothing was restored, or the gate is closed. */
 const EXIT_FAILED = 1
-/** The command line or the environment is not valid. */
+/** The command line or the environment is not valid, or the gate has no answer. */
 const EXIT_USAGE = 2
 
 const commandLine = readCommandLine(process.argv.slice(2), process.env)
@@ -37,6 +38,14 @@ switch (commandLine.command) {
     // Standard output is for what is restored.
     const outcome = await restoreFile(commandLine, createLog('warn', process.stderr))
     process.exitCode = { done: 0, failed: EXIT_FAILED, unconfirmed: EXIT_USAGE }[outcome]
+    break
+  }
+  case 'gate': {
+    const { outcome, lines } = await gate(commandLine)
+    if (outcome === 'unknown')
+      process.stderr.write(lines.map((line) => `gitops-status-server: gate: ${line}\n`).join(''))
+    else process.stdout.write(lines.map((line) => `${line}\n`).join(''))
+    process.exitCode = { open: 0, closed: EXIT_FAILED, unknown: EXIT_USAGE }[outcome]
     break
   }
   case 'usage-error':
@@ -75,6 +84,7 @@ Usage: gitops-status-server [options]
        gitops-status-server check FILE
        gitops-status-server restore FILE [--data-dir DIR] [--stale-after SECONDS] [--yes]
        gitops-status-server token NAME
+       gitops-status-server gate --url URL [--repo GLOB] [--server GLOB] [--label L] [--allow STATES] [--timeout SECONDS]
 
 ${lines.join('\n')}
 
@@ -86,9 +96,12 @@ restore FILE  goes back to a backup of status.json, whatever its age, while a se
               asks, and commits it. Newer verdicts and new targets stay. --yes does not ask; - is standard input.
               Run it as the user of the server and with its DATA_DIR and STALE_AFTER.
 token NAME    makes a token, and prints its secret and its entry for TOKENS_FILE, which has only the hash of the secret.
+gate          asks the server at URL whether all targets that match are in sync, for a pipeline that must not deploy onto
+              drift; prints a line for each that is not, and the verdict. --repo, --server and --label (env=prod) may be
+              repeated. --allow accepted,stale lets these states pass. Set STATUS_TOKEN to a token if reads need one.
 
 A flag takes precedence over its variable. An empty variable counts as not set.
-Exit codes: 0 stopped by a signal, the file is valid, or restored; ${EXIT_FAILED} could not start, the file is not valid, or not restored;
-${EXIT_USAGE} invalid settings, or --yes is needed.
+Exit codes: 0 stopped by a signal, the file is valid, restored, or the gate is open; ${EXIT_FAILED} could not start, the file is not
+valid, not restored, or the gate is closed; ${EXIT_USAGE} invalid settings, --yes is needed, or the gate has no answer.
 `
 }
