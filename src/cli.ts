@@ -2,15 +2,16 @@
 import { makeToken } from './access/tokens.ts'
 import { readChecked } from './check.ts'
 import { expectedBlock } from './expected.ts'
+import { gate } from './gate.ts'
 import { createLog, terminal } from './log.ts'
 import { restoreFile } from './restore.ts'
 import { StartError, start } from './server.ts'
 import { readCommandLine, settingsTable, type Settings } from './settings.ts'
 import { version } from './version.ts'
 
-/** The server could not start, the checked file is not valid, nothing was restored, or there is no block to print. */
+/** The server could not start, the checked file is not valid, nothing was restored or printed, or the gate is closed. */
 const EXIT_FAILED = 1
-/** The command line or the environment is not valid. */
+/** The command line or the environment is not valid, or the gate has no answer. */
 const EXIT_USAGE = 2
 
 const commandLine = readCommandLine(process.argv.slice(2), process.env)
@@ -45,6 +46,14 @@ switch (commandLine.command) {
     process.stderr.write(warnings + faults.map((fault) => `gitops-status-server: ${fault}\n`).join(''))
     process.stdout.write(text ?? '')
     process.exitCode = text === undefined ? EXIT_FAILED : 0
+    break
+  }
+  case 'gate': {
+    const { outcome, lines } = await gate(commandLine)
+    if (outcome === 'unknown')
+      process.stderr.write(lines.map((line) => `gitops-status-server: gate: ${line}\n`).join(''))
+    else process.stdout.write(lines.map((line) => `${line}\n`).join(''))
+    process.exitCode = { open: 0, closed: EXIT_FAILED, unknown: EXIT_USAGE }[outcome]
     break
   }
   case 'usage-error':
@@ -84,6 +93,7 @@ Usage: gitops-status-server [options]
        gitops-status-server restore FILE [--data-dir DIR] [--stale-after SECONDS] [--yes]
        gitops-status-server expected --inventory FILE --repo NAME [--limit PATTERN]
        gitops-status-server token NAME
+       gitops-status-server gate --url URL [--repo GLOB] [--server GLOB] [--label L] [--allow STATES] [--timeout SECONDS]
 
 ${lines.join('\n')}
 
@@ -97,9 +107,12 @@ restore FILE  goes back to a backup of status.json, whatever its age, while a se
 expected      prints the block "expected" for status.json: all hosts of an Ansible inventory, which must report for the
               repository. It runs ansible-inventory; --inventory is what -i is there, also several times.
 token NAME    makes a token, and prints its secret and its entry for TOKENS_FILE, which has only the hash of the secret.
+gate          asks the server at URL whether all targets that match are in sync, for a pipeline that must not deploy onto
+              drift; prints a line for each that is not, and the verdict. --repo, --server and --label (env=prod) may be
+              repeated. --allow accepted,stale lets these states pass. Set STATUS_TOKEN to a token if reads need one.
 
 A flag takes precedence over its variable. An empty variable counts as not set.
-Exit codes: 0 stopped by a signal, the file is valid, restored, or printed; ${EXIT_FAILED} could not start, the file is not valid,
-not restored, or not printed; ${EXIT_USAGE} invalid settings, or --yes is needed.
+Exit codes: 0 stopped by a signal, the file is valid, restored, printed, or the gate is open; ${EXIT_FAILED} could not start, the file is
+not valid, not restored, not printed, or the gate is closed; ${EXIT_USAGE} invalid settings, --yes is needed, or the gate has no answer.
 `
 }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 import { metricLabelOf } from './http/metrics.ts'
 import { snapshotSchema } from './status/schema.ts'
+import { GATE_FLAGS, type GateOptions, readGateOptions } from './gate-options.ts'
 
 /** A setting: its names, its default, and the values that it accepts. */
 interface Setting<T> {
@@ -138,6 +139,7 @@ export type CommandLine =
   | { readonly command: 'token'; readonly name: string }
   | ({ readonly command: 'restore' } & RestoreOptions)
   | ({ readonly command: 'expected' } & ExpectedOptions)
+  | ({ readonly command: 'gate' } & GateOptions)
   | { readonly command: 'help' }
   | { readonly command: 'version' }
   | { readonly command: 'usage-error'; readonly faults: readonly string[] }
@@ -157,6 +159,7 @@ export function readCommandLine(
     args: [...args],
     options: {
       ...flags,
+      ...GATE_FLAGS,
       yes: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' },
@@ -179,6 +182,10 @@ export function readCommandLine(
     return { command: 'usage-error', faults: ['token: expected one name of letters, digits, and . _ - @'] }
   }
   if (command === 'restore') return readRestore()
+  if (command === 'gate') {
+    const outcome = readGateOptions(tokens, env)
+    return outcome.ok ? { command, ...outcome.value } : { command: 'usage-error', faults: outcome.faults }
+  }
   for (const token of tokens) {
     if (token.kind === 'positional') faults.push(`${token.value}: unknown command; see --help`)
     else if (token.kind === 'option' && !Object.hasOwn(flags, token.name)) {

@@ -17,6 +17,7 @@ import { publishedFile } from './published-file.ts'
 import { clientAddress } from './request.ts'
 import { type Handler, type Route, createRouter } from './router.ts'
 import { statusPage } from './status-page.ts'
+import { showSummary } from './summary.ts'
 import { listTargets, removeTargets } from './targets.ts'
 
 export interface AppOptions {
@@ -55,6 +56,7 @@ export function createApp({ store, metrics, access: accessOptions, trustProxy, l
       post: addAccepted(store, access, log),
       delete: endAccepted(store, access, log),
     },
+    { path: '/api/summary', anyOrigin: true, get: showSummary(store) },
     { path: '/api/history', anyOrigin: true, get: listHistory(store) },
     { path: '/status.schema.json', anyOrigin: true, get: constant(publishedFileSchema) },
     { path: '/openapi.json', anyOrigin: true, get: constant(openapi(version)) },

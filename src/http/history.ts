@@ -4,9 +4,9 @@ import type { Fault } from '../status/json.ts'
 import { parseTime } from '../status/time.ts'
 import { validator } from '../status/validation.ts'
 import type { Store } from '../store/store.ts'
+import { readTargetFilter, targetFilterProperties } from '../views/filter.ts'
 import { JSON_HEADERS } from './headers.ts'
 import { Problem } from './problems.ts'
-import { matcher, selectorSchema } from './selector.ts'
 
 export const LIMIT_DEFAULT = 10_000
 export const LIMIT_MAX = 100_000
@@ -19,7 +19,7 @@ const BYTES_MAX = 64 * 1024 * 1024
 export const historyQuerySchema = {
   type: 'object',
   properties: {
-    ...selectorSchema.properties,
+    ...targetFilterProperties,
     from: {
       type: 'string',
       description: 'ISO 8601 with a zone, or milliseconds since 1970. Empty: the beginning of the history.',
@@ -42,7 +42,9 @@ export function listHistory(store: Pick<Store, 'history'>): RequestHandler {
   return async (req, res) => {
     const { query } = req
     if (!isHistoryQuery(query)) throw refusal(isHistoryQuery.faults(''))
-    const rows = await store.history({ ...readRange(query), bytes: BYTES_MAX, matches: matcher(query) })
+    const filter = readTargetFilter(query)
+    if (!filter.ok) throw refusal(filter.faults)
+    const rows = await store.history({ ...readRange(query), bytes: BYTES_MAX, matches: filter.value })
     res.set(JSON_HEADERS)
     res.send(`[${rows.length === 0 ? '' : '\n'}${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]\n`)
   }

@@ -5,9 +5,19 @@ import {
   publishedSnapshotSchema,
 } from '../status/contract.ts'
 import { historyRowSchema } from '../status/history.ts'
-import { POSTED_ITEMS_MAX, documentSchema, savedDocumentSchema, statusSchema, summarySchema } from '../status/schema.ts'
+import {
+  POSTED_ITEMS_MAX,
+  STATES,
+  documentSchema,
+  savedDocumentSchema,
+  statusSchema,
+  summarySchema,
+} from '../status/schema.ts'
 import { ruleQuerySchema } from './accepted.ts'
 import { LIMIT_DEFAULT, LIMIT_MAX, TIME_MAX_MS, historyQuerySchema } from './history.ts'
+import { CONDITION_PATTERN, VALUE_LENGTH_MAX, filterSchema } from '../views/filter.ts'
+import { targetsSummarySchema } from '../views/summary.ts'
+import { verdictInWords } from '../views/words.ts'
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode, problemType } from './problems.ts'
 import { selectorSchema } from './selector.ts'
 
@@ -41,17 +51,33 @@ const STAMPED = {
   stale: false,
   generation: 2,
 }
+const SUMMARY = {
+  state: 'drifted',
+  targets: 1,
+  drifted: 1,
+  failing: 0,
+  missing: 0,
+  stale: 0,
+  accepted: 0,
+  synced: 0,
+} as const
 const DOCUMENT = {
   $schema: './status.schema.json',
   generation: 2,
   updated_at: '2026-04-21T10:32:16Z',
-  summary: { state: 'drifted', targets: 1, drifted: 1, failing: 0, missing: 0, stale: 0, accepted: 0, synced: 0 },
+  summary: SUMMARY,
   statuses: [STAMPED],
 }
 
 /** An example of each schema that is the body of an answer. */
 const EXAMPLES: Readonly<Record<string, unknown>> = {
   StatusDocument: DOCUMENT,
+  TargetsSummary: {
+    ...SUMMARY,
+    longest_drift_seconds: 93_725,
+    newest_check_seconds: 41,
+    verdict: verdictInWords(SUMMARY),
+  },
   Receipt: { result: 'created', status: STAMPED },
   HistoryRow: {
     time: DOCUMENT.updated_at,
@@ -65,6 +91,8 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
     generation: 2,
     changes: ['first_seen'],
     cause: 'snapshot',
+    commit: '9fceb02d0ae598e95dc970b74767f19372d61af8',
+    pipeline_url: 'https://ci.example.net/repos/7/pipeline/812',
   },
   Removed: { removed: [STAMPED] },
   AcceptedRule: RULE,
@@ -100,6 +128,7 @@ const schemas = {
       statuses: { ...listOf('Status'), description: documentSchema.properties.statuses.description },
     },
   },
+  TargetsSummary: targetsSummarySchema,
   Receipt: {
     type: 'object',
     description: 'What became of a snapshot or a failed check.',
@@ -273,9 +302,9 @@ export function openapi(version: string): object {
         get: read({
           operationId: 'listTargets',
           summary: 'The status document with only the matching entries',
-          description: 'An entry matches if it has one of the values of each parameter.',
+          description: 'An entry matches if it matches each parameter.',
           content: json('StatusDocument'),
-          parameters: selector(FILTER),
+          parameters: FILTER,
           problems: ['invalid-query'],
         }),
         post: {
@@ -337,7 +366,8 @@ export function openapi(version: string): object {
           operationId: 'removeTargets',
           tags: ['Reporting'],
           summary: 'Removes the matching targets',
-          description: 'A repo alone removes all its servers. At least one of repo and server is required.',
+          description:
+            'A repo alone removes all its servers. At least one of repo and server is required. Names are exact: * and ? are themselves.',
           security: WRITES,
           parameters: selector('What to remove; may be repeated. Never empty: an unset variable must not remove all.', {
             type: 'array',
@@ -417,6 +447,16 @@ export function openapi(version: string): object {
           },
         },
       },
+      '/api/summary': {
+        get: read({
+          operationId: 'getSummary',
+          summary: 'The verdict on the matching targets, in one object',
+          description: 'For tiles, gates and widgets. Small, whatever the number of targets.',
+          content: json('TargetsSummary'),
+          parameters: FILTER,
+          problems: ['invalid-query'],
+        }),
+      },
       '/api/history': {
         get: read({
           operationId: 'listHistory',
@@ -425,7 +465,7 @@ export function openapi(version: string): object {
           content: {
             'application/json': { schema: listOf('HistoryRow'), example: [EXAMPLES['HistoryRow']] },
           },
-          parameters: [...selector(FILTER), ...RANGE],
+          parameters: [...TARGET_FILTER, ...RANGE],
           problems: ['invalid-query'],
         }),
       },
@@ -461,7 +501,7 @@ export function openapi(version: string): object {
           summary: 'The worst state of the matching targets as an image',
           description: 'It says unknown if none matches.',
           content: { 'image/svg+xml': { schema: { type: 'string' } } },
-          parameters: selector(FILTER),
+          parameters: FILTER,
           problems: ['invalid-query'],
         }),
       },
@@ -525,7 +565,20 @@ export function openapi(version: string): object {
 const ACCESS: readonly ProblemCode[] = ['unauthorized', 'forbidden', 'too-many-refusals']
 /** Writes do not accept Basic. */
 const WRITES = [{}, { bearer: [] }]
-const FILTER = 'Filter; may be repeated. Empty: all.'
+
+const pattern = { type: 'string', maxLength: VALUE_LENGTH_MAX }
+/** Each of the parameters may be repeated, so that its example is a list. */
+const FILTERS = [
+  { name: 'repo', schema: pattern, example: 'rsyslog' },
+  { name: 'server', schema: pattern, example: 'web-*' },
+  { name: 'state', schema: { ...pattern, pattern: separatedBy(STATES.join('|')) }, example: 'drifted,failing' },
+  { name: 'label', schema: { ...pattern, pattern: separatedBy(CONDITION_PATTERN) }, example: 'env=prod' },
+] as const
+const FILTER = FILTERS.map(({ name, schema, example }) => ({
+  ...parameter(name, filterSchema.properties[name].description, { type: 'array', items: schema }),
+  example: [example],
+}))
+const TARGET_FILTER = FILTER.slice(0, 2)
 
 /** What can be done with a target that was posted alone. */
 const LINKS = Object.fromEntries(
@@ -641,7 +694,12 @@ function exampleOf(code: ProblemCode): object {
   }
 }
 
-function selector(description: string, schema: object = { type: 'array', items: { type: 'string' } }): object[] {
+/** The pattern of a list with commas, whose items may be empty. */
+function separatedBy(item: string): string {
+  return `^(${item})?(,(${item})?)*$`
+}
+
+function selector(description: string, schema: object): object[] {
   return Object.keys(selectorSchema.properties).map((name) => parameter(name, description, schema))
 }
 

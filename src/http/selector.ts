@@ -5,7 +5,7 @@ import { Problem } from './problems.ts'
 
 const names = { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] } as const
 
-/** `?repo=&server=`, each of which may be repeated. A target matches if it has one of the values of each. */
+/** `?repo=&server=` of a removal, each of which may be repeated. Names are exact, unlike in the filters of views. A target matches if it has one of the values of each. */
 export const selectorSchema = {
   type: 'object',
   properties: { repo: names, server: names },

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { summaryOf as statesIn } from '../status/states.ts'
 import { type Store, toBytes } from '../store/store.ts'
 import { type Access, summaryOf } from './access.ts'
+import { filterOf } from './filter.ts'
 import { JSON_HEADERS } from './headers.ts'
 import { Problem } from './problems.ts'
 import { matcher, readSelector } from './selector.ts'
@@ -10,7 +11,7 @@ import { matcher, readSelector } from './selector.ts'
 /** Serves the document with only the matching entries. */
 export function listTargets(store: Pick<Store, 'published'>): RequestHandler {
   return (req, res) => {
-    const matches = matcher(readSelector(req.query))
+    const matches = filterOf(req.query)
     const { document } = store.published
     const entries = document.entries.filter(({ status }) => matches(status))
     res.set(JSON_HEADERS)
@@ -18,7 +19,10 @@ export function listTargets(store: Pick<Store, 'published'>): RequestHandler {
   }
 }
 
-/** Removes the matching targets, and answers with them. A repo alone removes all its servers. */
+/**
+ * Removes the matching targets, and answers with them. A repo alone removes all its servers. Names are exact: a wildcard
+ * must not remove more than was named.
+ */
 export function removeTargets(store: Pick<Store, 'submit'>, access: Access, log: Logger): RequestHandler {
   return async (req, res) => {
     const selector = readSelector(req.query)

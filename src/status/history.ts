@@ -2,7 +2,15 @@ import type { FromSchema } from 'json-schema-to-ts'
 import type { Actor, StatusDocument } from './document.ts'
 import type { Target } from './target.ts'
 import type { Cause, EndedRule, Restoration } from './draft.ts'
-import { type AcceptedRule, STATES, type Status, fileProperties, targetProperties, time } from './schema.ts'
+import {
+  type AcceptedRule,
+  STATES,
+  type Status,
+  fileProperties,
+  statusSchema,
+  targetProperties,
+  time,
+} from './schema.ts'
 import { stampChanges } from './stamps.ts'
 import { timeOf } from './time.ts'
 import { validator } from './validation.ts'
@@ -67,6 +75,11 @@ export const historyRowSchema = {
       type: 'string',
       enum: CAUSES,
       description: 'What made the change. recovery: it was found at a start or after a fault.',
+    },
+    commit: statusSchema.properties.commit,
+    pipeline_url: {
+      ...statusSchema.properties.pipeline_url,
+      description: 'The page of the CI run that made the check, or in the state failing, that could not complete it.',
     },
     token: { type: 'string', description: 'The name of the token that posted or removed it.' },
     address: { type: 'string', description: "The client's address." },
@@ -200,7 +213,18 @@ export function nextRow(
     generation,
     changes,
     cause: cause?.origin ?? 'recovery',
+    ...(status === undefined ? {} : checkOf(status)),
     ...cause?.by,
+  }
+}
+
+/** What was checked against and where, as far as the entry says so. A change of these alone makes no row. */
+function checkOf({ state, commit, pipeline_url: checked, failed_check: failed }: Status): Partial<HistoryRow> {
+  // The run that made the last good check says nothing of why the newest one failed.
+  const pipelineUrl = state === 'failing' ? failed?.pipeline_url : checked
+  return {
+    ...(commit === undefined ? {} : { commit }),
+    ...(pipelineUrl === undefined ? {} : { pipeline_url: pipelineUrl }),
   }
 }
 

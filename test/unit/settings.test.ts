@@ -57,16 +57,17 @@ t.test('settings: labels for metrics, of which no two are one for Prometheus', a
   }
 })
 
+const readExpected = (...args: string[]): unknown => readCommandLine(['expected', ...args], { PORT: 'x' })
+
 t.test('settings: the options of expected are its own', async (t) => {
-  const read = (...args: string[]): unknown => readCommandLine(['expected', ...args], { PORT: 'x' })
   const options = { command: 'expected', inventories: ['x'], repo: 'y' }
-  t.same(read('--inventory', 'x', '--repo=y'), { ...options, limit: undefined })
-  t.same(read('-i', '-x', '-i', 'a,b,', '--repo', 'y', '-l', '!z'), {
+  t.same(readExpected('--inventory', 'x', '--repo=y'), { ...options, limit: undefined })
+  t.same(readExpected('-i', '-x', '-i', 'a,b,', '--repo', 'y', '-l', '!z'), {
     ...options,
     inventories: ['-x', 'a,b,'],
     limit: '!z',
   })
-  t.same(read('-i', 'x', '-h'), { command: 'help' })
+  t.same(readExpected('-i', 'x', '-h'), { command: 'help' })
   const cases: [args: string[], ...faults: string[]][] = [
     [[], '--inventory: must be given, at least once', '--repo: must be given, once'],
     [['--repo', 'x'], '--inventory: must be given, at least once'],
@@ -79,5 +80,62 @@ t.test('settings: the options of expected are its own', async (t) => {
     [['--repo', 'x', '-i', 'x', '--port=1'], '--port: unknown option of expected; see --help'],
     [['--repo', 'x', '-i', 'x', 'y'], 'y: expected takes no file; see --inventory'],
   ]
-  for (const [args, ...faults] of cases) t.same(read(...args), { command: 'usage-error', faults }, args.join(' '))
+  for (const [args, ...faults] of cases)
+    t.same(readExpected(...args), { command: 'usage-error', faults }, args.join(' '))
+})
+
+const read = (args: readonly string[], env: Record<string, string> = {}) => readCommandLine(['gate', ...args], env)
+
+t.test('settings: the command line of gate', async (t) => {
+  const url = ['--url', 'https://status.example.net/drift']
+  const faultsOf = (args: readonly string[], env: Record<string, string> = {}): string => {
+    const line = read(args, env)
+    return line.command === 'usage-error' ? line.faults.join('; ') : line.command
+  }
+  const plain = read(url, { PORT: 'x' })
+  t.match(plain, { command: 'gate', filter: [], timeoutSeconds: 30, token: undefined })
+  t.equal(plain.command === 'gate' && plain.url.href, 'https://status.example.net/drift/')
+  const many = read(
+    [
+      ...url,
+      '--repo',
+      'a',
+      '--repo=b*',
+      '--server',
+      '-x',
+      '--label',
+      'env!=prod',
+      '--allow',
+      'stale',
+      '--allow=accepted,missing',
+    ],
+    { STATUS_TOKEN: 'abc' },
+  )
+  t.match(many, { command: 'gate', token: 'abc' })
+  t.same(many.command === 'gate' && many.filter, [
+    ['repo', 'a'],
+    ['repo', 'b*'],
+    ['server', '-x'],
+    ['label', 'env!=prod'],
+  ])
+  t.same(many.command === 'gate' && [...many.allow].toSorted(), ['accepted', 'missing', 'stale'])
+
+  t.match(faultsOf([]), /^--url: must be/)
+  for (const address of ['status.example.net', 'ftp://a', 'http://', 'https://u:p@a', 'https://a?b', 'https://a#b'])
+    t.match(faultsOf(['--url', address]), /^--url: must be the http or https address/, address)
+  t.match(faultsOf([...url, ...url]), '--url: must be given once')
+  for (const states of ['drifted', 'fine', 'stale,drifted', 'synced', 'stale,', ',', 'Stale'])
+    t.match(faultsOf([...url, '--allow', states]), /^--allow: must be of failing, missing, stale, accepted/, states)
+  for (const seconds of ['0', '3601', '1.5', '-1', '1e3', 'x'])
+    t.match(faultsOf([...url, '--timeout', seconds]), /^--timeout: must be a whole number/, seconds)
+  for (const flag of ['--repo', '--server', '--label', '--allow', '--timeout']) {
+    t.match(faultsOf([...url, `${flag}=`]), `${flag}: a value is missing`)
+    t.match(faultsOf([...url, flag]), `${flag}: a value is missing`)
+    t.match(faultsOf([...url, flag, '--repo', 'x']), `${flag}: a value is missing`)
+  }
+  t.match(faultsOf([...url, '--port', '80']), '--port: unknown option of gate')
+  t.match(faultsOf([...url, '--state', 'drifted']), '--state: unknown option of gate')
+  t.match(faultsOf([...url, 'web-1']), 'gate: expected no operand, not "web-1"')
+  t.equal(faultsOf(url, { STATUS_TOKEN: 'a b' }), 'STATUS_TOKEN: is not a token')
+  t.match(readCommandLine(['--url', 'http://a'], {}), { faults: ['--url: unknown option; see --help'] })
 })

@@ -91,6 +91,35 @@ t.test('one line for each change of a target, with what made it', async (t) => {
   t.same(times, times.toSorted(), 'oldest first')
 })
 
+const runPage = (number: number): string => `https://ci.example.net/7/${number}`
+
+t.test('a row has the commit and the pipeline of its check, but they make no row', async (t) => {
+  const server = await serve(t)
+  const now = Date.now()
+  const good = { ...snapshotOf({}, [], formatTime(now - 3000)), commit: 'abc', pipeline_url: runPage(1) }
+  const failed = { repo: 'rsyslog', server: 'rsyslog-lab', check_failed: 'unreachable' }
+  await post(server.url, good)
+  await post(server.url, { ...good, commit: 'def', pipeline_url: runPage(2), last_check: formatTime(now - 2000) })
+  await post(server.url, { ...failed, attempted_at: formatTime(now - 1000), pipeline_url: runPage(3) })
+  await post(server.url, { ...snapshotOf({}, ['a'], formatTime(now)), commit: 'ghi' })
+  await post(server.url, { ...failed, attempted_at: formatTime(now + 1000) })
+  await ask(`${server.url}/api/status?repo=rsyslog`, { method: 'DELETE' })
+  await post(server.url, snapshotOf({}))
+  const rows = await historyOf(server)
+  t.same(
+    rows.map(({ state, commit, pipeline_url: pipelineUrl }) => [state, commit, pipelineUrl]),
+    [
+      ['synced', 'abc', runPage(1)],
+      ['failing', 'def', runPage(3)],
+      ['drifted', 'ghi', runPage(2)],
+      ['failing', 'ghi', undefined],
+      [null, undefined, undefined],
+      ['synced', undefined, undefined],
+    ],
+  )
+  t.same(rows, linesIn(server.dataDir))
+})
+
 t.test('a change that was committed and not written down is found at the next start', async (t) => {
   const first = await serve(t)
   const file = join(first.dataDir, 'history.jsonl')

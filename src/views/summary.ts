@@ -1,0 +1,63 @@
+import { type Status, type Summary, summarySchema } from '../status/schema.ts'
+import { summaryOf } from '../status/states.ts'
+import { AHEAD_MAX_MS, timeOf } from '../status/time.ts'
+import { verdictInWords } from './words.ts'
+
+const seconds = { type: ['integer', 'null'], minimum: 0 } as const
+
+/** What is to be said of some targets in one object. */
+export const targetsSummarySchema = {
+  title: 'TargetsSummary',
+  type: 'object',
+  description: 'The worst state of the matching targets, how many are in each, and the verdict on them.',
+  required: [...summarySchema.required, 'longest_drift_seconds', 'newest_check_seconds', 'verdict'],
+  properties: {
+    ...summarySchema.properties,
+    longest_drift_seconds: {
+      ...seconds,
+      description: 'The age of the oldest since among the targets that are drifted; null if none is.',
+    },
+    newest_check_seconds: {
+      ...seconds,
+      description: 'The age of the newest last_check; null if there was no check.',
+    },
+    verdict: { type: 'string', description: 'The verdict as a sentence, for people.' },
+  },
+} as const
+
+export interface TargetsSummary extends Summary {
+  readonly longest_drift_seconds: number | null
+  readonly newest_check_seconds: number | null
+  readonly verdict: string
+}
+
+/**
+ * Sums up some targets.
+ *
+ * @param now in ms since the epoch
+ */
+export function summarize(
+  statuses: readonly Pick<Status, 'state' | 'since' | 'last_check'>[],
+  now: number,
+): TargetsSummary {
+  const summary = summaryOf(statuses)
+  let oldestDrift = Infinity
+  let newestCheck = -Infinity
+  for (const { state, since, last_check: lastCheck } of statuses) {
+    if (state === 'drifted') oldestDrift = Math.min(oldestDrift, timeOf(since))
+    const checked = lastCheck === null ? -Infinity : timeOf(lastCheck)
+    // A time in an impossible future says nothing of when the check was made; such a target is stale.
+    if (checked <= now + AHEAD_MAX_MS) newestCheck = Math.max(newestCheck, checked)
+  }
+  return {
+    ...summary,
+    longest_drift_seconds: ageAt(now, oldestDrift),
+    newest_check_seconds: ageAt(now, newestCheck),
+    verdict: verdictInWords(summary),
+  }
+}
+
+/** In whole seconds. The clock of a server that checks may be ahead. */
+function ageAt(now: number, time: number): number | null {
+  return Number.isFinite(time) ? Math.max(0, Math.floor((now - time) / 1000)) : null
+}

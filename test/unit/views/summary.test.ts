@@ -1,0 +1,46 @@
+import t from 'tap'
+import type { State } from '../../../src/status/schema.ts'
+import { formatTime } from '../../../src/status/time.ts'
+import { summarize } from '../../../src/views/summary.ts'
+
+const NOW = Date.parse('2026-04-21T10:32:16.500Z')
+
+/** A target in a state since some seconds, last checked some seconds ago. */
+const target = (state: State, since: number, check: number | null) => ({
+  state,
+  since: formatTime(NOW - since * 1000),
+  last_check: check === null ? null : formatTime(NOW - check * 1000),
+})
+
+t.test('the counts, the longest drift, the newest check and the verdict', async (t) => {
+  const statuses = [target('drifted', 60, 30), target('drifted', 900, 20), target('synced', 5000, 10)]
+  t.same(summarize(statuses, NOW), {
+    state: 'drifted',
+    targets: 3,
+    drifted: 2,
+    failing: 0,
+    missing: 0,
+    stale: 0,
+    accepted: 0,
+    synced: 1,
+    longest_drift_seconds: 900,
+    newest_check_seconds: 10,
+    verdict: '3 targets: 2 out of sync, 1 in sync.',
+  })
+})
+
+t.test('without drift or checks there is no age', async (t) => {
+  const none = { longest_drift_seconds: null, newest_check_seconds: null }
+  t.match(summarize([], NOW), { ...none, state: 'empty', targets: 0, verdict: 'There are no targets.' })
+  t.match(summarize([target('missing', 60, null)], NOW), none)
+  t.match(summarize([target('accepted', 60, 5), target('stale', 60, 50)], NOW), {
+    longest_drift_seconds: null,
+    newest_check_seconds: 5,
+  })
+})
+
+t.test('a clock that is ahead makes no negative age, an impossible future no fresh check', async (t) => {
+  t.match(summarize([target('drifted', -30, -30)], NOW), { longest_drift_seconds: 0, newest_check_seconds: 0 })
+  t.match(summarize([target('stale', 60, -301), target('stale', 60, 900)], NOW), { newest_check_seconds: 900 })
+  t.match(summarize([target('stale', 60, -301)], NOW), { newest_check_seconds: null })
+})
