@@ -31,6 +31,7 @@ export function linkTemplatesFor(
 const ORIGIN = /^https?:\/\/[^/\\?#{}]+(?=[/\\?#])/i
 /** URL parsers drop some of them, which would join what stands on both sides. */
 const CONTROL = /\p{Cc}/u
+const NAMES = ['repo', 'server', 'branch', 'commit', 'file'] as const satisfies (keyof LinkValues)[]
 const PLACEHOLDER = /\{([^{}]*)\}/g
 /** `.` and `..` between separators, also percent-encoded: URL parsers resolve them. */
 const DOT_SEGMENT = /(?:^|[/\\?#&=])(?:\.|%2e){1,2}(?:$|[/\\?#&=])/i
@@ -45,7 +46,7 @@ const DOT_SEGMENT = /(?:^|[/\\?#&=])(?:\.|%2e){1,2}(?:$|[/\\?#&=])/i
 export function linkTo(template: string, values: LinkValues): string | undefined {
   const [origin] = ORIGIN.exec(template) ?? []
   if (origin === undefined || CONTROL.test(template)) return undefined
-  const known = new Map<string, string | undefined>(Object.entries(values))
+  const known = new Map<string, string | undefined>(NAMES.map((name) => [name, values[name]]))
   let complete = true
   const address = template.replace(PLACEHOLDER, (_, name: string) => {
     const value = encoded(known.get(name) ?? '', name === 'file' || name === 'branch')

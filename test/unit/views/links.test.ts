@@ -54,6 +54,7 @@ t.test('no link, if a value is missing or would leave its place', async (t) => {
 })
 
 t.test('no link, if the template is not http or https, or a value would name the host', async (t) => {
+  const others = { key: 'x', constructor: 'x' }
   for (const template of [
     '',
     '/{commit}',
@@ -71,6 +72,7 @@ t.test('no link, if the template is not http or https, or a value would name the
     'https://\t/{repo}/x',
     'https://git.example.net/a/.\t{file}',
     'https://git.example.net/{unknown}',
+    'https://git.example.net/{key}',
     'https://git.example.net/{}',
     'https://git.example.net/{constructor}',
     'https://git.example.net/{{commit}}',
@@ -78,7 +80,7 @@ t.test('no link, if the template is not http or https, or a value would name the
     'https://git example.net/{commit}',
     'https://git.example.net:x/{commit}',
   ]) {
-    t.equal(linkTo(template, { ...VALUES, repo: 'evil.example.net', file: './x' }), undefined, template)
+    t.equal(linkTo(template, { ...VALUES, ...others, repo: 'evil.example.net', file: './x' }), undefined, template)
   }
 })
 
@@ -97,7 +99,7 @@ const anyValue = fc.oneof(
 const anyValues = fc.record({ repo: anyValue, server: anyValue, branch: anyValue, commit: anyValue, file: anyValue })
 const part = fc.constantFrom(...NAMES.map((name) => `{${name}}`), '.', '..', '%2e', '\\', '/', '//', '@', ':', 'a', 'b')
 
-t.test('no value changes the origin, breaks out of its place, or makes another scheme', async (t) => {
+t.test('no value changes the origin, breaks out of its place, or makes another scheme', async () => {
   fc.assert(
     fc.property(fc.constantFrom(...NAMES), anyValues, (name, values) => {
       const link = linkTo(`https://git.example.net:8443/base/-/{${name}}/tail?x={${name}}#{${name}}`, values)
@@ -123,7 +125,7 @@ t.test('no value changes the origin, breaks out of its place, or makes another s
   )
 })
 
-t.test('links are made of most values', async (t) => {
+t.test('links are made of most values', async () => {
   const template = 'https://git.example.net/{repo}/{commit}/{file}'
   const names = fc.string({ unit: 'binary', minLength: 1 }).filter((text) => !/(^|\/)\.{1,2}(\/|$)/.test(text))
   fc.assert(fc.property(names, (value) => linkTo(template, { repo: value, commit: value, file: value }) !== undefined))
