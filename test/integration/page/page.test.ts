@@ -893,18 +893,20 @@ t.test('commits and files lead to their pages; labels are shown and found', IN_B
     const response = await route.fetch({ headers: { ...route.request().headers(), 'if-none-match': '' } })
     return route.fulfill({ response, json: { ...((await response.json()) as object), ...added } })
   })
-  for (const bad of [
+  for (const [index, bad] of [
     { 'rsys*': { commit: 'javascript:alert({commit})', file: 'https://{repo}/{file}' } },
     { 'rsys*': null, '*': { commit: `${git}/{commit}` } },
     { 'rsys*': { commit: 7, file: [] } },
     [],
     'links',
-  ]) {
-    added = { links: bad }
+  ].entries()) {
+    added = { links: bad, generation: 1000 + index }
     await look(page)
-    await eventually(async () => matches(await row(page, 'lab').locator('.details a').count(), 0))
+    await page.getByText(`Generation ${1000 + index}`).waitFor()
+    t.equal(await row(page, 'lab').locator('.details a').count(), 0, JSON.stringify(bad))
     t.equal(await row(page, 'lab').locator('.details code').count(), 3)
   }
+  await page.unrouteAll({ behavior: 'wait' })
 })
 
 t.test('a target that is expected and never came', IN_BROWSER, async (t) => {
