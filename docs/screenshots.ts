@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { pino } from 'pino'
 import type { BrowserContextOptions } from 'playwright-core'
 import { start } from '../src/server.ts'
+import type { State } from '../src/status/schema.ts'
 import { formatTime } from '../src/status/time.ts'
 import { launchBrowser } from '../test/support/browser.ts'
 import { settingsFor } from '../test/support/server.ts'
@@ -18,8 +19,11 @@ const NOW = Date.now()
 interface Story {
   readonly repo: string
   readonly server: string
-  readonly past: readonly (readonly [ago: number, files: readonly string[], stale?: boolean])[]
+  readonly past: readonly (readonly [ago: number, files: readonly string[], state?: State])[]
   readonly note?: string
+  /** Why its check fails. */
+  readonly failed?: string
+  readonly labels?: Readonly<Record<string, string>>
 }
 
 const RSYSLOG = ['rsyslog.conf', 'rsyslog.d/30-lab.conf']
@@ -34,21 +38,40 @@ const STORIES: readonly Story[] = [
       [3 * DAY + 4 * HOUR, RSYSLOG],
     ],
     note: 'ticket 4711: waiting for the new certificate',
+    labels: { env: 'lab', owner: 'team-logs' },
   },
   {
     repo: 'nginx',
     server: 'edge-2',
     past: [
       [20 * DAY, []],
-      [47 * MINUTE, ['sites-available/shop.conf']],
+      [47 * MINUTE, ['sites-available/shop.conf', 'service nginx']],
     ],
+  },
+  {
+    repo: 'base',
+    server: 'web-1',
+    past: [
+      [15 * DAY, []],
+      [25 * MINUTE, [], 'failing'],
+    ],
+    failed: 'unreachable: ssh: connect to host web-1 port 22: No route to host',
   },
   {
     repo: 'postgres',
     server: 'db-standby',
     past: [
       [12 * DAY, []],
-      [2 * HOUR, [], true],
+      [2 * HOUR, [], 'stale'],
+    ],
+  },
+  {
+    repo: 'base',
+    server: 'bastion',
+    past: [
+      [40 * DAY, []],
+      [6 * DAY, ['ssh/sshd_config']],
+      [4 * DAY, ['ssh/sshd_config'], 'accepted'],
     ],
   },
   { repo: 'rsyslog', server: 'rsyslog-prod-1', past: [[90 * DAY, []]] },
@@ -67,12 +90,33 @@ const STORIES: readonly Story[] = [
     server: 'edge-1',
     past: [
       [6 * DAY, []],
-      [3 * DAY, [], true],
+      [3 * DAY, [], 'stale'],
       [2.7 * DAY, []],
     ],
   },
   { repo: 'nginx', server: 'edge-3', past: [[20 * DAY, []]] },
 ]
+
+/** What people have written at the top of the document. */
+const HEAD = {
+  accepted: [
+    {
+      repo: 'base',
+      server: 'bastion',
+      file: 'ssh/*',
+      until: formatTime(NOW + 21 * DAY),
+      reason: 'ticket 4702: keys move to the new vault',
+      by: 'anna',
+    },
+  ],
+  expected: [{ repo: 'base', servers: ['web-2'] }],
+  links: {
+    '*': {
+      commit: 'https://git.example.net/{repo}/commit/{commit}',
+      file: 'https://git.example.net/{repo}/src/{commit}/{file}',
+    },
+  },
+}
 
 const DIFF = `--- before: /etc/rsyslog.conf
 +++ after: templates/rsyslog.conf.j2
@@ -86,33 +130,49 @@ const DIFF = `--- before: /etc/rsyslog.conf
  $FileOwner root
 `
 
-function statusOf({ repo, server, past, note }: Story): object {
-  const [ago, files, stale = false] = past.at(-1) ?? [0, []]
-  const since = formatTime(NOW - (stale ? (past.at(-2)?.[0] ?? 0) : ago))
+function statusOf({ repo, server, past, note, failed, labels }: Story): object {
+  const [ago, files, state] = past.at(-1) ?? [0, []]
+  const isOld = state === 'stale' || state === 'failing'
+  const since = formatTime(NOW - (isOld || state === 'accepted' ? (past.at(-2)?.[0] ?? 0) : ago))
+  const pipeline = 'https://ci.example.net/repos/12/pipeline/318'
+  const failedCheck = {
+    since: formatTime(NOW - ago),
+    at: formatTime(NOW - MINUTE),
+    reason: failed,
+    pipeline_url: pipeline,
+  }
   return {
     repo,
     server,
     sync_status: files.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC',
     drift_count: files.length,
-    files: files.map((name, index) => ({ name, since, ...(index === 0 ? { diff: DIFF } : {}) })),
-    last_check: formatTime(NOW - (stale ? ago + 10 * MINUTE : MINUTE)),
+    files: files.map((name, index) => ({
+      name,
+      since,
+      ...(name.includes(' ') ? { kind: 'other' } : {}),
+      ...(index === 0 ? { diff: DIFF } : {}),
+    })),
+    last_check: formatTime(NOW - (isOld ? ago + 10 * MINUTE : MINUTE)),
     since,
     ...(note === undefined ? {} : { note }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(failed === undefined ? {} : { failed_check: failedCheck }),
     commit: 'f3a9c1d27be04c55a1d0a4d1b8c02e7e9d1f6b11',
     branch: 'master',
-    pipeline_url: 'https://ci.example.net/repos/12/pipeline/318',
+    pipeline_url: pipeline,
   }
 }
 
 function historyOf({ repo, server, past }: Story): { time: string }[] {
-  return past.map(([ago, files, stale = false]) => ({
+  return past.map(([ago, files, state]) => ({
     time: formatTime(NOW - ago),
     repo,
     server,
+    state: state ?? (files.length === 0 ? 'synced' : 'drifted'),
     sync_status: files.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC',
     drift_count: files.length,
     files,
-    stale,
+    stale: state === 'stale',
     generation: 1,
     changes: ['status_changed'],
     cause: 'snapshot',
@@ -149,7 +209,7 @@ async function take(
 ): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'screenshots-'))
   if (stories.length > 0) {
-    writeFileSync(join(dataDir, 'status.json'), JSON.stringify({ statuses: stories.map(statusOf) }))
+    writeFileSync(join(dataDir, 'status.json'), JSON.stringify({ ...HEAD, statuses: stories.map(statusOf) }))
     const rows = stories.flatMap(historyOf).toSorted((a, b) => (a.time < b.time ? -1 : 1))
     writeFileSync(join(dataDir, 'history.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
   }
@@ -168,10 +228,11 @@ async function take(
   rmSync(dataDir, { recursive: true })
 }
 
-await take('status-page', STORIES, { open: 'rsyslog-lab' })
+// The list renders what is visible: all of it, if the window is high enough.
+await take('status-page', STORIES, { open: 'rsyslog-lab', viewport: { width: 1200, height: 1600 } })
 await take('status-page-dark', STORIES, { colorScheme: 'dark' })
 if (process.argv[2] !== undefined) {
-  await take('phone', STORIES, { viewport: { width: 390, height: 844 }, open: 'rsyslog-lab' })
+  await take('phone', STORIES, { viewport: { width: 390, height: 3000 }, open: 'rsyslog-lab' })
   await take('kiosk', STORIES, { viewport: { width: 1920, height: 1080 }, deviceScaleFactor: 1, query: '?kiosk' })
   await take('grouped', STORIES, { query: '?group=repo&q=1' })
   await take('empty', [])

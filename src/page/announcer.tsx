@@ -1,9 +1,9 @@
 import { useSignalEffect } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useRef, useState } from 'preact/hooks'
-import { connection, statusDocument } from './state.ts'
-import { STATE_WORDS, type Target } from './targets.ts'
-import { count, visibleName } from './words.ts'
+import { connection, targets } from './state.ts'
+import { type Target, titleOf } from './targets.ts'
+import { count, differences, visibleName } from './words.ts'
 
 /** More changes than this are announced as a number. */
 const NAMED_MAX = 3
@@ -18,10 +18,10 @@ export function Announcer(): JSX.Element {
     // The banner of a lost connection is an alert and announces itself.
     if (wasLost.current && !lost) announce('Connection is back')
     wasLost.current = lost
-    const targets = statusDocument.value?.targets
-    if (targets === before.current) return
-    const changes = before.current === undefined ? [] : changesBetween(before.current, targets ?? [])
-    before.current = targets
+    const present = targets.value
+    if (present === before.current) return
+    const changes = before.current === undefined ? [] : changesBetween(before.current, present ?? [])
+    before.current = present
     if (changes.length > NAMED_MAX) announce(`${count(changes.length, 'target has', 'targets have')} changed`)
     else if (changes.length > 0) announce(changes.join('; '))
   })
@@ -38,8 +38,8 @@ function changesBetween(before: readonly Target[], after: readonly Target[]): st
     const was = old.get(target.key)
     old.delete(target.key)
     if (was?.state === target.state && was.files.length === target.files.length) return []
-    const files = target.state === 'drift' ? `, ${count(target.files.length, 'file')}` : ''
-    return `${nameOf(target)}: ${STATE_WORDS[target.state]}${files}`
+    const isDrifted = target.files.length > 0 && (target.state === 'drift' || target.state === 'accepted')
+    return `${nameOf(target)}: ${titleOf(target.state)}${isDrifted ? `, ${differences(target.files)}` : ''}`
   })
   return [...changed, ...[...old.values()].map((target) => `${nameOf(target)}: removed`)]
 }

@@ -1,7 +1,8 @@
 import type { JSX } from 'preact'
-import { Ago, Name, PipelineLink } from './parts.tsx'
-import { type DriftedFile, type FailedCheck, STATE_WORDS, type Target } from './targets.ts'
-import { count, exact, visible, visibleName } from './words.ts'
+import { linkTo } from '../views/links.ts'
+import { Ago, Name, OtherSite, PipelineLink } from './parts.tsx'
+import { type Acceptance, type DriftedFile, type FailedCheck, type Target, titleOf, wordOf } from './targets.ts'
+import { count, differences, exact, visible, visibleName } from './words.ts'
 
 const FILES_MAX = 200
 const DIFF_LINES_MAX = 400
@@ -9,32 +10,50 @@ const DIFF_LENGTH_MAX = 64 * 1024
 const REASON_LENGTH_MAX = 4096
 const STATE_LENGTH_MAX = 100
 
-/** The details of a target: its drifted files with their times, and other properties of the snapshot. */
+/** The details of a target: what differs since when, and other properties of the snapshot. */
 export function Details({ id, target }: { id: string; target: Target }): JSX.Element {
-  const { files, commit, branch, lastCheck, since, verdict, failed, server, pipelineUrl } = target
+  const { files, commit, branch, lastCheck, since, verdict, failed, acceptance, server, pipelineUrl, labels } = target
   return (
     <div id={id} class="details">
+      {acceptance !== undefined && <Accepted acceptance={acceptance} server={server} />}
       {failed !== undefined && <Failure failed={failed} server={server} />}
       <Doubt target={target} />
       {files.length > 0 && (
         <ul class="files" role="list">
           {files.slice(0, FILES_MAX).map((file, index) => (
-            <File key={`${index} ${file.name}`} file={file} />
+            <File key={`${index} ${file.name}`} file={file} url={fileLink(target, file)} />
           ))}
         </ul>
       )}
       {files.length > FILES_MAX && (
         <p>
-          And {count(files.length - FILES_MAX, 'file')} more, in <a href="status.json">status.json</a>.
+          And <Name>{differences(files.slice(FILES_MAX))}</Name> more, in <a href="status.json">status.json</a>.
         </p>
       )}
       <dl>
         <Fact name="Last check">{lastCheck !== undefined && exact(lastCheck)}</Fact>
-        <Fact name={verdict === undefined ? 'Known since' : `${STATE_WORDS[verdict]} since`}>
+        <Fact name={verdict === undefined ? 'Known since' : `${titleOf(verdict)} since`}>
           {since !== undefined && exact(since)}
         </Fact>
-        <Fact name="Commit">{commit !== undefined && <code>{visibleName(commit)}</code>}</Fact>
+        <Fact name="Commit">
+          {commit !== undefined && (
+            <OtherSite url={commitLink(target)}>
+              <code>{visibleName(commit)}</code>
+            </OtherSite>
+          )}
+        </Fact>
         <Fact name="Branch">{branch !== undefined && <Name>{branch}</Name>}</Fact>
+        <Fact name="Labels">
+          {labels.length > 0 && (
+            <ul class="labels" role="list">
+              {labels.map((label) => (
+                <li key={label}>
+                  <Name>{label}</Name>
+                </li>
+              ))}
+            </ul>
+          )}
+        </Fact>
         <Fact name="Pipeline of the last check">
           {failed !== undefined && pipelineUrl !== undefined && (
             <PipelineLink url={pipelineUrl} of={server}>
@@ -47,11 +66,29 @@ export function Details({ id, target }: { id: string; target: Target }): JSX.Ele
   )
 }
 
+function commitLink({ links, repo, server, branch, commit }: Target): string | undefined {
+  return links?.commit === undefined ? undefined : linkTo(links.commit, { repo, server, branch, commit })
+}
+
+/** The page of a file; a difference that is not a file has none. */
+function fileLink({ links, repo, server, branch, commit }: Target, { name, kind }: DriftedFile): string | undefined {
+  if (links?.file === undefined || kind !== 'file') return undefined
+  return linkTo(links.file, { repo, server, branch, commit, file: name })
+}
+
+/** What somebody has accepted. */
+function Accepted({ acceptance: { until, reason }, server }: { acceptance: Acceptance; server: string }): JSX.Element {
+  return (
+    <>
+      <p>Accepted until {exact(until)}:</p>
+      <Why label={`Why ${visibleName(server)} is accepted`}>{reason}</Why>
+    </>
+  )
+}
+
 /** The failed checks of a target. */
 function Failure({ failed, server }: { failed: FailedCheck; server: string }): JSX.Element {
   const { since, at, reason } = failed
-  const lines = reason.slice(0, REASON_LENGTH_MAX).trim().split(/\r?\n/)
-  const text = lines.map((line) => visible(line.replaceAll('\t', '    '))).join('\n')
   return (
     <>
       {at !== undefined && (
@@ -61,7 +98,18 @@ function Failure({ failed, server }: { failed: FailedCheck; server: string }): J
             : `The check has failed since ${exact(since)}, most recently at ${exact(at)}:`}
         </p>
       )}
-      <pre class="why" tabIndex={0} role="region" aria-label={`Why the check of ${visibleName(server)} failed`}>
+      <Why label={`Why the check of ${visibleName(server)} failed`}>{reason}</Why>
+    </>
+  )
+}
+
+/** A reason with its lines. */
+function Why({ label, children: reason }: { label: string; children: string }): JSX.Element {
+  const lines = reason.slice(0, REASON_LENGTH_MAX).trim().split(/\r?\n/)
+  const text = lines.map((line) => visible(line.replaceAll('\t', '    '))).join('\n')
+  return (
+    <>
+      <pre class="why" tabIndex={0} role="region" aria-label={label}>
         <bdi>{text}</bdi>
       </pre>
       {reason.length > REASON_LENGTH_MAX && (
@@ -75,7 +123,7 @@ function Failure({ failed, server }: { failed: FailedCheck; server: string }): J
 }
 
 /** What the last check said, if that is not the state. */
-function Doubt({ target: { state, verdict, unknownState } }: { target: Target }): JSX.Element | false {
+function Doubt({ target: { stateBehind: state, verdict, unknownState } }: { target: Target }): JSX.Element | false {
   if (state === verdict) return false
   return (
     <p>
@@ -87,7 +135,7 @@ function Doubt({ target: { state, verdict, unknownState } }: { target: Target })
       )}
       {verdict === undefined
         ? 'No check of this target was ever completed.'
-        : `The last check said ${STATE_WORDS[verdict].toLowerCase()}.`}
+        : `The last check said ${wordOf(verdict)}.`}
       {verdict !== undefined && state === 'failing' && ' Whether that is still so is not known.'}
       {verdict !== undefined &&
         state === 'stale' &&
@@ -108,13 +156,21 @@ function Fact({ name, children }: { name: string; children: JSX.Element | string
   )
 }
 
-function File({ file: { name, since, diff } }: { file: DriftedFile }): JSX.Element {
+function File({ file: { name, kind, since, diff }, url }: { file: DriftedFile; url: string | undefined }): JSX.Element {
   return (
     <li>
       <div class="file">
-        <code>
-          <Name>{name}</Name>
-        </code>
+        {kind === 'other' ? (
+          <span class="other">
+            <Name>{name}</Name>
+          </span>
+        ) : (
+          <OtherSite url={url}>
+            <code>
+              <Name>{name}</Name>
+            </code>
+          </OtherSite>
+        )}
         {since !== undefined && (
           <span class="quiet">
             drifted <Ago time={since} />

@@ -4,8 +4,18 @@ import { Announcer } from './announcer.tsx'
 import { Banners } from './banners.tsx'
 import { EmptyState } from './empty-state.tsx'
 import { Ago, StateIcon } from './parts.tsx'
-import { connection, counts, listed, setView, newestCheck, statusDocument, toggleState, view } from './state.ts'
-import { STATES, STATE_WORDS, type State } from './targets.ts'
+import {
+  connection,
+  counts,
+  listed,
+  setView,
+  newestCheck,
+  statusDocument,
+  targets,
+  toggleState,
+  view,
+} from './state.ts'
+import { STATES, type State, titleOf } from './targets.ts'
 import { TargetList } from './target-list.tsx'
 import { useWindowTitle } from './window-title.ts'
 import { count } from './words.ts'
@@ -15,7 +25,6 @@ export function Page(): JSX.Element {
   useShortcuts(filter)
   useWindowTitle()
   const { kiosk } = view.value
-  const targets = statusDocument.value?.targets
   const lost = connection.value.kind === 'lost'
   return (
     <div class={`page${kiosk ? ' kiosk' : ''}${lost ? ' lost' : ''}`}>
@@ -25,12 +34,12 @@ export function Page(): JSX.Element {
       </header>
       <main>
         <Banners />
-        {targets !== undefined && (
+        {targets.value !== undefined && (
           <div class="document">
             <Summary />
-            {!kiosk && targets.length > 0 && <Controls filter={filter} />}
+            {!kiosk && targets.value.length > 0 && <Controls filter={filter} />}
             <h2 class="visually-hidden">Targets</h2>
-            {targets.length === 0 ? <EmptyState /> : <TargetList />}
+            {targets.value.length === 0 ? <EmptyState /> : <TargetList />}
           </div>
         )}
       </main>
@@ -57,7 +66,7 @@ function Freshness(): JSX.Element {
 }
 
 /** These counts are shown only if they are not zero, or if the filter has the state. */
-const OCCASIONAL: ReadonlySet<State> = new Set(['failing', 'missing'])
+const OCCASIONAL: ReadonlySet<State> = new Set(['failing', 'missing', 'accepted'])
 
 /** The number of targets in each state. Each is a button that filters the list. */
 function Summary(): JSX.Element {
@@ -79,7 +88,7 @@ function Count({ state }: { state: State }): JSX.Element {
       <span class="number">{number.toLocaleString('en')}</span>
       <span class={`word ${number === 0 ? 'none' : state}`}>
         <StateIcon state={state} />
-        {STATE_WORDS[state]}
+        {titleOf(state)}
       </span>
     </>
   )
@@ -106,8 +115,8 @@ function Controls({ filter }: { filter: { readonly current: HTMLInputElement | n
         ref={filter}
         type="search"
         value={query}
-        placeholder="Filter by repository, server or file"
-        aria-label="Filter by repository, server or file"
+        placeholder="Filter by name, file, label or reason"
+        aria-label="Filter by repository, server, file, label or reason"
         aria-keyshortcuts="/"
         autocomplete="off"
         spellcheck={false}

@@ -1,6 +1,6 @@
-import type { JSX } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 import { now } from './state.ts'
-import { STATE_WORDS, type State } from './targets.ts'
+import { type State, titleOf } from './targets.ts'
 import { ago, exact, visibleName } from './words.ts'
 
 /** States differ in shape, so that they can be told apart without colour. */
@@ -31,6 +31,12 @@ export function StateIcon({ state }: { state: State }): JSX.Element {
           <path class="hands" d="M10 5.6V10l3 2" />
         </>
       )}
+      {state === 'accepted' && (
+        <>
+          <path class="shape" d="M10 .8 17.8 4v5.6c0 4.6-3 7.9-7.8 9.7-4.8-1.8-7.8-5.1-7.8-9.7V4z" />
+          <path class="mark" d="M7.6 6.9v5.4m4.8-5.4v5.4" />
+        </>
+      )}
       {state === 'in-sync' && (
         <>
           <circle class="shape" cx="10" cy="10" r="9" />
@@ -45,7 +51,7 @@ export function StateWord({ state }: { state: State }): JSX.Element {
   return (
     <span class={`word ${state}`}>
       <StateIcon state={state} />
-      {STATE_WORDS[state]}
+      {titleOf(state)}
     </span>
   )
 }
@@ -58,9 +64,20 @@ export function Name({ children }: { children: string }): JSX.Element {
 /** A link to the page of a CI run, in a new tab. */
 export function PipelineLink({ url, of: server, children }: PipelineLinkProps): JSX.Element {
   return (
+    <OtherSite url={url}>
+      {children}
+      <span class="visually-hidden"> of {visibleName(server)}</span>
+    </OtherSite>
+  )
+}
+
+/** A link that opens in a new tab and tells the other site nothing; without a URL only its content. */
+export function OtherSite({ url, children }: { url: string | undefined; children: ComponentChildren }): JSX.Element {
+  if (url === undefined) return <>{children}</>
+  return (
     <a href={url} target="_blank" rel="noopener noreferrer">
       {children}
-      <span class="visually-hidden"> of {visibleName(server)}, in a new tab</span>
+      <span class="visually-hidden">, in a new tab</span>
     </a>
   )
 }

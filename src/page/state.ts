@@ -1,5 +1,14 @@
 import { computed, signal } from '@preact/signals'
-import { type State, type StatusDocument, type Target, byAttention, byRepo, countStates, select } from './targets.ts'
+import {
+  type State,
+  type StatusDocument,
+  type Target,
+  byAttention,
+  byRepo,
+  countStates,
+  select,
+  targetAt,
+} from './targets.ts'
 import { type View, readView, writeView } from './view.ts'
 
 /** Whether the page shows the server's present data. Times are those of the server's clock. */
@@ -29,13 +38,32 @@ export const view = signal<View>(readView(location.search))
 /** Keys of the targets whose details are open. */
 export const opened = signal<ReadonlySet<string>>(new Set())
 
-const ordered = computed(() => byAttention(statusDocument.value?.targets ?? []))
+/** The newest end of an acceptance that has passed. */
+const lastEnd = computed(() =>
+  newest(
+    (statusDocument.value?.targets ?? []).flatMap(({ acceptance }) =>
+      acceptance !== undefined && acceptance.until <= now.value ? acceptance.until : [],
+    ),
+  ),
+)
+
+/**
+ * The targets of the document; undefined before there is one. An acceptance ends here also if no server says so: in a
+ * static copy, or when the connection is lost.
+ */
+export const targets = computed(() => {
+  const all = statusDocument.value?.targets
+  const end = lastEnd.value
+  return end === undefined ? all : all?.map((target) => targetAt(target, end))
+})
+
+const ordered = computed(() => byAttention(targets.value ?? []))
 const selected = computed(() => select(ordered.value, view.value.query, view.value.states))
 
-export const counts = computed(() => countStates(statusDocument.value?.targets ?? []))
+export const counts = computed(() => countStates(targets.value ?? []))
 
 /** The time of the newest completed check. */
-export const newestCheck = computed(() => newest((statusDocument.value?.targets ?? []).map((each) => each.lastCheck)))
+export const newestCheck = computed(() => newest((targets.value ?? []).map((each) => each.lastCheck)))
 
 /** The default of STALE_AFTER, in ms. */
 const STALE_AFTER_MS = 600_000
@@ -46,14 +74,14 @@ const STALE_AFTER_MS = 600_000
  */
 export const outdatedCopy = computed(() => {
   if (connection.value.kind !== 'live' || troubles.value !== undefined) return undefined
-  const { drift, failing, 'in-sync': inSync } = counts.value
-  const at = newest((statusDocument.value?.targets ?? []).flatMap(({ lastCheck, failed }) => [lastCheck, failed?.at]))
+  const { drift, failing, accepted, 'in-sync': inSync } = counts.value
+  const at = newest((targets.value ?? []).flatMap(({ lastCheck, failed }) => [lastCheck, failed?.at]))
   const isOld = at !== undefined && now.value - at >= STALE_AFTER_MS
-  return isOld && drift + failing + inSync > 0 ? at : undefined
+  return isOld && drift + failing + accepted + inSync > 0 ? at : undefined
 })
 
 function newest(times: readonly (number | undefined)[]): number | undefined {
-  return times.reduce((one, other) => ((other ?? 0) > (one ?? 0) ? other : one), undefined)
+  return times.reduce((one, other) => ((other ?? -Infinity) > (one ?? -Infinity) ? other : one), undefined)
 }
 
 /** A line of the list. */
@@ -64,12 +92,12 @@ export type Item =
 /** The lines of the list, in order. */
 export const items = computed<readonly Item[]>(() => {
   let position = 0
-  const lines = (targets: readonly Target[]): Item[] =>
-    targets.map((target) => ({ kind: 'target', key: target.key, target, position: (position += 1) }))
+  const lines = (some: readonly Target[]): Item[] =>
+    some.map((target) => ({ kind: 'target', key: target.key, target, position: (position += 1) }))
   if (!view.value.grouped) return lines(selected.value)
-  return [...byRepo(selected.value)].flatMap(([repo, targets]) => [
-    { kind: 'repo', key: repo, repo, counts: countStates(targets) },
-    ...lines(targets),
+  return [...byRepo(selected.value)].flatMap(([repo, some]) => [
+    { kind: 'repo', key: repo, repo, counts: countStates(some) },
+    ...lines(some),
   ])
 })
 

@@ -2,14 +2,14 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { now } from './state.ts'
 import { STRIP_MS, type Stretch, strips } from './strips.ts'
-import { STATES, STATE_WORDS, type State, type Target } from './targets.ts'
+import { STATES, type State, type Target, titleOf } from './targets.ts'
 import { count, duration, short } from './words.ts'
 
 /** The width of the drawing, and the least width of a stretch by state, in its units. */
 const WIDTH = 1000
-const NARROWEST: Record<State, number> = { drift: 7, failing: 5, missing: 4, stale: 4, 'in-sync': 0 }
+const NARROWEST: Record<State, number> = { drift: 7, failing: 5, missing: 4, stale: 4, accepted: 4, 'in-sync': 0 }
 /** States differ in height as well, so that they can be told apart without colour. */
-const TOP: Record<State, number> = { drift: 0, failing: 3, 'in-sync': 6, stale: 9, missing: 12 }
+const TOP: Record<State, number> = { drift: 0, failing: 2, accepted: 5, 'in-sync': 7, stale: 10, missing: 13 }
 const HEIGHT = 16
 
 interface Drawn extends Stretch {
@@ -102,6 +102,8 @@ function nearest(stretches: readonly Drawn[], x: number): number {
 }
 
 function describe({ state, from, to, files }: Stretch, end: number): string {
-  const what = state === 'drift' ? `${STATE_WORDS[state]}, ${count(files, 'file')}` : STATE_WORDS[state]
-  return `${what}: ${short(from)} – ${to === undefined ? 'now' : short(to)} (${duration((to ?? end) - from)})`
+  const isDrifted = files > 0 && (state === 'drift' || state === 'accepted')
+  // The history does not say which of them are files.
+  const what = isDrifted ? `, ${count(files, 'difference')}` : ''
+  return `${titleOf(state)}${what}: ${short(from)} – ${to === undefined ? 'now' : short(to)} (${duration((to ?? end) - from)})`
 }

@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Name, StateIcon } from './parts.tsx'
 import { type Item, items, listed } from './state.ts'
 import { strips, requestStrips } from './strips.ts'
-import { STATES, STATE_WORDS } from './targets.ts'
+import { STATES, wordOf } from './targets.ts'
 import { TargetRow } from './target-row.tsx'
 import { useVirtualList } from './virtual-list.ts'
 
@@ -80,7 +80,7 @@ function RepoLine({ line: { repo, counts } }: { line: Extract<Item, { kind: 'rep
       {STATES.filter((state) => counts[state] > 0).map((state) => (
         <span key={state} class={`word ${state}`}>
           <StateIcon state={state} />
-          {counts[state]} <span class="visually-hidden">{STATE_WORDS[state]}</span>
+          {counts[state]} <span class="visually-hidden">{wordOf(state)}</span>
         </span>
       ))}
     </h3>

@@ -3,15 +3,15 @@ import { Details } from './files.tsx'
 import { Ago, Name, PipelineLink, StateIcon, StateWord } from './parts.tsx'
 import { now, opened, toggleOpened } from './state.ts'
 import { Strip } from './strip.tsx'
-import { STATE_WORDS, type Target, beginOf } from './targets.ts'
-import { count, duration, visible } from './words.ts'
+import { type Acceptance, type Target, beginOf, wordOf } from './targets.ts'
+import { differences, duration, exact, toTheMinute, visible } from './words.ts'
 
-/** Characters of a failed check's reason in the row. The details have more. */
+/** Characters of a reason in the row. The details have more. */
 const REASON_LENGTH_MAX = 200
 
 /** A target, with a button that opens its details. */
 export function TargetRow({ target, id }: { target: Target; id: string }): JSX.Element {
-  const { key, repo, server, state, verdict, files, note, lastCheck, failed } = target
+  const { key, repo, server, state, stateBehind, verdict, files, note, lastCheck, failed, acceptance } = target
   const pipelineUrl = failed === undefined ? target.pipelineUrl : failed.pipelineUrl
   const open = opened.value.has(key)
   return (
@@ -37,6 +37,7 @@ export function TargetRow({ target, id }: { target: Target; id: string }): JSX.E
           </span>
         </button>
         {failed !== undefined && <Reason>{failed.reason}</Reason>}
+        {acceptance !== undefined && <Accepted acceptance={acceptance} />}
         {note !== undefined && (
           <p class="note" title={note}>
             <Name>{note}</Name>
@@ -44,8 +45,12 @@ export function TargetRow({ target, id }: { target: Target; id: string }): JSX.E
         )}
       </div>
       <div class="since" id={`${id}-since`}>
-        {state === verdict && files.length > 0 && <b>{count(files.length, 'file')}</b>}{' '}
-        <span class="quiet">{sinceWhen(target)}</span> {state !== verdict && <LastVerdict target={target} />}
+        {stateBehind === verdict && files.length > 0 && (
+          <b>
+            <Name>{differences(files)}</Name>
+          </b>
+        )}{' '}
+        <span class="quiet">{sinceWhen(target)}</span> {stateBehind !== verdict && <LastVerdict target={target} />}
       </div>
       <Strip target={target} />
       <div class="check">
@@ -62,9 +67,9 @@ export function TargetRow({ target, id }: { target: Target; id: string }): JSX.E
   )
 }
 
-/** The beginning of the reason of a failed check, on one line. */
+/** The beginning of the reason of a failed check. */
 function Reason({ children }: { children: string }): JSX.Element {
-  const shown = children.slice(0, REASON_LENGTH_MAX).replace(/\s+/g, ' ').trim()
+  const shown = oneLine(children)
   return (
     <p class="reason" title={visible(shown)}>
       <StateIcon state="failing" />
@@ -74,20 +79,38 @@ function Reason({ children }: { children: string }): JSX.Element {
   )
 }
 
+/** Until when and why a target is accepted. */
+function Accepted({ acceptance: { until, reason } }: { acceptance: Acceptance }): JSX.Element {
+  const shown = oneLine(reason)
+  return (
+    <p class="reason accepted" title={visible(shown)}>
+      <StateIcon state="accepted" />
+      until <time title={exact(until)}>{toTheMinute(until)}</time>: <Name>{shown}</Name>
+    </p>
+  )
+}
+
+function oneLine(reason: string): string {
+  return reason.slice(0, REASON_LENGTH_MAX).replace(/\s+/g, ' ').trim()
+}
+
 /** What the last check said of a target whose state is something else. */
-function LastVerdict({ target: { state, verdict, files } }: { target: Target }): JSX.Element | false {
+function LastVerdict({ target: { stateBehind: state, verdict, files } }: { target: Target }): JSX.Element | false {
   if (verdict === undefined) return state !== 'missing' && <span class="said">never checked</span>
-  const drifted = files.length > 0 ? `, ${count(files.length, 'file').replace(' ', '\u00A0')}` : ''
   return (
     <span class="said">
-      last check: {STATE_WORDS[verdict].toLowerCase()}
-      {drifted}
+      last check: {wordOf(verdict)}
+      {files.length > 0 && (
+        <>
+          , <Name>{differences(files).replace(/^(\d+) /, '$1\u00A0')}</Name>
+        </>
+      )}
     </span>
   )
 }
 
 function sinceWhen(target: Target): string {
-  const { state, unknownState } = target
+  const { stateBehind, unknownState } = target
   const begin = beginOf(target)
   if (unknownState !== undefined) return 'in a state that this page does not know'
   if (begin === undefined) return ''
@@ -98,5 +121,5 @@ function sinceWhen(target: Target): string {
     missing: `known for ${long}`,
     stale: `no check for ${long}`,
     'in-sync': `in sync for ${long}`,
-  }[state]
+  }[stateBehind]
 }

@@ -1,9 +1,12 @@
+import { differencesInWords } from '../views/words.ts'
+
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
 const EXACT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' })
+const TO_THE_MINUTE = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
 const SHORT = new Intl.DateTimeFormat('en-GB', {
   weekday: 'short',
   day: 'numeric',
@@ -46,6 +49,11 @@ export function short(time: number): string {
   return SHORT.format(time)
 }
 
+/** A time to the minute, with its year. */
+export function toTheMinute(time: number): string {
+  return TO_THE_MINUTE.format(time)
+}
+
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${number.toLocaleString('en')} ${number === 1 ? one : many}`
 }
@@ -63,6 +71,20 @@ export function visible(text: string): string {
 /** As `visible`, and spells out spaces at the ends as well. */
 export function visibleName(name: string): string {
   return visible(name.replace(OUTER_SPACES, spellOut))
+}
+
+/** Characters of the name of a difference that is not a file, in one line. */
+const DIFFERENCE_LENGTH_MAX = 60
+
+/** What differs, in a few words; names are made visible and cut. */
+export function differences(files: readonly { readonly name: string; readonly kind: 'file' | 'other' }[]): string {
+  return differencesInWords(
+    files.map(({ name, kind }) => ({ kind, name: kind === 'file' ? name : visibleName(cut(name)) })),
+  )
+}
+
+function cut(name: string): string {
+  return name.length > DIFFERENCE_LENGTH_MAX ? `${name.slice(0, DIFFERENCE_LENGTH_MAX - 1)}…` : name
 }
 
 function spellOut(characters: string): string {

@@ -10,7 +10,7 @@ import { launchBrowser } from '../../support/browser.ts'
 import { directory } from '../../support/directory.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { needs } from '../../support/machine.ts'
-import { type Server, serve } from '../../support/server.ts'
+import { type Server, fileOf, serve } from '../../support/server.ts'
 import { HOSTILE_NAMES, snapshotOf } from '../../support/snapshots.ts'
 
 const BUILT = resolve(import.meta.dirname, '../../..', 'dist', 'page')
@@ -81,7 +81,7 @@ t.test('a snapshot appears without a reload, and so do drift, stale, an edit and
   ])
   await look(page)
   await eventually(async () => matches(await told(page), { 'Out of sync': '1', Stale: '1', 'In sync': '0' }))
-  await titled(page, /^\(1\) drift/)
+  await titled(page, /^\(1\) out of sync/)
   await eventually(async () => matches(await iconOf(page), /drift/))
   t.match(await row(page, 'lab').innerText(), /Out of sync[^]*2 files[^]*drifted for < 1 min/)
   t.match(await row(page, 'old').innerText(), /Stale[^]*no check for 1 d/)
@@ -176,13 +176,17 @@ t.test('what needs attention comes first; filter, states and groups stand in the
 })
 
 t.test('each state has a word, a shape and a colour of its own', IN_BROWSER, async (t) => {
-  const server = await serve(t)
+  const server = await serve(t, withHead(t, { accepted: [ruleOf({ server: 'accepted' })] }))
   await post(server.url, EACH_STATE)
-  const words = ['Out of sync', 'Check failing', 'Never checked', 'Stale', 'In sync']
+  const words = ['Out of sync', 'Check failing', 'Never checked', 'Stale', 'Accepted', 'In sync']
   for (const colorScheme of ['light', 'dark'] as const) {
     const { page } = await open(t, server, { colorScheme })
     await row(page, 'drifted').waitFor()
-    t.same(await servers(page), ['drifted', 'failing', 'missing', 'stale', 'synced'], 'in order of attention')
+    t.same(
+      await servers(page),
+      ['drifted', 'failing', 'missing', 'stale', 'accepted', 'synced'],
+      'in order of attention',
+    )
     for (const place of ['.row .state .word', '.count .word']) {
       const states = page.locator(place)
       t.same(
@@ -205,7 +209,7 @@ t.test('each state has a word, a shape and a colour of its own', IN_BROWSER, asy
   await row(page, 'drifted').waitFor()
   t.equal(
     (await page.locator('.repo-line').innerText()).replace(/\s+/g, ' '),
-    `rsyslog ${words.map((word) => `1 ${word}`).join(' ')}`,
+    `rsyslog ${words.map((word) => `1 ${word.toLowerCase()}`).join(' ')}`,
   )
 })
 
@@ -281,12 +285,13 @@ t.test('a failed check over a verdict in sync, and a target that was never check
 
 t.test('the head never says that all is well over something that is not', IN_BROWSER, async (t) => {
   for (const [state, title] of [
+    ['accepted', /^\(1\) accepted/],
     ['missing', /^\(1\) never checked/],
     ['stale', /^\(1\) stale/],
     ['failing', /^\(1\) check failing/],
-    ['drifted', /^\(1\) drift/],
+    ['drifted', /^\(1\) out of sync/],
   ] as const) {
-    const server = await serve(t)
+    const server = await serve(t, withHead(t, { accepted: [ruleOf({ server: 'accepted' })] }))
     await post(
       server.url,
       EACH_STATE.filter((each) => 'server' in each && [state, 'synced'].includes(String(each.server))),
@@ -294,7 +299,7 @@ t.test('the head never says that all is well over something that is not', IN_BRO
     const { page } = await open(t, server)
     await row(page, state).waitFor()
     await titled(page, title)
-    await eventually(async () => matches(await iconOf(page), /drift|failing|missing|stale/))
+    await eventually(async () => matches(await iconOf(page), `/${state === 'drifted' ? 'drift' : state}-`))
     const head = page.locator('header')
     t.match(await head.innerText(), /^GitOps status\s+Connected, newest check just now$/, state)
     const colourOf = async (selector: string, property: 'backgroundColor' | 'color'): Promise<string> =>
@@ -397,22 +402,26 @@ t.test('the strip of seven days tells each stretch, to the pointer and to the ke
   await page.keyboard.press('ArrowLeft')
   await eventually(async () => matches(await strip.getAttribute('aria-valuetext'), /^Stale: .+ – .+ \(1 d\)$/))
   await page.keyboard.press('ArrowLeft')
-  await eventually(async () => matches(await strip.locator('.tip').innerText(), /^Out of sync, 2 files: .+ \(1 d\)$/))
+  await eventually(async () =>
+    matches(await strip.locator('.tip').innerText(), /^Out of sync, 2 differences: .+ \(1 d\)$/),
+  )
   await page.keyboard.press('Home')
   await eventually(async () => matches(await strip.locator('.tip').innerText(), /^In sync: .+ \((2 d|1 d 23 h)\)$/))
   await page.keyboard.press('Escape')
   await strip.locator('.tip').waitFor({ state: 'detached' })
   const box = await strip.boundingBox()
   await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) * (2.5 / 7), (box?.y ?? 0) + 10)
-  await eventually(async () => matches(await strip.locator('.tip').innerText(), /^Out of sync, 2 files/))
+  await eventually(async () => matches(await strip.locator('.tip').innerText(), /^Out of sync, 2 differences/))
 
   await page.mouse.move(0, 0)
   await post(server.url, snapshotOf({ server: 'lab' }, ['c']))
   await look(page)
-  await eventually(async () => matches(await strip.getAttribute('aria-valuetext'), /^Out of sync, 1 file: .+ – now/))
+  await eventually(async () =>
+    matches(await strip.getAttribute('aria-valuetext'), /^Out of sync, 1 difference: .+ – now/),
+  )
 })
 
-t.test('the strip shows failed and missing checks, and a removal as a gap', IN_BROWSER, async (t) => {
+t.test('the strip shows failed, missing and accepted checks, and a removal as a gap', IN_BROWSER, async (t) => {
   const dataDir = directory(t)
   const target = { repo: 'rsyslog', server: 'lab', drift_count: 0, files: [], generation: 1, cause: 'snapshot' }
   const rows = [
@@ -421,7 +430,8 @@ t.test('the strip shows failed and missing checks, and a removal as a gap', IN_B
     { ago: 4, state: null, sync_status: null, stale: false, changes: ['removed'] },
     { ago: 3, state: 'failing', sync_status: 'SYNCED', stale: false, changes: ['first_seen'] },
     { ago: 2.5, state: 'later', sync_status: 'SYNCED', stale: false, changes: ['state_changed'] },
-    { ago: 2, state: 'synced', sync_status: 'SYNCED', stale: false, changes: ['state_changed'] },
+    { ago: 2, state: 'accepted', sync_status: 'OUT_OF_SYNC', stale: false, drift_count: 2, changes: ['accepted'] },
+    { ago: 1, state: 'synced', sync_status: 'SYNCED', stale: false, changes: ['state_changed'] },
   ].map(({ ago, ...row }) => ({ time: formatTime(Date.now() - ago * DAY), ...target, ...row }))
   writeFileSync(join(dataDir, 'status.json'), JSON.stringify({ statuses: [snapshotOf({ server: 'lab' })] }))
   const { page } = await open(t, await serve(t, dataDir))
@@ -431,13 +441,14 @@ t.test('the strip shows failed and missing checks, and a removal as a gap', IN_B
   await strip.waitFor()
   await strip.focus()
   const seen = [await strip.getAttribute('aria-valuetext')]
-  for (let left = 4; left > 0; left -= 1) {
+  for (let left = 5; left > 0; left -= 1) {
     await page.keyboard.press('ArrowLeft')
     await eventually(async () => matches((await strip.getAttribute('aria-valuetext')) === seen.at(-1), false))
     seen.push(await strip.getAttribute('aria-valuetext'))
   }
   t.match(seen, [
-    /^In sync: .+ – now \(2 d\)$/,
+    /^In sync: .+ – now \(1 d\)$/,
+    /^Accepted, 2 differences: .+ \(1 d\)$/,
     /^Stale: .+ \(12 h\)$/,
     /^Check failing: .+ \(12 h\)$/,
     /^Check failing: .+ \(1 d\)$/,
@@ -447,9 +458,9 @@ t.test('the strip shows failed and missing checks, and a removal as a gap', IN_B
   const tops = await paths.evaluateAll((all) =>
     all.map((path) => /^M[\d.]+ (\d+)/.exec(path.getAttribute('d') ?? '')?.[1]).filter((top) => top !== undefined),
   )
-  t.equal(new Set(tops).size, 4, `heights: ${tops.join(', ')}`)
+  t.equal(new Set(tops).size, 5, `heights: ${tops.join(', ')}`)
   const fills = await paths.evaluateAll((all) => all.map((path) => getComputedStyle(path).fill))
-  t.equal(new Set(fills.filter((fill) => fill !== 'rgb(0, 0, 0)')).size, 5, 'colours, none of them the default')
+  t.equal(new Set(fills.filter((fill) => fill !== 'rgb(0, 0, 0)')).size, 6, 'colours, none of them the default')
 })
 
 t.test(
@@ -562,6 +573,14 @@ t.test('axe-core finds nothing, whatever the page shows', IN_BROWSER, async (t) 
     ['wall', { query: '?kiosk' }],
     ['high contrast', { forcedColors: 'active' }],
   ]
+  writeFileSync(
+    join(dataDir, 'status.json'),
+    JSON.stringify({
+      accepted: [ruleOf({ server: 'accepted' })],
+      links: { '*': { commit: 'https://git.example.net/{commit}', file: 'https://git.example.net/{commit}/{file}' } },
+      statuses: [],
+    }),
+  )
   const server = await serve(t, dataDir)
   const empty = await open(t, server)
   await empty.page.getByText('No target yet').waitFor()
@@ -569,11 +588,16 @@ t.test('axe-core finds nothing, whatever the page shows', IN_BROWSER, async (t) 
   await post(server.url, [
     {
       ...snapshotOf({ server: 'lab' }, ['a.conf', 'b.conf']),
-      files: [{ name: 'a.conf', diff: '@@ -1 +1 @@\n-old\n+new\n' }, { name: 'b.conf' }],
+      files: [
+        { name: 'a.conf', diff: '@@ -1 +1 @@\n-old\n+new\n' },
+        { name: 'service rsyslog', kind: 'other' },
+      ],
       note: 'ticket 123',
       pipeline_url: 'https://ci.example.net/318',
       commit: 'f3a9c1d27be0',
+      labels: { env: 'prod', owner: 'team-a' },
     },
+    snapshotOf({ server: 'accepted' }, ['x']),
     snapshotOf({ server: 'old' }, ['x'], formatTime(Date.now() - DAY)),
     snapshotOf({ server: 'fine' }),
     failedCheckOf({ server: 'fails' }),
@@ -585,6 +609,7 @@ t.test('axe-core finds nothing, whatever the page shows', IN_BROWSER, async (t) 
     await row(page, 'lab').getByRole('button').click()
     await row(page, 'lab').getByText('Difference').click()
     await row(page, 'fails').getByRole('button').click()
+    await row(page, 'accepted').getByRole('button').click()
     await row(page, 'lab').getByRole('slider').focus()
     t.same(await violations(page), [], name)
     if (name === 'light') {
@@ -634,21 +659,7 @@ t.test(
   'any web server can serve the page beside the file, below any path; an old copy never looks fresh',
   IN_BROWSER,
   async (t) => {
-    const root = directory(t)
-    cpSync(BUILT, root, { recursive: true })
-    const served = createServer((request, response) => {
-      const path = join(root, (request.url ?? '').replace(/^\/some\/prefix\//, '').replace(/\?.*$/, '') || 'index.html')
-      if (!request.url?.startsWith('/some/prefix/') || !existsSync(path))
-        return response.writeHead(404).end('<h1>nothing</h1>')
-      const type = { js: 'text/javascript', css: 'text/css', html: 'text/html' }[path.replace(/.*\./, '')] ?? ''
-      return response.writeHead(200, type === '' ? {} : { 'Content-Type': type }).end(readFileSync(path))
-    })
-    await new Promise<void>((listening) => {
-      served.listen(0, '127.0.0.1', listening)
-    })
-    t.teardown(() => served.close())
-    const address = served.address()
-    const port = typeof address === 'object' ? address?.port : undefined
+    const { root, url } = await staticSite(t)
     const reason = 'x'.repeat(4096 + 1000)
     const copy = (lastCheck: number, others: object = {}): void => {
       const status = { ...snapshotOf({ server: 'lab' }, [], formatTime(lastCheck)), stale: false, ...others }
@@ -656,7 +667,7 @@ t.test(
     }
     copy(Date.now())
     const page = await newPage(t)
-    await page.goto(`http://127.0.0.1:${port}/some/prefix/`)
+    await page.goto(url)
     await row(page, 'lab').waitFor()
     t.equal(await page.getByRole('alert').count(), 0)
     t.equal(await page.locator('.with-strips').count(), 0, 'there is no history, and none is drawn')
@@ -683,6 +694,257 @@ t.test(
     t.equal(await row(page, 'lab').count(), 1)
   },
 )
+
+t.test('a static copy accepts nothing any longer than the file says', IN_BROWSER, async (t) => {
+  const { root, url } = await staticSite(t)
+  const page = await newPage(t, { ownClock: true })
+  const minutesAhead = (minutes: number): string => minutesAgo(-minutes)
+  const accepted = (server: string, others: object = {}): object => ({
+    ...snapshotOf({ server }, ['x']),
+    since: minutesAgo(20),
+    state: 'accepted',
+    stale: false,
+    accepted_until: minutesAhead(5),
+    accepted_reason: 'ticket 123',
+    ...others,
+  })
+  const failed = { failed_check: { since: minutesAgo(3), at: minutesAgo(2), reason: 'no route' } }
+  const statuses = [
+    accepted('drifted'),
+    accepted('stale', { stale: true, last_check: minutesAgo(30) }),
+    accepted('failing', { ...snapshotOf({ server: 'failing' }), ...failed }),
+    accepted('new', { files: [], drift_count: 0, sync_status: null, last_check: null, ...failed }),
+    accepted('later', { accepted_until: minutesAhead(60) }),
+    accepted('endless', { accepted_until: undefined }),
+    accepted('ancient', { accepted_until: '1969-12-31T00:00:00Z' }),
+  ]
+  writeFileSync(join(root, 'status.json'), JSON.stringify({ statuses }))
+  await page.goto(url)
+  await row(page, 'later').waitFor()
+  t.same(await told(page), { 'Out of sync': '2', Stale: '0', Accepted: '5', 'In sync': '0' })
+  t.same((await servers(page)).slice(0, 2), ['ancient', 'endless'])
+
+  await page.clock.fastForward(6 * 60_000)
+  await eventually(async () =>
+    matches(await told(page), { 'Out of sync': '3', 'Check failing': '2', Stale: '1', Accepted: '1' }),
+  )
+  t.match(await row(page, 'drifted').innerText(), /^Out of sync[^]*drifted for/)
+  t.equal(await row(page, 'drifted').locator('.reason').count(), 0)
+  t.match(await row(page, 'stale').innerText(), /^Stale[^]*last check: out of sync/)
+  t.match(await row(page, 'failing').innerText(), /^Check failing[^]*no route[^]*last check: in sync/)
+  t.match(await row(page, 'later').innerText(), /^Accepted[^]*ticket 123/)
+  await announced(page, /targets have changed/)
+})
+
+t.test('accepted: until when and why, as text, and what it is that is accepted', IN_BROWSER, async (t) => {
+  const until = Date.now() + 30 * DAY
+  const reason = `\u202Egnp.exe <img src=x onerror=alert(1)>\nline 2 ${'x'.repeat(3900)} end`
+  const maintenance = { server: 'm-*', stale: true, reason: 'new racks' }
+  const server = await serve(
+    t,
+    withHead(t, { accepted: [ruleOf({ server: 'lab', until: formatTime(until), reason }), ruleOf(maintenance)] }),
+  )
+  await post(server.url, [
+    snapshotOf({ server: 'lab' }, ['x', 'y'], minutesAgo(3)),
+    snapshotOf({ server: 'm-stale' }, [], formatTime(Date.now() - DAY)),
+    snapshotOf({ server: 'm-failing' }, [], minutesAgo(9)),
+    failedCheckOf({ server: 'm-failing' }),
+    snapshotOf({ server: 'fine' }),
+  ])
+  const { page } = await open(t, server)
+  const lab = row(page, 'lab')
+  await lab.waitFor()
+  t.same(await told(page), { 'Out of sync': '0', Stale: '0', Accepted: '3', 'In sync': '1' })
+  const [, month = '', year = ''] = / (\w+) (\d+)$/.exec(
+    new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' }).format(until),
+  ) ?? ['']
+  const shown = await lab.locator('.reason').innerText()
+  t.match(
+    shown,
+    new RegExp(
+      `^until \\d+ ${month} ${year}, \\d\\d:\\d\\d: ‹U\\+202E›gnp.exe <img src=x onerror=alert\\(1\\)> line 2 x`,
+    ),
+  )
+  t.ok(shown.length < 300, 'not all of it')
+  t.equal(await lab.locator('.reason bdi').count(), 1)
+  t.match(await lab.locator('.since').innerText(), /^2 files\s+drifted for 3 min$/)
+  await lab.getByRole('button').click()
+  const details = await lab.locator('.details').innerText()
+  t.match(details, /^Accepted until .+:\d\d .+:\s+‹U\+202E›gnp.+\nline 2 x+ end\n/)
+  t.match(details, /x\s+drifted[^]*Out of sync since/)
+  t.equal(await lab.locator('.why img').count(), 0)
+
+  t.match(await row(page, 'm-stale').innerText(), /^Accepted[^]*new racks[^]*no check for 1 d\s+last check: in sync/)
+  t.match(
+    await row(page, 'm-failing').innerText(),
+    /^Accepted[^]*no route to host[^]*new racks[^]*failing for 1 min\s+last check: in sync/,
+  )
+  await row(page, 'm-failing').getByRole('button').click()
+  t.match(await row(page, 'm-failing').locator('.details').innerText(), 'Whether that is still so is not known.')
+
+  await page.getByRole('button', { name: 'Accepted' }).click()
+  await eventually(async () => matches((await servers(page)).includes('fine'), false))
+  t.equal(new URL(page.url()).search, '?status=accepted')
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('/')
+  for (const [query, found] of [
+    ['new racks', ['m-stale', 'm-failing']],
+    ['ROUTE', ['m-failing']],
+  ] as const) {
+    await page.keyboard.type(query)
+    await eventually(async () => matches(await servers(page), found))
+    await page.keyboard.press('Escape')
+    await eventually(async () => matches((await servers(page)).length, 4))
+  }
+
+  // An acceptance taken back is announced like a drift.
+  const { accepted, ...others } = fileOf(server)
+  writeFileSync(server.file, JSON.stringify({ accepted: accepted?.slice(1), ...others }))
+  await eventually(async () => {
+    await look(page)
+    matches(await told(page), { 'Out of sync': '1', Accepted: '2' })
+  })
+  await announced(page, /lab of rsyslog: Out of sync, 2 files/)
+})
+
+t.test('differences that are not files are named, and are no files', IN_BROWSER, async (t) => {
+  const server = await serve(t, withHead(t, { links: { '*': { file: 'https://git.example.net/{file}' } } }))
+  const long = `service ${'x'.repeat(4000)}`
+  await post(server.url, [
+    differing('two', [{ name: 'a.conf' }, other('service <b>rsyslog')]),
+    differing('many', [other('a'), other('b'), other('c')]),
+    differing('long', [{ name: 'a.conf' }, other(long), { name: 'b.conf' }]),
+    differing('old', [other('package nginx')], { last_check: formatTime(Date.now() - DAY) }),
+    differing('countless', [
+      ...Array.from({ length: 200 }, (_, index) => ({ name: `${index}` })),
+      { name: 'y' },
+      other('z'),
+    ]),
+  ])
+  const { page } = await open(t, server)
+  await row(page, 'two').waitFor()
+  t.match(await row(page, 'two').locator('.since').innerText(), /^1 file, service <b>rsyslog\s+drifted/)
+  t.match(await row(page, 'many').locator('.since').innerText(), /^3 other differences\s+drifted/)
+  t.match(await row(page, 'long').locator('.since').innerText(), /^2 files, service x{51}…\s+drifted/)
+  t.match(await row(page, 'old').locator('.since').innerText(), /last check: out of sync, package nginx$/)
+  await row(page, 'two').getByRole('button').click()
+  const details = row(page, 'two').locator('.details')
+  t.same(await details.locator('.file code').allInnerTexts(), ['a.conf'])
+  t.same(await details.locator('.file .other').allInnerTexts(), ['service <b>rsyslog'])
+  t.same(await details.getByRole('link').allInnerTexts(), ['a.conf\n, in a new tab'])
+  await row(page, 'countless').getByRole('button').click()
+  t.match(await row(page, 'countless').locator('.details').innerText(), 'And 1 file, z more, in status.json.')
+  await post(server.url, differing('two', [other('service rsyslog'), { name: 'c.conf' }, { name: 'b.conf' }]))
+  await look(page)
+  await announced(page, /two of rsyslog: Out of sync, 2 files, service rsyslog/)
+})
+
+t.test('commits and files lead to their pages; labels are shown and found', IN_BROWSER, async (t) => {
+  const git = 'https://git.example.net'
+  const links = {
+    'rsys*': {
+      commit: `${git}/{repo}/commit/{commit}`,
+      file: `${git}/{repo}/src/{branch}/{file}?on={server}&at={commit}`,
+    },
+    '*': { commit: `${git}/any/{commit}` },
+  }
+  const server = await serve(t, withHead(t, { links }))
+  const commit = { commit: 'f3a9 #1', branch: 'feature/a' }
+  await post(server.url, [
+    {
+      ...snapshotOf({ server: 'lab' }, ['etc/ü?.conf', '../up']),
+      ...commit,
+      labels: { env: 'prod', owner: '<b>team' },
+    },
+    { ...snapshotOf({ server: 'no-branch' }, ['x']), commit: 'abc', labels: { env: 'lab' } },
+    { ...snapshotOf({ repo: 'nginx', server: 'edge' }, ['x']), ...commit },
+    snapshotOf({ server: 'none' }, ['x']),
+  ])
+  const { page } = await open(t, server)
+  const detailsOf = async (name: string) => {
+    await row(page, name).waitFor()
+    await row(page, name).getByRole('button').click()
+    return row(page, name).locator('.details')
+  }
+  const addresses = async (name: string): Promise<(string | null)[]> => {
+    const all = await (await detailsOf(name)).getByRole('link').all()
+    return Promise.all(all.map(async (link) => link.getAttribute('href')))
+  }
+  t.same(await addresses('lab'), [
+    `${git}/rsyslog/src/feature/a/etc/%C3%BC%3F.conf?on=lab&at=f3a9%20%231`,
+    `${git}/rsyslog/commit/f3a9%20%231`,
+  ])
+  t.same(await addresses('no-branch'), [`${git}/rsyslog/commit/abc`], 'no link without a value')
+  t.same(await addresses('edge'), [`${git}/any/f3a9%20%231`], 'the first pattern that matches')
+  t.same(await addresses('none'), [])
+  const link = row(page, 'lab').locator('.details a').first()
+  t.same([await link.getAttribute('rel'), await link.getAttribute('target')], ['noopener noreferrer', '_blank'])
+  t.same(await row(page, 'lab').locator('.labels li').allInnerTexts(), ['env=prod', 'owner=<b>team'])
+  t.equal(await row(page, 'none').locator('.labels').count(), 0)
+
+  await page.keyboard.press('/')
+  await page.keyboard.type('env=PROD')
+  await eventually(async () => matches(await servers(page), ['lab']))
+  await page.keyboard.press('Escape')
+
+  // What the server refuses, another web server's copy might have.
+  let added: object = {}
+  await page.route('**/status.json', async (route) => {
+    const response = await route.fetch({ headers: { ...route.request().headers(), 'if-none-match': '' } })
+    return route.fulfill({ response, json: { ...((await response.json()) as object), ...added } })
+  })
+  for (const [index, bad] of [
+    { 'rsys*': { commit: 'javascript:alert({commit})', file: 'https://{repo}/{file}' } },
+    { 'rsys*': null, '*': { commit: `${git}/{commit}` } },
+    { 'rsys*': { commit: 7, file: [] } },
+    [],
+    'links',
+  ].entries()) {
+    added = { links: bad, generation: 1000 + index }
+    await look(page)
+    await page.getByText(`Generation ${1000 + index}`).waitFor()
+    t.equal(await row(page, 'lab').locator('.details a').count(), 0, JSON.stringify(bad))
+    t.equal(await row(page, 'lab').locator('.details code').count(), 3)
+  }
+  await page.unrouteAll({ behavior: 'wait' })
+})
+
+t.test('a target that is expected and never came', IN_BROWSER, async (t) => {
+  const server = await serve(t, withHead(t, { expected: [{ repo: 'rsyslog', servers: ['lab', 'new'] }] }))
+  await post(server.url, snapshotOf({ server: 'lab' }))
+  const { page } = await open(t, server)
+  await row(page, 'new').waitFor()
+  t.same(await told(page), { 'Out of sync': '0', 'Never checked': '1', Stale: '0', 'In sync': '1' })
+  await titled(page, /^\(1\) never checked/)
+  t.match(await row(page, 'new').innerText(), /^Never checked[^]*known for[^]*never$/)
+  await row(page, 'new').getByRole('button').click()
+  t.match(
+    await row(page, 'new').locator('.details').innerText(),
+    /^No check of this target was ever completed\.\s+Known since/,
+  )
+})
+
+/** The built page below a path of another web server, beside whatever is put there. */
+async function staticSite(t: Test): Promise<{ readonly root: string; readonly url: string }> {
+  const root = directory(t)
+  cpSync(BUILT, root, { recursive: true })
+  const served = createServer((request, response) => {
+    // The page's own clock counts.
+    response.sendDate = false
+    const path = join(root, (request.url ?? '').replace(/^\/some\/prefix\//, '').replace(/\?.*$/, '') || 'index.html')
+    if (!request.url?.startsWith('/some/prefix/') || !existsSync(path))
+      return response.writeHead(404).end('<h1>nothing</h1>')
+    const type = { js: 'text/javascript', css: 'text/css', html: 'text/html' }[path.replace(/.*\./, '')] ?? ''
+    return response.writeHead(200, type === '' ? {} : { 'Content-Type': type }).end(readFileSync(path))
+  })
+  await new Promise<void>((listening) => {
+    served.listen(0, '127.0.0.1', listening)
+  })
+  t.teardown(() => served.close())
+  const address = served.address()
+  const port = typeof address === 'object' ? address?.port : undefined
+  return { root, url: `http://127.0.0.1:${port}/some/prefix/` }
+}
 
 interface PageOptions extends BrowserContextOptions {
   /** The test moves the page's clock, which otherwise moves as usual: `page.clock.fastForward()`. */
@@ -729,7 +991,36 @@ const EACH_STATE = [
   snapshotOf({ server: 'failing' }, [], minutesAgo(9)),
   failedCheckOf({ server: 'failing' }),
   snapshotOf({ server: 'drifted' }, ['x']),
+  snapshotOf({ server: 'accepted' }, ['x']),
 ]
+
+/** A difference that is not a file. */
+function other(name: string): object {
+  return { name, kind: 'other' }
+}
+
+/** A target that differs in this. */
+function differing(server: string, files: readonly object[], others: object = {}): object {
+  return {
+    ...snapshotOf({ server }),
+    sync_status: 'OUT_OF_SYNC',
+    drift_count: files.length,
+    files,
+    ...others,
+  }
+}
+
+/** A rule of `accepted`. */
+function ruleOf(rule: object): object {
+  return { until: formatTime(Date.now() + 30 * DAY), reason: 'ticket 123', ...rule }
+}
+
+/** A directory with a document that has only what people write at its top. */
+function withHead(t: Test, head: object): string {
+  const dataDir = directory(t)
+  writeFileSync(join(dataDir, 'status.json'), JSON.stringify({ ...head, statuses: [] }))
+  return dataDir
+}
 
 function minutesAgo(minutes: number): string {
   return formatTime(Date.now() - minutes * 60_000)
