@@ -15,7 +15,7 @@ import {
 } from '../status/schema.ts'
 import { ruleQuerySchema } from './accepted.ts'
 import { LIMIT_DEFAULT, LIMIT_MAX, TIME_MAX_MS, historyQuerySchema } from './history.ts'
-import { CONDITION_PATTERN, VALUE_LENGTH_MAX, filterSchema } from '../views/filter.ts'
+import { CONDITION_PATTERN, filterSchema } from '../views/filter.ts'
 import { targetsSummarySchema } from '../views/summary.ts'
 import { verdictInWords } from '../views/words.ts'
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode, problemType } from './problems.ts'
@@ -566,13 +566,13 @@ const ACCESS: readonly ProblemCode[] = ['unauthorized', 'forbidden', 'too-many-r
 /** Writes do not accept Basic. */
 const WRITES = [{}, { bearer: [] }]
 
-const pattern = { type: 'string', maxLength: VALUE_LENGTH_MAX }
-/** Each of the parameters may be repeated, so that its example is a list. */
+const TEXT = { type: 'string' }
+/** Without the largest length: a value that is longer does not fit into a request. Each of the parameters may be repeated, so that its example is a list. */
 const FILTERS = [
-  { name: 'repo', schema: pattern, example: 'rsyslog' },
-  { name: 'server', schema: pattern, example: 'web-*' },
-  { name: 'state', schema: { ...pattern, pattern: separatedBy(STATES.join('|')) }, example: 'drifted,failing' },
-  { name: 'label', schema: { ...pattern, pattern: separatedBy(CONDITION_PATTERN) }, example: 'env=prod' },
+  { name: 'repo', schema: TEXT, example: 'rsyslog' },
+  { name: 'server', schema: TEXT, example: 'web-*' },
+  { name: 'state', schema: { ...TEXT, pattern: separatedBy(STATES.join('|')) }, example: 'drifted,failing' },
+  { name: 'label', schema: { ...TEXT, pattern: separatedBy(CONDITION_PATTERN) }, example: 'env=prod' },
 ] as const
 const FILTER = FILTERS.map(({ name, schema, example }) => ({
   ...parameter(name, filterSchema.properties[name].description, { type: 'array', items: schema }),

@@ -13,7 +13,7 @@ export const CONDITIONS_MAX = 64
 
 const values = { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] } as const
 
-const PATTERNS = `names, or patterns as in a shell: * for any characters, ? for one, {a,b} for alternatives. May be repeated: one has to match. Empty: all. At most ${ALTERNATIVES_MAX} alternatives, ${WILDCARDS_MAX} of them with * or ?.`
+const PATTERNS = `names, or patterns as in a shell: * for any characters, ? for one, {a,b} for alternatives. May be repeated: one has to match. Empty: all. At most ${ALTERNATIVES_MAX} alternatives, ${WILDCARDS_MAX} of them with * or ?, and ${VALUE_LENGTH_MAX} characters.`
 
 /** `?repo=&server=`: globs. */
 export const targetFilterProperties = {

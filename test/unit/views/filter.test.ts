@@ -40,6 +40,7 @@ t.test('names: globs, alternatives, repeated', async (t) => {
   t.notOk(named('web', 'web-1'), 'all of the name')
   t.notOk(named('WEB-1', 'web-1'))
   t.ok(named('a{1}', 'a{1}'), 'braces without a comma are text')
+  t.notOk(named('a{1}', 'a1'))
   t.ok(named('{a', '{a'))
   t.ok(named('{a,b}', '{a,b}'), 'a name that looks like a pattern is found by itself')
   t.notOk(named('{,}', 'web-1'), 'an empty alternative is an empty name, not all')
