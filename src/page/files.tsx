@@ -70,9 +70,9 @@ function commitLink({ links, repo, server, branch, commit }: Target): string | u
   return links?.commit === undefined ? undefined : linkTo(links.commit, { repo, server, branch, commit })
 }
 
-/** The page of a file; a difference that is not a file has none. */
-function fileLink({ links, repo, server, branch, commit }: Target, { name, kind }: DriftedFile): string | undefined {
-  if (links?.file === undefined || kind !== 'file') return undefined
+/** The page of a file. */
+function fileLink({ links, repo, server, branch, commit }: Target, { name }: DriftedFile): string | undefined {
+  if (links?.file === undefined) return undefined
   return linkTo(links.file, { repo, server, branch, commit, file: name })
 }
 
