@@ -89,8 +89,7 @@ async function schemathesis(t: Test, { url, lines }: Server, headers: Record<str
   t.notOk(failed, stdout)
   const [, cases = '0'] = /(\d+) generated/.exec(stdout) ?? []
   t.ok(Number(cases) > 300, `${cases} cases`)
-  const { paths } = (await ask(`${url}/openapi.json`, { headers })).json as { paths: Record<string, object> }
-  t.match(stdout, `Tested: ${Object.values(paths).flatMap(Object.keys).length}\n`)
+  t.match(stdout, /Selected: (\d+)\/\1\s+Tested: \1\n/, 'every operation')
   const posted = lines.filter(({ msg }) => msg === 'posted').length
   t.ok(posted > 20, `${posted} posts were accepted`)
 }
