@@ -123,7 +123,7 @@ t.test('an edit that is not valid is not served, is explained, and is kept', asy
     kind: 'rejected-edit',
     file: 'status.json',
     errors: [
-      { pointer: '/statuses/0/sync_status', line: 19, column: 22, detail: 'must be one of SYNCED, OUT_OF_SYNC, null' },
+      { pointer: '/statuses/0/sync_status', line: 20, column: 22, detail: 'must be one of SYNCED, OUT_OF_SYNC, null' },
     ],
   }
   const ready = await eventually(async () => {
