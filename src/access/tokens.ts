@@ -130,7 +130,7 @@ export function readTokens(bytes: Uint8Array): Outcome<Tokens, LocatedFault> {
     return [{ pointer: `/tokens/${index}/sha256`, detail: `duplicate of /tokens/${first}/sha256` }]
   })
   if (faults.length > 0) return { ok: false, faults: locate(text, faults) }
-  const duplicates = duplicateFaults(text)
+  const duplicates = duplicateFaults(text, value)
   if (duplicates.length > 0) return { ok: false, faults: duplicates }
   return { ok: true, value: new Tokens(value.tokens) }
 }

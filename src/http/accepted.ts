@@ -50,7 +50,7 @@ export function addAccepted(store: Pick<Store, 'submit'>, access: Access, log: L
     async (req, res) => {
       const { value, text } = readJson(req.body)
       const read = readRule(value, Date.now())
-      const faults = read.ok ? duplicateFaults(text) : read.faults
+      const faults = read.ok ? duplicateFaults(text, value) : read.faults
       if (!read.ok || faults.length > 0) {
         const detail = faults.length === 1 ? '1 fault' : `${faults.length} faults`
         throw new Problem('invalid-rule', `${detail}; nothing was changed`, { faults })

@@ -26,7 +26,7 @@ export function ingest(
       const { value: posted, text } = readJson(req.body)
       const snapshots = readPosted(posted, Date.now())
       if (!snapshots.ok) throw invalid(snapshots.faults)
-      const duplicates = duplicateFaults(text)
+      const duplicates = duplicateFaults(text, posted)
       if (duplicates.length > 0) throw invalid(duplicates)
       const pointers = Array.isArray(posted) ? snapshots.value.map((_, index) => `/${index}`) : []
       access.permit(req, 'write', snapshots.value, pointers)

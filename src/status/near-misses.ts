@@ -7,9 +7,9 @@ import type { Target } from './target.ts'
 /** Names shorter than this are alike only if a single letter differs. */
 const LONG = 5
 
-const DOCUMENT_NAMES = Object.keys(documentSchema.properties)
-const STATUS_NAMES = Object.keys(statusSchema.properties)
-const FILE_NAMES = Object.keys({ ...fileProperties, ...fileStampProperties })
+const DOCUMENT_NAMES = new Set(Object.keys(documentSchema.properties))
+const STATUS_NAMES = new Set(Object.keys(statusSchema.properties))
+const FILE_NAMES = new Set(Object.keys({ ...fileProperties, ...fileStampProperties }))
 
 /** A document, as it is saved or as it is kept. */
 interface Properties {
@@ -36,19 +36,23 @@ export interface NearMiss extends Fault {
 
 /** The near-misses that a document has and the one before had not. Costs as much as what has changed. */
 export function newNearMisses(before: StatusDocument, after: StatusDocument, changed: Iterable<Target>): NearMiss[] {
-  const atTop = added(inHead(before.head), inHead(after.head)).map((fault) => ({ ...fault, target: undefined }))
+  const inHead = before.head === after.head ? [] : added(headMisses(before.head), headMisses(after.head))
+  const atTop = inHead.map((fault) => ({ ...fault, target: undefined }))
   const inEntries = [...changed].flatMap((target) => {
-    const [old, next] = [before, after].map((document) => inStatus(findEntry(document, target)?.status))
-    return added(old ?? [], next ?? []).map((fault) => ({ ...fault, target }))
+    const found = statusMisses(findEntry(after, target)?.status)
+    if (found.length === 0) return []
+    const { repo, server } = target
+    const isNew = added(statusMisses(findEntry(before, target)?.status), found)
+    return isNew.map((fault) => ({ ...fault, target: { repo, server } }))
   })
   return [...atTop, ...inEntries]
 }
 
-function inHead(head: Head): Fault[] {
+function headMisses(head: Head): Fault[] {
   return nearMisses(head, '', DOCUMENT_NAMES)
 }
 
-function inStatus(status: Status | undefined): Fault[] {
+function statusMisses(status: Status | undefined): Fault[] {
   return status === undefined ? [] : nearMissesInStatus(status, '')
 }
 
@@ -61,10 +65,10 @@ function nearMissesInStatus(status: WithFiles, pointer: string): Fault[] {
   return [...nearMisses(status, pointer, STATUS_NAMES), ...ofFiles]
 }
 
-function nearMisses(properties: Properties, pointer: string, known: readonly string[]): Fault[] {
+function nearMisses(properties: Properties, pointer: string, known: ReadonlySet<string>): Fault[] {
   return Object.keys(properties).flatMap((name) => {
-    if (known.includes(name)) return []
-    const meant = known.find((each) => isAlike(name, each))
+    if (known.has(name)) return []
+    const meant = [...known].find((each) => isAlike(name, each))
     return meant === undefined ? [] : [{ pointer: pointTo(pointer, name), detail: `is not known; ${meant} is` }]
   })
 }

@@ -16,6 +16,8 @@ export interface Acceptance {
   readonly matchesFile: Matcher
 }
 
+const NONE: readonly Acceptance[] = []
+
 /** What people have written at the top of the document that decides about targets: `accepted` and `expected`. */
 export class Rules {
   /** In the order of the file. */
@@ -32,8 +34,8 @@ export class Rules {
   }
 
   /** The rules about a target, whatever the time and the file. */
-  about({ repo, server }: Target): Acceptance[] {
-    if (this.accepted.length === 0) return []
+  about({ repo, server }: Target): readonly Acceptance[] {
+    if (this.accepted.length === 0) return NONE
     const named = this.#byRepo.get(repo) ?? []
     const others = this.#byRepo.get(undefined) ?? []
     return [...named, ...others].filter((each) => each.matchesServer(server) && each.matchesRepo(repo))

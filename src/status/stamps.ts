@@ -8,7 +8,7 @@ import {
   stampProperties,
   statusSchema,
 } from './schema.ts'
-import type { Acceptance, Rules } from './rules.ts'
+import type { Rules } from './rules.ts'
 import {
   type Verdict,
   boundariesAfter,
@@ -42,9 +42,14 @@ export interface StampInput {
   readonly generation: number
 }
 
+/** The same, with what several stamps are computed from. */
+interface Judged extends StampInput {
+  readonly verdict: Verdict
+}
+
 interface Stamp<Value> {
   /** The value of the stamp. */
-  readonly compute: (input: StampInput) => Value
+  readonly compute: (input: Judged) => Value
   /**
    * When the value in the status will next be wrong, in ms since the epoch; a stamp without it depends on no time. If two
    * servers with different clocks or settings disagree, only one of them may want to change the value: it is the one that
@@ -94,21 +99,14 @@ export const STAMPS: { readonly [Name in StampName]: Stamp<Status[Name]> } = {
   },
   generation: { compute: ({ generation }) => generation, editable: false },
   state: {
-    compute: ({ status, clock, rules }) => verdictOf(status, clock, rules).state,
+    compute: ({ verdict }) => verdict.state,
     nextChange: nextVerdict,
     editable: false,
     historyChange: (state) => HISTORY_CHANGES.get(state),
   },
   // These two change with the state only: `nextVerdict` sees them too.
-  accepted_until: {
-    compute: (input) => acceptedBy(input) && formatTime(acceptedBy(input)?.until ?? 0),
-    editable: false,
-  },
-  accepted_reason: { compute: (input) => acceptedBy(input)?.rule.reason, editable: false },
-}
-
-function acceptedBy({ status, clock, rules }: StampInput): Acceptance | undefined {
-  return verdictOf(status, clock, rules).accepted
+  accepted_until: { compute: ({ verdict: { accepted } }) => accepted && formatTime(accepted.until), editable: false },
+  accepted_reason: { compute: ({ verdict: { accepted } }) => accepted?.rule.reason, editable: false },
 }
 
 /**
@@ -175,7 +173,8 @@ export function stamped(input: StampInput): Status {
     'files',
     status.files.map((file) => stampedFile(file, filesBefore.get(file.name), status)),
   )
-  for (const [name, { compute }] of ROWS) values.set(name, compute({ ...input, status }))
+  const judged = { ...input, status, verdict: verdictOf(status, input.clock, input.rules) }
+  for (const [name, { compute }] of ROWS) values.set(name, compute(judged))
   return arranged(values)
 }
 
@@ -199,11 +198,12 @@ export function nextChangeOf(status: Status, clock: Clock, rules: Rules): number
  * a version that did not know the stamp.
  */
 export function isOutdated(status: Status, clock: Clock, rules: Rules): boolean {
-  const input: StampInput = { status, before: undefined, origin: 'time', clock, rules, generation: status.generation }
+  const input = { status, before: undefined, origin: 'time', clock, rules, generation: status.generation } as const
+  const judged: Judged = { ...input, verdict: verdictOf(status, clock, rules) }
   const values = new Map<string, unknown>(Object.entries(status))
   return ROWS.some(([name, { compute, nextChange }]) => {
     const value = values.get(name)
-    return (nextChange !== undefined || value === undefined) && compute(input) !== value
+    return (nextChange !== undefined || value === undefined) && compute(judged) !== value
   })
 }
 

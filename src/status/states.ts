@@ -57,7 +57,7 @@ export function verdictOf(status: Judged & Checked & Failed, clock: Clock, rules
  */
 export function verdictWhen(status: Judged, known: Known, about: readonly Acceptance[]): Verdict {
   const state = unacceptedState(status, known)
-  if (state === 'missing' || state === 'synced') return { state }
+  if (about.length === 0 || state === 'missing' || state === 'synced') return { state }
   const inForce = about.filter(({ from, until }) => from <= known.now && known.now < until)
   const covering = status.files.map(({ name }) => lastToEnd(inForce.filter(({ matchesFile }) => matchesFile(name))))
   if (state !== 'drifted') covering.push(lastToEnd(inForce.filter(({ rule }) => rule.stale === true)))
