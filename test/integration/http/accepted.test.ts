@@ -180,3 +180,34 @@ t.test('rules that a person edits while rules are posted are all there', async (
   t.equal(reasons.size, 50)
   t.equal(fileOf(server).accepted?.length, 50, 'and none twice')
 })
+
+t.test('5,000 targets flip in one commit', async (t) => {
+  const server = await serve(t)
+  const names = Array.from({ length: 5000 }, (_, index) => `web-${index}`)
+  for (let from = 0; from < names.length; from += 2500) {
+    await post(
+      server.url,
+      names.slice(from, from + 2500).map((name) => drifted(name, 'a')),
+    )
+  }
+  const { generation: before = 0 } = fileOf(server)
+  t.match((await ask(`${server.url}/api/accepted`, posting(ruleOf({ until: IN(4) })))).json, { targets: 5000 })
+  t.match(fileOf(server), { generation: before + 1, summary: { accepted: 5000 } })
+  await eventually(() => matches(fileOf(server).summary, { drifted: 5000 }))
+  t.equal(fileOf(server).generation, before + 2)
+})
+
+t.test('10,000 rules are kept and applied, and not one more', async (t) => {
+  const server = await serve(t)
+  await post(server.url, drifted('web-1', 'a'))
+  const rules = Array.from({ length: 9999 }, (_, index) => ruleOf({ server: `db-${index}`, reason: `ticket ${index}` }))
+  writeFileSync(server.file, JSON.stringify({ ...fileOf(server), accepted: rules }))
+  await eventually(() => matches(fileOf(server).accepted?.length, 9999))
+  t.match(await ask(`${server.url}/api/accepted`, posting(ruleOf())), { status: 201 })
+  t.equal(stateOf(server), 'accepted')
+  t.match(await ask(`${server.url}/api/accepted`, posting(ruleOf({ reason: 'more' }))), {
+    status: 507,
+    json: { type: /document-full$/ },
+  })
+  t.equal(fileOf(server).accepted?.length, 10_000)
+})

@@ -5,6 +5,7 @@ import { Draft } from '../../../src/status/draft.ts'
 import { applyChanges, changesBetween } from '../../../src/status/changes.ts'
 import { entryOf } from '../../../src/status/document.ts'
 import { includesGlob, matchesGlob } from '../../../src/status/glob.ts'
+import { readDocument } from '../../../src/status/saved-document.ts'
 import type { AcceptedRule, SavedDocument } from '../../../src/status/schema.ts'
 import { type Clock, formatTime } from '../../../src/status/time.ts'
 import { CLOCK, NOW, merged, posted, saved, statusOf } from '../../support/documents.ts'
@@ -123,6 +124,28 @@ t.test('an ended rule stays as it is written, and its end is noted once', async 
   t.equal(next.changesAt, Infinity)
   const restarted = committedDocument(saved(document), { ...CLOCK, now: NOW + 900_000 })
   t.ok(restarted.changesAt <= NOW + 900_000, 'also if no server ran then')
+})
+
+t.test('a clock that jumps by a day, in both directions', async (t) => {
+  const day = 86_400
+  const document = edited(drifted('a'), {
+    accepted: [rule({ until: IN(300) })],
+    expected: [{ repo: 'r', servers: ['b'] }],
+  })
+  const ahead = later(document, day)
+  t.match(statusOf(ahead, A), { state: 'stale' })
+  const back = committedDocument(saved(ahead), CLOCK)
+  t.match(statusOf(later(back, 0), A), { state: 'accepted', accepted_until: IN(300) }, 'as after a start')
+  const behind = later(edited(document, { note: 'x' }), -day)
+  t.match(statusOf(behind, A), { state: 'accepted' })
+  t.equal(statusOf(behind, { repo: 'r', server: 'b' }).state, 'missing')
+  t.match(
+    readDocument(Buffer.from(JSON.stringify(saved(document))), NOW - day),
+    { ok: true },
+    'its rules are still valid',
+  )
+  const farthest = edited(document, { accepted: [rule({ until: IN(366 * day) })] })
+  t.match(readDocument(Buffer.from(JSON.stringify(saved(farthest))), NOW - day), { ok: true })
 })
 
 t.test('an expected target is missing until it reports, and leaves when it is no longer expected', async (t) => {
