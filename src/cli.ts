@@ -1,11 +1,4 @@
 #!/usr/bin/env node
-import { makeToken } from './access/tokens.ts'
-import { readChecked } from './check.ts'
-import { expectedBlock } from './expected.ts'
-import { gate } from './gate.ts'
-import { createLog, terminal } from './log.ts'
-import { restoreFile } from './restore.ts'
-import { StartError, start } from './server.ts'
 import { readCommandLine, settingsTable, type Settings } from './settings.ts'
 import { version } from './version.ts'
 
@@ -14,6 +7,7 @@ const EXIT_FAILED = 1
 /** The command line or the environment is not valid, or the gate has no answer. */
 const EXIT_USAGE = 2
 
+// Each command imports what it needs: loading the server takes most of the time of the others.
 const commandLine = readCommandLine(process.argv.slice(2), process.env)
 switch (commandLine.command) {
   case 'help':
@@ -23,6 +17,7 @@ switch (commandLine.command) {
     process.stdout.write(`${version}\n`)
     break
   case 'check': {
+    const { readChecked } = await import('./check.ts')
     const checked = await readChecked(commandLine.file)
     const lines = checked.ok ? checked.warnings : checked.faults
     process.stdout.write(lines.map((line) => `${line}\n`).join(''))
@@ -30,18 +25,22 @@ switch (commandLine.command) {
     break
   }
   case 'token': {
+    const { makeToken } = await import('./access/tokens.ts')
     const { secret, token } = makeToken(commandLine.name)
     process.stderr.write('The secret, which is shown only once, then the entry for "tokens" in TOKENS_FILE:\n')
     process.stdout.write(`${secret}\n${JSON.stringify(token)}\n`)
     break
   }
   case 'restore': {
+    const { createLog } = await import('./log.ts')
+    const { restoreFile } = await import('./restore.ts')
     // Standard output is for what is restored.
     const outcome = await restoreFile(commandLine, createLog('warn', process.stderr))
     process.exitCode = { done: 0, failed: EXIT_FAILED, unconfirmed: EXIT_USAGE }[outcome]
     break
   }
   case 'expected': {
+    const { expectedBlock } = await import('./expected.ts')
     const { text, faults, warnings } = await expectedBlock(commandLine)
     process.stderr.write(warnings + faults.map((fault) => `gitops-status-server: ${fault}\n`).join(''))
     process.stdout.write(text ?? '')
@@ -49,6 +48,7 @@ switch (commandLine.command) {
     break
   }
   case 'gate': {
+    const { gate } = await import('./gate.ts')
     const { outcome, lines } = await gate(commandLine)
     if (outcome === 'unknown')
       process.stderr.write(lines.map((line) => `gitops-status-server: gate: ${line}\n`).join(''))
@@ -65,6 +65,8 @@ switch (commandLine.command) {
 }
 
 async function run(settings: Settings): Promise<void> {
+  const { createLog, terminal } = await import('./log.ts')
+  const { StartError, start } = await import('./server.ts')
   const log = createLog(settings.logLevel, process.stdout.isTTY ? terminal() : undefined)
   try {
     const server = await start(settings, log)

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
-import { metricLabelOf } from './http/metrics.ts'
+import { metricLabelOf } from './http/metric-label.ts'
 import { snapshotSchema } from './status/schema.ts'
 import { GATE_FLAGS, type GateOptions, readGateOptions } from './gate-options.ts'
 

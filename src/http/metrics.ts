@@ -4,6 +4,7 @@ import type { Receipt } from '../status/merge.ts'
 import { STATES, type Status } from '../status/schema.ts'
 import { timeOf } from '../status/time.ts'
 import type { CommitEvents, PublishedDocument, Store } from '../store/store.ts'
+import { metricLabelOf } from './metric-label.ts'
 import { PROBLEMS, type ProblemCode } from './problems.ts'
 
 const TARGET = ['repo', 'server'] as const
@@ -117,11 +118,6 @@ export class Metrics implements CommitEvents {
 
 function classOf(status: number): string {
   return `${Math.floor(status / 100)}xx`
-}
-
-/** The name in metrics of a label of a target: Prometheus allows letters, digits and `_`. */
-export function metricLabelOf(name: string): string {
-  return `label_${name.replaceAll(/[^A-Za-z0-9_]/g, '_')}`
 }
 
 /** The metrics of the targets, computed once for each published document. */

@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject } from 'ajv'
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import { type Fault, pointTo } from './json.ts'
 import { parseTime } from './time.ts'
 
@@ -29,9 +29,11 @@ export interface Validator<T> {
  * @param messages what a fault says if a text does not match a pattern, by pattern
  */
 export function validator<T>(schema: object, messages: Readonly<Record<string, string>> = {}): Validator<T> {
-  const holds = ajv.compile<T>(schema)
-  return Object.assign((value: unknown): value is T => holds(value), {
-    faults: (pointer: string) => (holds.errors ?? []).map((error) => faultOf(error, pointer, messages)),
+  // Compiled when it is first used: a command needs few of them, and each takes some milliseconds.
+  let compiled: ValidateFunction<T> | undefined
+  const holds = (): ValidateFunction<T> => (compiled ??= ajv.compile<T>(schema))
+  return Object.assign((value: unknown): value is T => holds()(value), {
+    faults: (pointer: string) => (holds().errors ?? []).map((error) => faultOf(error, pointer, messages)),
   })
 }
 

@@ -225,6 +225,6 @@ function tests(): string {
 /** The project's own files that a file imports. */
 function importsOf(file: string): string[] {
   const text = readFileSync(join(ROOT, 'src', file), 'utf8')
-  const names = [...text.matchAll(/(?:from|import) '(\.[^']+)'/g)].map(([, name]) => name ?? '')
+  const names = [...text.matchAll(/(?:from |import |import\()'(\.[^']+)'/g)].map(([, name]) => name ?? '')
   return names.map((name) => relative('', join(dirname(file), name)))
 }
