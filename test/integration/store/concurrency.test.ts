@@ -12,7 +12,7 @@ import { type Program, fileOf, linesOf, runServer } from '../../support/server.t
 import { snapshotOf } from '../../support/snapshots.ts'
 
 const EDITS = 1000
-const KILLS = 12
+const KILLS = 6
 
 t.test(`an edit saved by rename at the moment of a commit: none of ${EDITS} is lost`, async (t) => {
   await raceEdits(t, (file, text) => {
