@@ -5,40 +5,50 @@
 set -eu
 
 NAME=update-gitops-status
+VERSION=0.2.0
 
 usage() {
   cat <<'HELP'
 Usage: update-gitops-status.sh [OPTION]... [-- ARGUMENT_OF_ANSIBLE_PLAYBOOK...]
 
-Runs a playbook in check mode with diff, which changes nothing on a server, and posts one snapshot per server to
-gitops-status-server: in sync with Git, or which files differ.
+Runs a playbook in check mode with diff, which changes nothing on a server, and posts for each server to
+gitops-status-server: in sync with Git, which files differ, or why it could not be checked.
 
   option             variable           default
   --url URL          GITOPS_STATUS_URL  http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status
                                         the whole address that is posted to
-  --repo NAME        GITOPS_REPO        CI_REPO_NAME, else the name of the Git repository
+  --repo NAME        GITOPS_REPO        CI_REPO (owner/name), else the name of the Git repository; version 0.1 had
+                                        CI_REPO_NAME: set GITOPS_REPO to it to keep the short names
   --playbook FILE    GITOPS_PLAYBOOK    drift-check.yml
   --inventory FILE   GITOPS_INVENTORY   Ansible's own default
   --base-path DIR    GITOPS_BASE_PATH   /etc
                                         what file names are relative to; {host} stands for the server's name
   --token-file FILE  GITOPS_TOKEN_FILE  the bearer token; GITOPS_TOKEN holds the token itself
-  --timeout SECONDS  GITOPS_TIMEOUT     30, for the whole POST
+  --timeout SECONDS  GITOPS_TIMEOUT     30, for each POST
+  --labels LIST      GITOPS_LABELS      none; such as env=prod,owner=team-a
+  --stale-after SECONDS
+                     GITOPS_STALE_AFTER the server's setting
   --show-diff        GITOPS_SHOW_DIFF   false: log what differs in each file
-  --send-diff        GITOPS_SEND_DIFF   false: send it, too (16 KiB a file, 512 KiB in all)
-  --dry-run          GITOPS_DRY_RUN     false: print the snapshots instead of sending them
-  --help
+  --send-diff        GITOPS_SEND_DIFF   false: send it, too (16 KiB a file, 512 KiB in all). Contents of files, which may
+                                        hold passwords, then leave this machine
+  --any-commit       GITOPS_ANY_COMMIT  false: report also a commit that is no longer the head of its branch
+  --accept-partial   GITOPS_ACCEPT_PARTIAL
+                                        false: report also a run that --tags, --skip-tags or --start-at-task limits
+  --dry-run          GITOPS_DRY_RUN     false: print the report instead of sending it
+  --version, --help
 
 An option goes before its variable; an empty variable counts as not set. CI_COMMIT_SHA, CI_COMMIT_BRANCH and
-CI_PIPELINE_URL, which Woodpecker sets, are sent as commit, branch and pipeline_url. Ansible sees neither GITOPS_TOKEN nor
+CI_PIPELINE_URL, which Woodpecker sets, are sent as commit, branch and pipeline_url. A pull request (CI_PIPELINE_EVENT) is never
+reported. Ansible sees neither GITOPS_TOKEN nor
 GITOPS_STATUS_URL.
 Addresses on this machine or in the cluster (no dot in the name, .svc, .cluster.local) are asked directly; for others
 http_proxy, https_proxy and no_proxy hold.
 
 Exit codes:
   0  every server was checked, whether it drifted or not, and the report was acknowledged
-  1  some server or none was checked to its end; those that were have been reported
+  1  some server or none was checked to its end, or the run was only a part of the playbook
   2  nothing was run: an option or a setting is wrong, or a program is missing
-  3  the report was not acknowledged; the result of the check stands in the log
+  3  the report, or a part of it, was not acknowledged; the result of the check stands in the log
 HELP
 }
 
@@ -93,6 +103,8 @@ check_token() {
     token=$(tr -d '\r' 2>/dev/null <"$token_file") || refuse "cannot read the token file $token_file"
     [ -n "$token" ] || refuse "the token file $token_file is empty"
   fi
+  # A secret often ends with a line break.
+  [ -z "$token" ] || token=$(printf '%s' "$token" | tr -d '\r')
   case $token in
     *[!a-zA-Z0-9._~+/=-]*) refuse 'the token has characters that no bearer token has (RFC 6750); it is not shown' ;;
   esac
@@ -108,17 +120,17 @@ check_settings() {
   case $timeout in
     '' | *[!0-9]* | 0*) refuse "the timeout must be whole seconds, more than 0, not '$timeout'" ;;
   esac
+  case $stale_after in
+    *[!0-9]* | 0*) refuse "stale-after must be whole seconds, more than 0, not '$stale_after'" ;;
+  esac
   [ -n "$repo" ] || repo=$(git_name)
   [ -n "$repo" ] || refuse 'the name of the repository is not known; set GITOPS_REPO'
 }
 
 # --- the parts of the job ---------------------------------------------------------------------------------------------
 
-# Leaves what ansible-playbook printed in $work/ansible.out and its exit code in $ansible_code. Only standard output is
-# kept: what is on standard error is for the log.
+# Leaves the results in $work/result.json and Ansible's exit code in $ansible_code. What Ansible prints is for the log.
 run_check() {
-  mkdir "$work/callback"
-  json_callback >"$work/callback/json.py"
   set -- --check --diff "$@"
   [ -z "$inventory" ] || set -- --inventory "$inventory" "$@"
   # Ansible refuses to start where the locale is not UTF-8.
@@ -130,15 +142,37 @@ run_check() {
   ANSIBLE_STDOUT_CALLBACK=json \
     ANSIBLE_CALLBACK_PLUGINS="$work/callback:${ANSIBLE_CALLBACK_PLUGINS:-$default_plugins}" \
     ANSIBLE_INJECT_INVOCATION=true \
-    ansible-playbook "$@" "$playbook" >"$work/ansible.out" </dev/null || ansible_code=$?
+    GITOPS_RESULT="$work/result.json" \
+    ansible-playbook "$@" "$playbook" >&2 </dev/null || ansible_code=$?
 }
 
 report() {
-  PYTHONIOENCODING=utf-8 python3 "$work/report.py" "$@"
+  GITOPS_REPO=$repo GITOPS_BASE_PATH=$base_path GITOPS_LABELS=$labels GITOPS_STALE_AFTER=$stale_after \
+    GITOPS_SHOW_DIFF=$show_diff GITOPS_SEND_DIFF=$send_diff GITOPS_ACCEPT_PARTIAL=$accept_partial \
+    PYTHONIOENCODING=utf-8 python3 "$work/report.py" "$@"
 }
 
-# Posts the snapshots once; the next run of CI is the retry.
+# Succeeds if the report must not be sent, and says why: it would be taken for what is in the branch now.
+is_outdated() {
+  case ${CI_PIPELINE_EVENT-} in
+    pull_request*) say 'Nothing is reported: this is a pull request.' && return ;;
+  esac
+  [ "$any_commit" = false ] && [ -n "${CI_COMMIT_BRANCH-}" ] && [ -n "${CI_COMMIT_SHA-}" ] || return 1
+  head=$(GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND="${GIT_SSH_COMMAND:-ssh} -o BatchMode=yes -o ConnectTimeout=10" \
+    git -c safe.directory='*' -C "$(dirname -- "$playbook")" ls-remote origin "refs/heads/$CI_COMMIT_BRANCH" 2>/dev/null </dev/null) ||
+    head=
+  head=${head%%[!0-9a-f]*}
+  if [ -z "$head" ]; then
+    say "Whether this commit is still the head of $CI_COMMIT_BRANCH is not known: the remote repository could not be asked."
+    return 1
+  fi
+  [ "$head" != "$CI_COMMIT_SHA" ] || return 1
+  say "Nothing is reported: $CI_COMMIT_BRANCH is at $head by now, and this is $CI_COMMIT_SHA. See --any-commit."
+}
+
+# Posts a part of the report once; the next run of CI is the retry.
 post() {
+  part=$1
   host=${url#*://}
   host=${host%%[/?#]*}
   host=${host##*@}
@@ -148,8 +182,8 @@ post() {
   esac
   # No -f and no -L: they take a redirected POST for a delivered one.
   set -- --config - --silent --show-error --globoff --connect-timeout 10 --max-time "$timeout" \
-    --output "$work/answer" --write-out '%{http_code}' \
-    --header 'Content-Type: application/json' --data-binary "@$work/snapshots.json"
+    --output "$work/answer" --write-out '%{http_code}\n%{content_type}\n%{redirect_url}' --user-agent "$NAME/$VERSION" \
+    --header 'Content-Type: application/json' --data-binary "@$part"
   case $host in
     localhost | 127.* | \[::1\] | *.svc | *.cluster.local) set -- --noproxy '*' "$@" ;;
     *[.:]*) ;;
@@ -159,20 +193,26 @@ post() {
   curl_code=0
   # The address and the token come by standard input, so that neither is in the process list; --disable, which must be
   # first, keeps a .curlrc from logging them.
-  http_code=$({
+  received=$({
     printf 'url = "%s"\n' "$url"
     [ -z "$token" ] || printf 'header = "Authorization: Bearer %s"\n' "$token"
   } | curl --disable "$@") || curl_code=$?
-  report answer "$(masked)" "$curl_code" "$http_code" "$work/answer"
+  report answer "$(masked)" "$curl_code" "$received" "$part" "$work/answer"
 }
 
 # --- the programs that are written to $work ---------------------------------------------------------------------------
 
-# An Ansible callback that prints what ansible.posix's callback of this name prints, and where the run stopped. It
-# stands in for it, since ansible-core comes without that collection; without it the names of files are not to be had.
-json_callback() {
-  cat <<'PYTHON'
+write_programs() {
+  mkdir "$work/callback" "$work/posts"
+  cat >"$work/callback/json.py" <<'PYTHON'
+"""An Ansible callback that writes the results of all tasks to the file that GITOPS_RESULT names.
+
+Not to standard output: from ansible-core 2.22 on, Ansible replaces secrets in all that it displays, and the results
+hold the contents of files, which are no business of a log.
+"""
+
 import json
+import os
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
@@ -180,8 +220,8 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
 name: json
 type: stdout
-short_description: Prints the results as one JSON document
-description: Prints the results of all tasks, and whether the run was cut short.
+short_description: Writes the results as one JSON document
+description: Writes the results of all tasks, whether the run was cut short, and what it was limited to.
 """
 
 
@@ -196,10 +236,14 @@ class CallbackModule(CallbackBase):
         self.plays = []
         # By play, the servers for which it was not begun yet; None: for none of them.
         self.not_begun = {}
+        # The servers of all plays, and those of them that are in no inventory: Ansible's own localhost.
+        self.hosts = {}
 
     def v2_playbook_on_start(self, playbook):
         self.playbooks_left -= 1
-        self.not_begun.update((play._uuid, None) for play in playbook.get_plays())
+        for play in playbook.get_plays():
+            self.not_begun[play._uuid] = None
+            self.hosts.update((host.get_name(), host.implicit) for host in hosts_of(play))
 
     def v2_playbook_on_play_start(self, play):
         self.play = play
@@ -230,6 +274,7 @@ class CallbackModule(CallbackBase):
         task = result._task
         if task._uuid not in self.tasks:
             self.v2_playbook_on_task_start(task, False)
+        self.hosts[result._host.get_name()] = result._host.implicit
         # Ansible takes `failed` and `skipped` out before it tells a callback.
         self.tasks[task._uuid]["hosts"][result._host.get_name()] = dict(result._result, action=task.action, **kwargs)
 
@@ -250,32 +295,161 @@ class CallbackModule(CallbackBase):
             "plays": self.plays,
             "stats": {host: stats.summarize(host) for host in stats.processed},
             "cut_short": cut_short,
+            "hosts": {name: bool(implicit) for name, implicit in self.hosts.items()},
+            "selection": selection(),
         }
-        # Not into Ansible's own log: the document has the contents of files.
-        self._display.display(json.dumps(document, default=str), screen_only=True)
-PYTHON
-}
+        path = os.environ["GITOPS_RESULT"]
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            # A name that is not UTF-8 has halves of surrogate pairs, which only the escapes of JSON can keep.
+            json.dump(plain(document), file, default=str)
 
-# What the report is made with: `build` reads Ansible's document, `answer` the server's.
-report_program() {
-  cat <<'PYTHON'
-import difflib
-import json
-import os
+
+def hosts_of(play):
+    """The servers that a play is for, as far as that is known before it begins."""
+    try:
+        return play.get_variable_manager()._inventory.get_hosts(play.hosts)
+    except Exception:  # the pattern may need variables that are set later
+        return []
+
+
+def selection():
+    """What the run was limited to, by whatever way: flags, variables or ansible.cfg."""
+    tags = [tag for tag in context.CLIARGS.get("tags") or [] if tag != "all"]
+    chosen = {
+        "--tags": ",".join(tags),
+        "--skip-tags": ",".join(context.CLIARGS.get("skip_tags") or []),
+        "--start-at-task": context.CLIARGS.get("start_at_task"),
+    }
+    return {option: str(value) for option, value in chosen.items() if value}
+
+
+def plain(value):
+    """A value with texts as keys: YAML also has dates and numbers there."""
+    if isinstance(value, dict):
+        return {str(key): plain(member) for key, member in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+PYTHON
+  cat >"$work/text.py" <<'PYTHON'
+"""Text for the log and for the server."""
+
 import re
 import sys
 
-DIFF_MAX = 16 * 1024
-DIFFS_MAX = 512 * 1024
-LABEL_MAX = 200
 # What the server refuses in a name, and what it refuses at the ends of one.
 UNSEEN = (
     r"[\0-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     r"\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 BLANK = r"[ \xa0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]"
-MESSAGE_MAX = 500
+
 FAULTS_MAX = 20
+
+
+def writable(text):
+    """Text that UTF-8 can write: of a name that is not UTF-8 the odd bytes are spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def as_name(text):
+    """A name that the server takes: what nobody can see, and a blank at either end, is spelled out."""
+    return re.sub(f"{UNSEEN}|^{BLANK}|{BLANK}$", lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
+def unique(texts):
+    return list(dict.fromkeys(texts))
+
+
+def tell_all(texts):
+    texts = unique(texts)
+    for text in texts[:FAULTS_MAX]:
+        say(f"  {text}")
+    if len(texts) > FAULTS_MAX:
+        say(f"  … and {len(texts) - FAULTS_MAX} more")
+
+
+def say(text):
+    """Writes a line to the log. What a terminal would obey is spelled out: names come from servers."""
+    shown = "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
+    print(writable(shown), file=sys.stderr)
+PYTHON
+  cat >"$work/paths.py" <<'PYTHON'
+"""Where a result of Ansible names the file that it speaks of, and what differs in it."""
+
+import difflib
+import os
+import re
+
+
+def path_of(leaf):
+    """The path of the file that a result speaks of, or None. Where it stands depends on the module and the change.
+
+    `after_header` and the item are no help: the one is a path on the controller, the other whatever the loop has.
+    """
+    arguments = leaf.get("invocation")
+    arguments = arguments.get("module_args") if isinstance(arguments, dict) else None
+    arguments = arguments if isinstance(arguments, dict) else {}
+    headers = [
+        re.sub(r" \((content|file attributes)\)$", "", entry["before_header"])
+        for entry in diffs_of(leaf)
+        if isinstance(entry.get("before_header"), str)
+    ]
+    headers = [header for header in headers if header[:1] in ("/", "~") and header != "/dev/null"]
+    places = [leaf.get("path"), leaf.get("dest")]
+    places += [arguments.get(name) for name in ("dest", "path", "sysctl_file")] + headers
+    path = next((place for place in places if isinstance(place, str) and place), None)
+    if path is None:
+        return None
+    # The destination may be the directory that the file is put into.
+    for header in headers:
+        if header.startswith(path.rstrip("/") + "/"):
+            return header
+    source = arguments.get("src")
+    if path.endswith("/") and isinstance(source, str):
+        return path + os.path.basename(source)
+    return path
+
+
+def one_slash(path):
+    return re.sub("/+", "/", path)
+
+
+def diffs_of(leaf):
+    diff = leaf.get("diff")
+    return [entry for entry in (diff if isinstance(diff, list) else [diff]) if isinstance(entry, dict)]
+
+
+def diff_of(leaf):
+    """What differs, as a person reads it: from how it is on the server to how Git has it."""
+    return "".join(map(diff_text, diffs_of(leaf)))
+
+
+def diff_text(entry):
+    if isinstance(entry.get("prepared"), str):
+        return entry["prepared"]
+    before, after = entry.get("before", ""), entry.get("after", "")
+    if isinstance(before, dict) and isinstance(after, dict):
+        return "".join(
+            f"{sign}{key}: {side[key]}\n"
+            for key in sorted(before.keys() | after.keys())
+            for sign, side in (("-", before), ("+", after))
+            if key in side and before.get(key) != after.get(key)
+        )
+    lines = [[line + "\n" for line in str(side).split("\n")] for side in (before, after)]
+    return "".join(difflib.unified_diff(*(side[:-1] if side[-1] == "\n" else side for side in lines), "server", "git"))
+PYTHON
+  cat >"$work/servers.py" <<'PYTHON'
+"""What a run of Ansible says of each server."""
+
+import json
+
+from paths import diff_of, one_slash, path_of
+from text import FAULTS_MAX, as_name, say, tell_all, unique, writable
+
+DIFF_MAX = 16 * 1024
+LABEL_MAX = 200
+MESSAGE_MAX = 500
+# The server's limit, in characters.
+REASON_MAX = 4096
 
 # Actions whose changes are no files, by the last part of their names.
 NO_FILES = frozenset(
@@ -293,63 +467,20 @@ NO_FILES = frozenset(
 IDLE = frozenset("add_host assert debug gather_facts group_by include_vars meta pause set_fact set_stats setup".split())
 
 
-# --- build: from Ansible's document to snapshots ----------------------------------------------------------------------
-
-
-def build(out, ansible_code, repo, base_path, last_check, show_diff, send_diff):
-    """Prints a JSON array of snapshots, or nothing; returns 0 if every server was checked to its end, else 1."""
-    with open(out, "rb") as file:
-        document, around = read_document(file.read().decode("utf-8", "surrogateescape"))
-    for line in around.splitlines():
-        say(line)
-    servers = read_servers(document, base_path) if document else []
-    for server in servers:
-        server.tell(show_diff == "true")
-
-    checked = [server for server in servers if not server.faults]
-    common = dict(repo=repo, last_check=last_check, **from_ci())
-    diffs = Budget(DIFFS_MAX if send_diff == "true" else 0)
-    snapshots = [server.snapshot(common, diffs) for server in checked]
-    if send_diff == "true" and diffs.refused:
-        say(f"The diffs of {diffs.refused} files are not sent: together they have more than {DIFFS_MAX // 1024} KiB.")
-    if snapshots:
-        print("[", ",\n".join(json.dumps(snapshot, ensure_ascii=False) for snapshot in snapshots), "]", sep="\n")
-    if document is None:
-        say("No server is reported: ansible-playbook ended without a result.")
-    elif not servers:
-        say("No server is reported: none was checked. Are there any in the inventory that the playbook's hosts: match?")
-    if ansible_code != "0":
-        say(f"ansible-playbook ended with exit code {ansible_code}.")
-    return 0 if servers and checked == servers and ansible_code == "0" else 1
-
-
-def read_document(text):
-    """The callback's document, and the lines around it that have text.
-
-    Each playbook prints one with the results of those before it, so the last one counts.
-    """
-    decoder = json.JSONDecoder()
-    document, around, offset, end = None, [], 0, 0
-    for line in text.split("\n"):
-        if offset >= end and line.startswith("{"):
-            try:
-                value, end = decoder.raw_decode(text, offset)
-            except ValueError:
-                value = None
-            if isinstance(value, dict) and {"plays", "stats"} <= value.keys():
-                document = value
-            else:
-                end = offset
-        if offset >= end and line.strip():
-            around.append(line)
-        offset += len(line) + 1
-    return document, "\n".join(around)
+def read_document(path):
+    """What the callback has written; None if it has not."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
 
 
 def read_servers(document, base_path):
     """The servers of a document, by name, each with what differs on it and why it was not checked to its end."""
-    # A play on localhost prepares the check; it is no server of the repository.
-    names = sorted(name for name in document["stats"] if name != "localhost")
+    # Ansible's own localhost, on which a play prepares the check, is no server; one of the inventory is.
+    hosts = document.get("hosts") or {name: name == "localhost" for name in document["stats"]}
+    names = sorted(name for name, is_implicit in hosts.items() if not is_implicit)
     servers = {name: Server(name, base_path) for name in names}
     plays = [[(task["task"], task["hosts"]) for task in play["tasks"]] for play in document["plays"]]
     for tasks in plays:
@@ -357,7 +488,7 @@ def read_servers(document, base_path):
             for name in servers.keys() & hosts.keys():
                 servers[name].add(task, hosts[name])
     for name, server in servers.items():
-        server.conclude(document["stats"][name])
+        server.conclude(document["stats"].get(name))
 
     for tasks in plays:
         hold_back(servers, tasks, False)
@@ -409,7 +540,8 @@ class Server:
         title = str(task.get("name") or action)
         for leaf in failures_of(result)[:FAULTS_MAX]:
             kind = "unreachable" if leaf.get("unreachable") else "failed"
-            message = leaf.get("msg") or leaf.get("censored") or leaf.get("exception") or "no message"
+            places = ("msg", "reason", "censored", "exception")
+            message = next((leaf[name] for name in places if leaf.get(name)), "no message")
             self.faults.append(f"{kind} at '{title}': {str(message).strip()[:MESSAGE_MAX]}")
 
         items = items_of(result)
@@ -446,7 +578,10 @@ class Server:
         return as_name(path[len(self.base) :] if path.startswith(self.base) else path)
 
     def conclude(self, counts):
-        """Takes Ansible's own sums for it: what they count must not be missing from the faults."""
+        """Takes Ansible's own sums for it, if there are any: what they count must not be missing from the faults."""
+        if counts is None:
+            self.faults.append("the run ended before it was checked")
+            return
         for kind in ("unreachable", "failures", "ignored", "rescued"):
             if counts.get(kind) and not self.faults:
                 self.faults.append(f"ansible-playbook counts {counts[kind]} {kind}")
@@ -457,7 +592,7 @@ class Server:
         """Tells a person what was found."""
         names = sorted(self.files)
         if self.faults:
-            say(f"{self.name}: NOT REPORTED, since it was not checked to its end")
+            say(f"{self.name}: CHECK FAILED, it was not checked to its end")
             tell_all(self.faults)
         elif names:
             say(f"{self.name}: OUT_OF_SYNC, drifted: {len(names)}")
@@ -478,13 +613,191 @@ class Server:
             return text
         return text.encode()[:DIFF_MAX].decode("utf-8", "ignore") + f"\n… (cut at {DIFF_MAX // 1024} KiB)\n"
 
-    def snapshot(self, common, diffs):
+    def report(self, common, verdict, diffs):
+        """A snapshot, or a failed check if it was not checked to its end."""
+        if self.faults:
+            reason = writable("; ".join(unique(self.faults)))[:REASON_MAX]
+            names = ("repo", "pipeline_url", "labels", "stale_after")
+            shared = {name: common[name] for name in names if name in common}
+            return dict(shared, server=self.name, check_failed=reason, attempted_at=verdict["last_check"])
         files = []
         for name in sorted(self.files):
             diff = self.diff(name)
             files.append({"name": name, "diff": diff} if diff and diffs.take(diff) else {"name": name})
         sync_status = "OUT_OF_SYNC" if files else "SYNCED"
-        return dict(common, server=self.name, sync_status=sync_status, drift_count=len(files), files=files)
+        return dict(common, server=self.name, **verdict, sync_status=sync_status, drift_count=len(files), files=files)
+
+
+def label_of(leaf, position):
+    if position is None:
+        return ""
+    label = leaf.get("_ansible_item_label", leaf.get(leaf.get("ansible_loop_var", "item")))
+    return f": {label[:LABEL_MAX]}" if isinstance(label, str) else f": item {position}"
+PYTHON
+  cat >"$work/delivery.py" <<'PYTHON'
+"""The posts in which a report is delivered, and what the server has answered to each."""
+
+import json
+
+from text import say, tell_all
+
+# The server takes 1 MiB and 10,000 items a post.
+POST_BYTES_MAX = 900 * 1024
+POST_ITEMS_MAX = 5000
+TEXT_MAX = 1000
+
+
+def posts_of(reports):
+    """The texts that are posted, each a JSON array. A server whose report is too large alone is cut."""
+    posts, items, size = [], [], 0
+    for report in reports:
+        text = fitted(report)
+        length = len(text.encode())
+        if items and (size + length > POST_BYTES_MAX or len(items) == POST_ITEMS_MAX):
+            posts.append(items)
+            items, size = [], 0
+        items.append(text)
+        size += length
+    return ["[\n" + ",\n".join(each) + "\n]\n" for each in ([*posts, items] if items else posts)]
+
+
+def fitted(report):
+    """A report as JSON. If there are too many differences, the first of them and how many there are more."""
+    text = json.dumps(report, ensure_ascii=False)
+    files = report.get("files", [])
+    kept = files
+    while len(text.encode()) > POST_BYTES_MAX or len(kept) > POST_ITEMS_MAX:
+        kept = kept[: min(len(kept) // 2, POST_ITEMS_MAX - 1)]
+        more = {"name": f"{len(files) - len(kept)} more files", "kind": "other"}
+        text = json.dumps(dict(report, drift_count=len(kept) + 1, files=[*kept, more]), ensure_ascii=False)
+    return text
+
+
+def answer(url, curl_code, received, posted, file):
+    """Tells what became of a post; returns 0 if it was acknowledged, else 3.
+
+    `received` has the status, the type of the answer and where it redirects to, a line each.
+    """
+    http_code, content_type, location = (received.split("\n") + ["", "", ""])[:3]
+    with open(file, "rb") as stream:
+        text = stream.read(16 * 1024 * 1024).decode("utf-8", "replace")
+    body = parsed(text)
+    if curl_code != "0":
+        say(f"NOT ACKNOWLEDGED by {url}: curl ended with exit code {curl_code}. The next run reports again.")
+        return 3
+    if http_code.startswith("2"):
+        missing = missing_receipts(content_type, body, posted)
+        if missing is None:
+            tell_receipts(url, http_code, body)
+            return 0
+        say(f"NOT ACKNOWLEDGED by {url}: it answered {http_code}, but {missing}. Is this the status server?")
+    else:
+        moved = f", which redirects to {location}: use that address" if location else ""
+        say(f"NOT ACKNOWLEDGED by {url}: it answered {http_code}{moved}. The next run reports again.")
+    if isinstance(body, dict):
+        tell_all([f"{body[name]}" for name in ("title", "detail") if name in body])
+        errors = body.get("errors")
+        errors = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+        tell_all([f"{error.get('pointer') or '/'} {error.get('detail')}" for error in errors])
+    else:
+        tell_all(text[:TEXT_MAX].splitlines())
+    return 3
+
+
+def missing_receipts(content_type, body, posted):
+    """What an answer lacks to acknowledge what was posted; None if it lacks nothing."""
+    if content_type.split(";")[0].strip().lower() != "application/json":
+        return f"with {content_type or 'no Content-Type'} in place of receipts"
+    receipts = body if isinstance(body, list) else []
+    statuses = [receipt.get("status") for receipt in receipts if isinstance(receipt, dict)]
+    known = {(status.get("repo"), status.get("server")) for status in statuses if isinstance(status, dict)}
+    with open(posted, encoding="utf-8") as file:
+        missing = [report["server"] for report in json.load(file) if (report["repo"], report["server"]) not in known]
+    return f"without a receipt for {', '.join(missing[:5])}" if missing else None
+
+
+def tell_receipts(url, http_code, receipts):
+    counts = {}
+    for receipt in receipts:
+        result = str(receipt.get("result"))
+        counts[result] = counts.get(result, 0) + 1
+        if receipt.get("reason"):
+            say(f"{receipt['status'].get('server')}: {result}, {receipt['reason']}")
+    sums = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
+    say(f"Acknowledged by {url} ({http_code}): {sums}")
+
+
+def parsed(text):
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+PYTHON
+  cat >"$work/report.py" <<'PYTHON'
+"""Makes the report of what Ansible has found: a snapshot or a failed check for each server."""
+
+import json
+import os
+import re
+import sys
+
+from delivery import answer, posts_of
+from servers import read_document, read_servers
+from text import say, writable
+
+DIFFS_MAX = 512 * 1024
+# The server takes no other name of a label.
+LABEL = r"[A-Za-z_][A-Za-z0-9_./-]{0,62}=[^,]{0,253}$"
+
+
+def check():
+    """Checks the settings that the shell does not; returns 0 if they are valid, else 2."""
+    for pair in filter(None, setting("LABELS").split(",")):
+        if not re.match(LABEL, pair):
+            say(f"update-gitops-status: the labels must be such as env=prod,owner=team-a, not '{pair}'")
+            return 2
+    return 0
+
+
+def setting(name):
+    return os.environ.get(f"GITOPS_{name}", "")
+
+
+def build(work, ansible_code, last_check):
+    """Writes the posts to WORK/posts; returns 0 if every server was checked to its end, else 1."""
+    send_diff, show_diff = setting("SEND_DIFF") == "true", setting("SHOW_DIFF") == "true"
+    document = read_document(os.path.join(work, "result.json"))
+    selection = document and document.get("selection")
+    if selection and setting("ACCEPT_PARTIAL") != "true":
+        options = ", ".join(f"{option} {value}" for option, value in sorted(selection.items()))
+        say(f"Nothing is reported: the check was only a part of the playbook ({options}). See --accept-partial.")
+        return 1
+    servers = read_servers(document, setting("BASE_PATH")) if document else []
+    for server in servers:
+        server.tell(show_diff)
+
+    checked = [server for server in servers if not server.faults]
+    common, verdict = {"repo": setting("REPO")}, dict(from_ci(), last_check=last_check)
+    if "pipeline_url" in verdict:
+        common["pipeline_url"] = verdict.pop("pipeline_url")
+    if setting("LABELS"):
+        common["labels"] = dict(pair.split("=", 1) for pair in setting("LABELS").split(",") if pair)
+    if setting("STALE_AFTER"):
+        common["stale_after"] = int(setting("STALE_AFTER"))
+    diffs = Budget(DIFFS_MAX if send_diff else 0)
+    reports = [server.report(common, verdict, diffs) for server in servers]
+    if send_diff and diffs.refused:
+        say(f"The diffs of {diffs.refused} files are not sent: together they have more than {DIFFS_MAX // 1024} KiB.")
+    for number, post in enumerate(posts_of(reports)):
+        with open(os.path.join(work, "posts", f"{number:04}.json"), "w", encoding="utf-8") as file:
+            file.write(post)
+    if document is None:
+        say("No server is reported: ansible-playbook ended without a result.")
+    elif not servers:
+        say("No server is reported: none was checked. Are there any in the inventory that the playbook's hosts: match?")
+    if ansible_code != "0":
+        say(f"ansible-playbook ended with exit code {ansible_code}.")
+    return 0 if servers and checked == servers and ansible_code == "0" else 1
 
 
 class Budget:
@@ -503,71 +816,6 @@ class Budget:
         return True
 
 
-def path_of(leaf):
-    """The path of the file that a result speaks of, or None. Where it stands depends on the module and the change.
-
-    `after_header` and the item are no help: the one is a path on the controller, the other whatever the loop has.
-    """
-    arguments = leaf.get("invocation")
-    arguments = arguments.get("module_args") if isinstance(arguments, dict) else None
-    arguments = arguments if isinstance(arguments, dict) else {}
-    headers = [
-        re.sub(r" \((content|file attributes)\)$", "", entry["before_header"])
-        for entry in diffs_of(leaf)
-        if isinstance(entry.get("before_header"), str)
-    ]
-    headers = [header for header in headers if header[:1] in ("/", "~") and header != "/dev/null"]
-    places = [leaf.get("path"), leaf.get("dest")]
-    places += [arguments.get(name) for name in ("dest", "path", "sysctl_file")] + headers
-    path = next((place for place in places if isinstance(place, str) and place), None)
-    if path is None:
-        return None
-    # The destination may be the directory that the file is put into.
-    for header in headers:
-        if header.startswith(path.rstrip("/") + "/"):
-            return header
-    source = arguments.get("src")
-    if path.endswith("/") and isinstance(source, str):
-        return path + os.path.basename(source)
-    return path
-
-
-def diffs_of(leaf):
-    diff = leaf.get("diff")
-    return [entry for entry in (diff if isinstance(diff, list) else [diff]) if isinstance(entry, dict)]
-
-
-def diff_of(leaf):
-    """What differs, as a person reads it: from how it is on the server to how Git has it."""
-    return "".join(map(diff_text, diffs_of(leaf)))
-
-
-def diff_text(entry):
-    if isinstance(entry.get("prepared"), str):
-        return entry["prepared"]
-    before, after = entry.get("before", ""), entry.get("after", "")
-    if isinstance(before, dict) and isinstance(after, dict):
-        return "".join(
-            f"{sign}{key}: {side[key]}\n"
-            for key in sorted(before.keys() | after.keys())
-            for sign, side in (("-", before), ("+", after))
-            if key in side and before.get(key) != after.get(key)
-        )
-    lines = [[line + "\n" for line in str(side).split("\n")] for side in (before, after)]
-    return "".join(difflib.unified_diff(*(side[:-1] if side[-1] == "\n" else side for side in lines), "server", "git"))
-
-
-def label_of(leaf, position):
-    if position is None:
-        return ""
-    label = leaf.get("_ansible_item_label", leaf.get(leaf.get("ansible_loop_var", "item")))
-    return f": {label[:LABEL_MAX]}" if isinstance(label, str) else f": item {position}"
-
-
-def one_slash(path):
-    return re.sub("/+", "/", path)
-
-
 def from_ci():
     """What Woodpecker tells of the run, as far as a snapshot may have it."""
     names = {"commit": "CI_COMMIT_SHA", "branch": "CI_COMMIT_BRANCH", "pipeline_url": "CI_PIPELINE_URL"}
@@ -577,77 +825,7 @@ def from_ci():
     return {name: writable(value)[:1024] for name, value in values.items() if value}
 
 
-# --- answer: from the server's answer to the log ----------------------------------------------------------------------
-
-
-def answer(url, curl_code, http_code, file):
-    """Tells what became of the report; returns 0 if it was acknowledged, else 3."""
-    with open(file, "rb") as stream:
-        text = stream.read(1024 * 1024).decode("utf-8", "replace")
-    try:
-        body = json.loads(text)
-    except ValueError:
-        body = None
-    if curl_code == "0" and http_code.startswith("2"):
-        receipts = [receipt for receipt in body if isinstance(receipt, dict)] if isinstance(body, list) else []
-        counts = {}
-        for receipt in receipts:
-            result = str(receipt.get("result"))
-            counts[result] = counts.get(result, 0) + 1
-            if receipt.get("reason"):
-                status = receipt.get("status")
-                server = status.get("server") if isinstance(status, dict) else None
-                say(f"{server}: {result}, {receipt['reason']}")
-        sums = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
-        say(f"Acknowledged by {url} ({http_code}): {sums or 'without receipts; is this the status server?'}")
-        return 0
-
-    if curl_code != "0":
-        say(f"NOT ACKNOWLEDGED by {url}: curl ended with exit code {curl_code}. The next run reports again.")
-        return 3
-    say(f"NOT ACKNOWLEDGED by {url}: it answered {http_code}. The next run reports again.")
-    if isinstance(body, dict):
-        tell_all([f"{body[name]}" for name in ("title", "detail") if name in body])
-        errors = body.get("errors")
-        errors = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-        tell_all([f"{error.get('pointer') or '/'} {error.get('detail')}" for error in errors])
-    else:
-        tell_all(text[: 2 * MESSAGE_MAX].splitlines())
-    return 3
-
-
-# --- text -------------------------------------------------------------------------------------------------------------
-
-
-def writable(text):
-    """Text that UTF-8 can write: of a name that is not UTF-8 the odd bytes are spelled out."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def as_name(text):
-    """A name that the server takes: what nobody can see, and a blank at either end, is spelled out."""
-    return re.sub(f"{UNSEEN}|^{BLANK}|{BLANK}$", lambda match: f"\\u{ord(match.group()):04x}", text)
-
-
-def unique(texts):
-    return list(dict.fromkeys(texts))
-
-
-def tell_all(texts):
-    texts = unique(texts)
-    for text in texts[:FAULTS_MAX]:
-        say(f"  {text}")
-    if len(texts) > FAULTS_MAX:
-        say(f"  … and {len(texts) - FAULTS_MAX} more")
-
-
-def say(text):
-    """Writes a line to the log. What a terminal would obey is spelled out: names come from servers."""
-    shown = "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
-    print(writable(shown), file=sys.stderr)
-
-
-sys.exit({"build": build, "answer": answer}[sys.argv[1]](*sys.argv[2:]))
+sys.exit({"check": check, "build": build, "answer": answer}[sys.argv[1]](*sys.argv[2:]))
 PYTHON
 }
 
@@ -656,7 +834,9 @@ PYTHON
 # Variables of these names in the environment would go on to what is started here.
 unset url token
 url=${GITOPS_STATUS_URL-}
-repo=${GITOPS_REPO:-${CI_REPO_NAME-}}
+repo=${GITOPS_REPO:-${CI_REPO-}}
+labels=${GITOPS_LABELS-}
+stale_after=${GITOPS_STALE_AFTER-}
 playbook=${GITOPS_PLAYBOOK-}
 inventory=${GITOPS_INVENTORY-}
 base_path=${GITOPS_BASE_PATH-}
@@ -666,6 +846,8 @@ timeout=${GITOPS_TIMEOUT:-30}
 show_diff=$(switch GITOPS_SHOW_DIFF "${GITOPS_SHOW_DIFF-}")
 send_diff=$(switch GITOPS_SEND_DIFF "${GITOPS_SEND_DIFF-}")
 dry_run=$(switch GITOPS_DRY_RUN "${GITOPS_DRY_RUN-}")
+any_commit=$(switch GITOPS_ANY_COMMIT "${GITOPS_ANY_COMMIT-}")
+accept_partial=$(switch GITOPS_ACCEPT_PARTIAL "${GITOPS_ACCEPT_PARTIAL-}")
 # Both may hold a secret, which is no business of Ansible's.
 unset GITOPS_STATUS_URL GITOPS_TOKEN
 
@@ -678,6 +860,9 @@ while [ $# -gt 0 ]; do
     --show-diff) show_diff=true && continue ;;
     --send-diff) send_diff=true && continue ;;
     --dry-run) dry_run=true && continue ;;
+    --any-commit) any_commit=true && continue ;;
+    --accept-partial) accept_partial=true && continue ;;
+    --version) echo "$NAME $VERSION" && exit ;;
     --*=*) value=${option#*=} option=${option%%=*} ;;
     --*)
       [ $# -gt 0 ] || refuse "$option is unknown, or its value is missing; see --help"
@@ -694,6 +879,8 @@ while [ $# -gt 0 ]; do
     --base-path) base_path=$value ;;
     --token-file) token='' token_file=$value ;;
     --timeout) timeout=$value ;;
+    --labels) labels=$value ;;
+    --stale-after) stale_after=$value ;;
     *) refuse "$option is unknown, or takes no value; see --help" ;;
   esac
 done
@@ -711,19 +898,21 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
-report_program >"$work/report.py"
+write_programs
+report check || exit 2
 
 # When the check began: one that began earlier and ends later must not replace a newer one.
 last_check=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 run_check "$@"
 code=0
-report build "$work/ansible.out" "$ansible_code" "$repo" "$base_path" "$last_check" "$show_diff" "$send_diff" \
-  >"$work/snapshots.json" || code=1
-if [ -s "$work/snapshots.json" ]; then
+report build "$work" "$ansible_code" "$last_check" || code=1
+is_outdated && exit "$code"
+for part in "$work"/posts/*.json; do
+  [ -e "$part" ] || break
   if [ "$dry_run" = true ]; then
-    cat "$work/snapshots.json"
+    cat "$part"
   else
-    post || code=3
+    post "$part" || code=3
   fi
-fi
+done
 exit "$code"

@@ -61,11 +61,17 @@ export function standIn(t: Test, script: string): string {
   return `${bin}:${process.env['PATH']}`
 }
 
-/** What Ansible's callback prints of a run of one task on one server. */
+/** What Ansible's callback writes of a run of one task on one server. */
 export function documentOf(server: string, result: Record<string, unknown>): string {
   const task = { task: { name: 'Deploy rsyslog.conf' }, hosts: { [server]: { action: 'copy', ...result } } }
   const sums = { failures: 0, ignored: 0, rescued: 0, unreachable: 0 }
-  return JSON.stringify({ plays: [{ play: { name: 'all' }, tasks: [task] }], stats: { [server]: sums } })
+  return JSON.stringify({
+    plays: [{ play: { name: 'all' }, tasks: [task] }],
+    stats: { [server]: sums },
+    cut_short: false,
+    hosts: { [server]: false },
+    selection: {},
+  })
 }
 
 /** Writes files below a directory, with the directories that they need. */

@@ -19,15 +19,18 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
-import type { Snapshot, Status } from '../../../src/status/schema.ts'
+import type { FailedCheck, Snapshot, Status } from '../../../src/status/schema.ts'
 import { directory } from '../../support/directory.ts'
 import { execute } from '../../support/disk.ts'
 import { ask, eventually, matches } from '../../support/http.ts'
 import { AS_ROOT, needs } from '../../support/machine.ts'
+import { assembled, placesOf } from '../../../reporter/assemble.ts'
 import { type Ran, REPORTER, documentOf, report, sh, standIn, write } from '../../support/reporter.ts'
 import { fileOf, serve } from '../../support/server.ts'
 
 const RECORDINGS = join(import.meta.dirname, 'recordings')
+const LAB = { repo: 'rsyslog', server: 'rsyslog-lab' }
+const JSON_TYPE = { 'Content-Type': 'application/json' }
 const WITH_ANSIBLE = { timeout: 240_000, ...needs('ansible-playbook', 'curl', 'ssh', AS_ROOT) }
 
 const LOCAL = { ansible_connection: 'local', ansible_python_interpreter: '{{ ansible_playbook_python }}' }
@@ -49,9 +52,23 @@ const base = (cwd: string): string => `${cwd}/servers/{host}/etc`
 const CHECK = ['--inventory', 'inventory.yml', '--dry-run'] as const
 
 /** The names of the files that drifted, by server. */
-function driftIn({ stdout }: Ran): Record<string, string[]> {
-  const snapshots = stdout === '' ? [] : (JSON.parse(stdout) as Snapshot[])
+function driftIn(ran: Ran): Record<string, string[]> {
+  const snapshots = reportsIn(ran).filter((each) => isSnapshot(each))
   return Object.fromEntries(snapshots.map(({ server, files }) => [server, files.map(({ name }) => name)]))
+}
+
+/** Why servers could not be checked, by server. */
+function failuresIn(ran: Ran): Record<string, string> {
+  const failures = reportsIn(ran).flatMap((each) => (isSnapshot(each) ? [] : each))
+  return Object.fromEntries(failures.map(({ server, check_failed: reason }) => [server, reason]))
+}
+
+function isSnapshot(report: Snapshot | FailedCheck): report is Snapshot {
+  return !('check_failed' in report)
+}
+
+function reportsIn({ stdout }: Ran): (Snapshot | FailedCheck)[] {
+  return stdout === '' ? [] : (JSON.parse(stdout) as (Snapshot | FailedCheck)[])
 }
 
 /** Everything below a directory: what it is, its rights, its owner, its content. */
@@ -236,51 +253,56 @@ const mayFail = (name: string, more: object = {}): object => ({
   ...more,
 })
 
-t.test('a server that was not checked to its end is not reported, the others are', WITH_ANSIBLE, async (t) => {
-  const away = { ansible_connection: 'ssh', ansible_host: '127.0.0.1', ansible_port: 1 }
-  const servers = {
-    synced: { value: 'x' },
-    drifted: { value: 'y' },
-    failing: {},
-    unreachable: { ...away, value: 'x' },
-    'without-python': { value: 'x', ansible_python_interpreter: '/usr/bin/python9' },
-    ignoring: { value: 'x', ignore: true },
-    rescued: { value: 'x', rescue: true },
-    skipping: { value: 'x', skip: true },
-  }
-  const cwd = repository(t, servers, [
-    {
-      hosts: 'all',
-      tasks: [
-        mayFail('Deploy', { when: 'skip is not defined' }),
-        { name: 'Broken', command: '/nowhere', check_mode: false, ignore_errors: true, when: 'ignore is defined' },
-        { block: [{ fail: {} }], rescue: [{ debug: {} }], when: 'rescue is defined' },
-      ],
-    },
-  ])
-  for (const server of Object.keys(servers)) write(join(cwd, 'servers', server, 'etc'), { file: 'x' })
-  const ran = await report(t, CHECK, { cwd, env: { GITOPS_BASE_PATH: base(cwd), GITOPS_SHOW_DIFF: '1' } })
-  t.equal(ran.code, 1, ran.log)
-  t.same(driftIn(ran), { drifted: ['file'], synced: [] })
-  const reasons = {
-    failing: "failed at 'Deploy': ",
-    unreachable: "unreachable at 'Deploy': ",
-    'without-python': "failed at 'Deploy': ",
-    ignoring: "failed at 'Broken': ",
-    rescued: "failed at 'fail': ",
-    skipping: 'nothing was looked at, every task was skipped',
-  }
-  for (const [server, reason] of Object.entries(reasons)) {
-    t.match(ran.log, `\n${server}: NOT REPORTED, since it was not checked to its end\n  ${reason}`)
-  }
-  t.match(ran.log, 'ansible-playbook ended with exit code 4.')
-  t.match(ran.log, '-x')
-  t.match(ran.log, '+y')
-})
+t.test(
+  'a server that was not checked to its end is reported as such, the others as they are',
+  WITH_ANSIBLE,
+  async (t) => {
+    const away = { ansible_connection: 'ssh', ansible_host: '127.0.0.1', ansible_port: 1 }
+    const servers = {
+      synced: { value: 'x' },
+      drifted: { value: 'y' },
+      failing: {},
+      unreachable: { ...away, value: 'x' },
+      'without-python': { value: 'x', ansible_python_interpreter: '/usr/bin/python9' },
+      ignoring: { value: 'x', ignore: true },
+      rescued: { value: 'x', rescue: true },
+      skipping: { value: 'x', skip: true },
+    }
+    const cwd = repository(t, servers, [
+      {
+        hosts: 'all',
+        tasks: [
+          mayFail('Deploy', { when: 'skip is not defined' }),
+          { name: 'Broken', command: '/nowhere', check_mode: false, ignore_errors: true, when: 'ignore is defined' },
+          { block: [{ fail: {} }], rescue: [{ debug: {} }], when: 'rescue is defined' },
+        ],
+      },
+    ])
+    for (const server of Object.keys(servers)) write(join(cwd, 'servers', server, 'etc'), { file: 'x' })
+    const ran = await report(t, CHECK, { cwd, env: { GITOPS_BASE_PATH: base(cwd), GITOPS_SHOW_DIFF: '1' } })
+    t.equal(ran.code, 1, ran.log)
+    t.same(driftIn(ran), { drifted: ['file'], synced: [] })
+    const reasons = {
+      failing: "failed at 'Deploy': ",
+      unreachable: "unreachable at 'Deploy': ",
+      'without-python': "failed at 'Deploy': ",
+      ignoring: "failed at 'Broken': ",
+      rescued: "failed at 'fail': ",
+      skipping: 'nothing was looked at, every task was skipped',
+    }
+    for (const [server, reason] of Object.entries(reasons)) {
+      t.match(ran.log, `\n${server}: CHECK FAILED, it was not checked to its end\n  ${reason}`)
+      t.match(failuresIn(ran)[server], reason)
+    }
+    t.match(ran.log, 'ansible-playbook ended with exit code 4.')
+    t.match(ran.log, '-x')
+    t.match(ran.log, '+y')
+  },
+)
 
 const deploy = (hosts: string, more: object = {}): object => ({ hosts, tasks: [mayFail('Deploy')], ...more })
 
-t.test('a run that is cut short reports nobody whom it stopped', WITH_ANSIBLE, async (t) => {
+t.test('a run that is cut short has no verdict on those whom it stopped', WITH_ANSIBLE, async (t) => {
   const hosts = { a: { value: 'x' }, bad: {}, z: { value: 'x' } }
   const cases: Record<string, [plays: object[], reported: string[]]> = {
     // One failed server stops no other.
@@ -306,7 +328,7 @@ t.test('a run that is cut short reports nobody whom it stopped', WITH_ANSIBLE, a
     t.equal(ran.code, 1, name)
     t.same(Object.keys(driftIn(ran)), reported, `${name}: ${ran.log}`)
     for (const server of ['a', 'bad', 'z'].filter((each) => !reported.includes(each))) {
-      t.match(ran.log, `${server}: NOT REPORTED`, name)
+      t.ok(failuresIn(ran)[server], `${name}: ${server}: ${ran.log}`)
     }
   }
 })
@@ -350,7 +372,10 @@ t.test('recorded runs of other versions of Ansible', needs('curl'), async (t) =>
       free_names?: string[]
     }
     const { base_path: basePath } = json('meta.json') as { base_path: string }
-    const PATH = standIn(t, `cat "$RUN/ansible.json"; cat "$RUN/stderr.txt" >&2; exit "$(cat "$RUN/exit_code")"`)
+    const PATH = standIn(
+      t,
+      `cp "$RUN/ansible.json" "$GITOPS_RESULT"; cat "$RUN/stderr.txt" >&2; exit "$(cat "$RUN/exit_code")"`,
+    )
     const env = { PATH, RUN: recording, GITOPS_BASE_PATH: basePath }
     const ran = await report(t, ['--dry-run'], { env })
     t.equal(ran.code === 0 ? 'passes' : 'fails', expected.step, recording)
@@ -360,9 +385,9 @@ t.test('recorded runs of other versions of Ansible', needs('curl'), async (t) =>
       ...snapshot,
       files: free ? files.length : files.map(({ name }) => name).toSorted(),
     })
-    const sent = ran.stdout === '' ? [] : (JSON.parse(ran.stdout) as Snapshot[])
+    const sent = reportsIn(ran).filter((each) => isSnapshot(each))
     t.same(sent.map(facts), expected.snapshots.map(facts), recording)
-    for (const { server } of expected.not_reported) t.match(ran.log, `${server}: NOT REPORTED`, recording)
+    t.same(Object.keys(failuresIn(ran)), expected.not_reported.map(({ server }) => server).toSorted(), recording)
   }
 })
 
@@ -372,7 +397,7 @@ function directoriesIn(place: string): string[] {
   )
 }
 
-const PRINTS_DRIFT = `cat <<'EOF'
+const PRINTS_DRIFT = `cat >"$GITOPS_RESULT" <<'EOF'
 ${documentOf('rsyslog-lab', { changed: true, dest: '/etc/rsyslog.conf' })}
 EOF`
 
@@ -392,6 +417,8 @@ t.test(
       '/html': (response) => response.writeHead(502).end('<h1>Bad\u001B[31m Gateway</h1>'),
       '/200': (response) => response.end('[]'),
       '/empty': (response) => response.writeHead(204).end(),
+      '/login': (response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end('<h1>Log in</h1>'),
+      '/few': (response) => response.writeHead(200, JSON_TYPE).end(JSON.stringify([{ result: 'updated', status: {} }])),
     }
     const seen: { method?: string | undefined; url?: string | undefined; headers: IncomingHttpHeaders }[] = []
     const other = createServer((request, response) => {
@@ -408,7 +435,11 @@ t.test(
       [`${url}/api/status`, /answered 422[^]*not a valid snapshot[^]*\/repo must/, ['--repo', 'r'.repeat(254)]],
       [`${url}/elsewhere`, /answered 404[^]*no such resource/i],
       [`${there}/401`, /answered 401[^]*No token\n {2}say who you are/],
-      [`${there}/301`, /answered 301/],
+      [`${there}/301`, /answered 301, which redirects to http:\/\/127\.0\.0\.1:\d+\/200: use that address/],
+      [`${there}/200`, /answered 200, but with no Content-Type in place of receipts/],
+      [`${there}/empty`, /answered 204, but with no Content-Type/],
+      [`${there}/login`, /answered 200, but with text\/html[^]*Log in/],
+      [`${there}/few`, /answered 200, but without a receipt for rsyslog-lab/],
       [`${there}/slow`, /timed out[^]*exit code 28/, ['--timeout', '1']],
       [`${there}/html`, /answered 502[^]*Bad\\x1b\[31m Gateway/],
     ]
@@ -418,15 +449,11 @@ t.test(
       t.match(log, expected)
       t.match(log, 'rsyslog-lab: OUT_OF_SYNC, drifted: 1\n  rsyslog.conf\n', 'the result stands in the log')
     }
-    t.equal(seen.filter((request) => request.url === '/200').length, 0, 'a redirection is not followed')
+    t.equal(seen.filter((request) => request.url === '/200').length, 1, 'a redirection is not followed')
     t.equal(seen.filter((request) => request.url === '/401').length, 1, 'once, without another try')
 
-    for (const path of ['/200', '/empty']) {
-      const { code, log } = await report(t, [], { env: { PATH, GITOPS_STATUS_URL: there + path } })
-      t.equal(code, 0)
-      t.match(log, 'without receipts; is this the status server?')
-    }
-    t.match(seen.at(-1), { method: 'POST', headers: { 'content-type': 'application/json' } })
+    const versioned = /^update-gitops-status\/\d+\.\d+\.\d+$/
+    t.match(seen.at(-1), { method: 'POST', headers: { 'content-type': 'application/json', 'user-agent': versioned } })
     t.equal(seen.at(-1)?.headers.authorization, undefined)
 
     const env = { PATH, GITOPS_STATUS_URL: `${url}/api/status` }
@@ -513,7 +540,7 @@ t.test('settings: what is wrong is told before anything runs', needs('curl'), as
   }
 })
 
-t.test('the name of the repository: GITOPS_REPO, CI_REPO_NAME, Git', needs('git'), async (t) => {
+t.test('the name of the repository: GITOPS_REPO, CI_REPO, Git', needs('git'), async (t) => {
   const PATH = standIn(t, PRINTS_DRIFT)
   const cwd = join(directory(t), 'checked-out')
   spawnSync('git', ['init', '-q', cwd])
@@ -524,8 +551,8 @@ t.test('the name of the repository: GITOPS_REPO, CI_REPO_NAME, Git', needs('git'
   t.equal(await repoWith({}), 'checked-out')
   spawnSync('git', ['-C', cwd, 'remote', 'add', 'origin', 'git@git.example.net:ops/rsyslog.git'])
   t.equal(await repoWith({}), 'rsyslog')
-  t.equal(await repoWith({ CI_REPO_NAME: 'by-ci' }), 'by-ci')
-  t.equal(await repoWith({ CI_REPO_NAME: 'by-ci', GITOPS_REPO: 'given' }), 'given')
+  t.equal(await repoWith({ CI_REPO: 'ops/by-ci', CI_REPO_NAME: 'by-ci' }), 'ops/by-ci')
+  t.equal(await repoWith({ CI_REPO: 'ops/by-ci', GITOPS_REPO: 'given' }), 'given')
 })
 
 t.test(
@@ -540,7 +567,7 @@ t.test(
     const proxied: (string | undefined)[] = []
     const proxy = createServer((request, response) => {
       proxied.push(request.url)
-      response.end('[]')
+      response.writeHead(200, JSON_TYPE).end(JSON.stringify([{ result: 'updated', status: LAB }]))
     })
     await once(proxy.listen(0, '127.0.0.1'), 'listening')
     t.teardown(() => proxy.close())
@@ -589,8 +616,8 @@ t.test(
       ...Array.from({ length: 60 }, (_, index) => item(`/etc/${index}`, { before: 'ü'.repeat(20_000), after: '' })),
     ]
     const text = documentOf('s', { changed: true, results: items })
-    const out = join(directory(t, { out: `noise\n{"a":1}\n${text}\n\nPlaybook run took 1 s\n` }), 'out')
-    const PATH = standIn(t, `cat ${out}`)
+    const out = join(directory(t, { out: text }), 'out')
+    const PATH = standIn(t, `cat ${out} >"$GITOPS_RESULT"; echo noise; echo '{"a":1}'; echo 'Playbook run took 1 s'`)
     const env = {
       PATH,
       GITOPS_STATUS_URL: `${server.url}/api/status`,
@@ -645,7 +672,7 @@ t.test(
       for (const { name: step, commands, environment } of steps) {
         t.match(environment['SSH_KEY'], { from_secret: 'rsyslog_ssh_key' })
         const env = {
-          CI_REPO_NAME: 'rsyslog',
+          CI_REPO: 'ops/rsyslog',
           SSH_KEY: 'a key',
           ANSIBLE_PRIVATE_KEY_FILE: join(etc, '../ssh-key'),
           GITOPS_BASE_PATH: etc,
@@ -659,7 +686,7 @@ t.test(
     }
     const shown = async (): Promise<unknown> => (await ask(`${server.url}/status.json`)).json
     await pipeline('deploy.yaml')
-    matches(await shown(), { statuses: [{ repo: 'rsyslog', server: 'rsyslog-lab', sync_status: 'SYNCED' }] })
+    matches(await shown(), { statuses: [{ repo: 'ops/rsyslog', server: 'rsyslog-lab', sync_status: 'SYNCED' }] })
     writeFileSync(join(etc, 'rsyslog.conf'), 'edited by hand\n')
     write(etc, { 'rsyslog.d/99-mine.conf': '' })
     rmSync(join(etc, 'rsyslog.d/30-lab.conf'))
@@ -671,3 +698,166 @@ t.test(
     t.pass('SYNCED, OUT_OF_SYNC, SYNCED')
   },
 )
+
+t.test('what is committed is what is assembled', async (t) => {
+  for (const [name, text] of Object.entries(assembled())) {
+    for (const place of placesOf(name)) {
+      t.equal(readFileSync(place, 'utf8'), text, place)
+      t.ok(statSync(place).mode & 0o100, `${place} can be run`)
+    }
+  }
+  t.match(await report(t, ['--version']), { code: 0, stdout: /^update-gitops-status \d+\.\d+\.\d+\n$/ })
+})
+
+t.test('ruff finds nothing in the programs of the reporter', needs('ruff'), async (t) => {
+  for (const args of [['check'], ['format', '--check']]) {
+    const { status, stdout, stderr } = spawnSync('ruff', [...args, '--no-cache', join(REPORTER, 'src')], {
+      encoding: 'utf8',
+    })
+    t.equal(status, 0, stdout + stderr)
+  }
+})
+
+t.test('a part of a playbook is not reported, by whatever way it is chosen', WITH_ANSIBLE, async (t) => {
+  const tasks = [mayFail('Deploy'), { name: 'Look', command: 'true', check_mode: false, tags: 'look' }]
+  const cwd = repository(t, { a: { value: 'x' } }, [{ hosts: 'all', tasks }])
+  const cases: [args: string[], env: Record<string, string>, chosen: RegExp][] = [
+    [['--', '--tags', 'look'], {}, /--tags look/],
+    [['--', '--skip-tags', 'look'], {}, /--skip-tags look/],
+    [['--', '--start-at-task', 'Look'], {}, /--start-at-task Look/],
+    [[], { ANSIBLE_RUN_TAGS: 'look' }, /--tags look/],
+    [[], { ANSIBLE_SKIP_TAGS: 'look' }, /--skip-tags look/],
+  ]
+  for (const [args, env, chosen] of cases) {
+    const ran = await report(t, [...CHECK, ...args], { cwd, env: { GITOPS_BASE_PATH: base(cwd), ...env } })
+    t.match(ran, { code: 1, stdout: '', log: /Nothing is reported: the check was only a part of the playbook/ })
+    t.match(ran.log, chosen)
+  }
+  const env = { GITOPS_BASE_PATH: base(cwd), ANSIBLE_RUN_TAGS: 'look' }
+  t.same(driftIn(await report(t, [...CHECK, '--accept-partial'], { cwd, env })), { a: [] })
+})
+
+t.test(
+  'a failed check has the pipeline and no commit; labels and stale_after are sent with both',
+  needs('curl'),
+  async (t) => {
+    const server = await serve(t)
+    const env = {
+      GITOPS_STATUS_URL: `${server.url}/api/status`,
+      CI_COMMIT_SHA: 'b16b00b5',
+      CI_PIPELINE_URL: 'https://ci.example.net/7',
+      GITOPS_LABELS: 'env=prod,owner=team-a',
+      GITOPS_STALE_AFTER: '900',
+      GITOPS_TOKEN: 'abc\n',
+    }
+    const failed = standIn(
+      t,
+      `cat >"$GITOPS_RESULT" <<'EOF'\n${documentOf('rsyslog-lab', { failed: true, reason: 'no such role' })}\nEOF\nexit 2`,
+    )
+    t.equal((await report(t, [], { env: { ...env, PATH: failed } })).code, 1)
+    const [never] = fileOf(server).statuses
+    t.match(never, {
+      state: 'failing',
+      sync_status: null,
+      failed_check: {
+        reason: "failed at 'Deploy rsyslog.conf': no such role",
+        pipeline_url: 'https://ci.example.net/7',
+      },
+      labels: { env: 'prod', owner: 'team-a' },
+      stale_after: 900,
+    })
+    t.notOk('commit' in (never ?? {}))
+    t.equal((await report(t, [], { env: { ...env, PATH: standIn(t, PRINTS_DRIFT) } })).code, 0)
+    t.match(fileOf(server).statuses, [
+      { state: 'drifted', commit: 'b16b00b5', labels: { env: 'prod' }, stale_after: 900 },
+    ])
+    for (const [args, log] of [
+      [['--labels', 'env'], /labels must be such as env=prod/],
+      [['--labels', '1=2'], /not '1=2'/],
+      [['--stale-after', '0'], /stale-after must be whole seconds/],
+    ] as const) {
+      t.match(await report(t, args, { env: { ...env, PATH: failed } }), { code: 2, log })
+    }
+  },
+)
+
+const file = (index: number): object => ({ changed: true, dest: `/etc/${'x'.repeat(150)}-${index}` })
+
+t.test('a report of any size is delivered, in parts by server', needs('curl'), async (t) => {
+  const server = await serve(t)
+  const hosts = Object.fromEntries(
+    ['a', 'b', 'c', 'huge'].map((name) => [
+      name,
+      {
+        action: 'copy',
+        changed: true,
+        results: Array.from({ length: name === 'huge' ? 9000 : 3000 }, (_, index) => file(index)),
+      },
+    ]),
+  )
+  const sums = { failures: 0, ignored: 0, rescued: 0, unreachable: 0 }
+  const document = {
+    plays: [{ play: { name: 'all' }, tasks: [{ task: { name: 'Deploy' }, hosts }] }],
+    stats: Object.fromEntries(Object.keys(hosts).map((name) => [name, sums])),
+    cut_short: false,
+  }
+  const out = join(directory(t, { out: JSON.stringify(document) }), 'out')
+  const env = { PATH: standIn(t, `cp ${out} "$GITOPS_RESULT"`), GITOPS_STATUS_URL: `${server.url}/api/status` }
+  const { code, log } = await report(t, [], { env })
+  t.equal(code, 0, log)
+  const counts = fileOf(server).statuses.map(({ drift_count: count }) => count)
+  t.same(counts.slice(0, 3), [3000, 3000, 3000])
+  const { files = [] } = fileOf(server).statuses.find((status) => status.server === 'huge') ?? {}
+  t.match(files.at(-1), { kind: 'other', name: `${9000 - files.length + 1} more files` })
+  t.ok(files.length > 1000)
+  t.match(log, /Acknowledged[^]*Acknowledged/, 'more than one post')
+})
+
+t.test('only the head of a branch is reported, and no pull request', needs('git', 'curl'), async (t) => {
+  const server = await serve(t)
+  const place = directory(t)
+  const git = (...args: string[]): string => {
+    const { status, stdout, stderr } = spawnSync('git', ['-C', join(place, 'here'), ...args], { encoding: 'utf8' })
+    t.equal(status, 0, stderr)
+    return stdout.trim()
+  }
+  mkdirSync(join(place, 'here'))
+  spawnSync('git', ['init', '-q', '--bare', join(place, 'remote')])
+  git('init', '-q', '-b', 'master')
+  git('remote', 'add', 'origin', join(place, 'remote'))
+  const commit = (name: string): string => {
+    git('-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '-q', '--allow-empty', '-m', name)
+    return git('rev-parse', 'HEAD')
+  }
+  const [older, newer] = [commit('older'), commit('newer')]
+  git('push', '-q', 'origin', 'master')
+  const env = {
+    PATH: standIn(t, PRINTS_DRIFT),
+    GITOPS_STATUS_URL: `${server.url}/api/status`,
+    CI_COMMIT_BRANCH: 'master',
+    CI_COMMIT_SHA: older,
+  }
+  const cwd = join(place, 'here')
+  const ran = await report(t, [], { cwd, env })
+  t.match(ran, { code: 0, log: `Nothing is reported: master is at ${newer} by now, and this is ${older}` })
+  t.match(await report(t, [], { cwd, env: { ...env, CI_PIPELINE_EVENT: 'pull_request' } }), { log: /a pull request/ })
+  t.equal(fileOf(server).statuses.length, 0)
+  const cases: [args: string[], env: Record<string, string>, log: RegExp][] = [
+    [['--any-commit'], {}, /Acknowledged/],
+    [[], { CI_COMMIT_SHA: newer }, /Acknowledged/],
+    [[], { CI_COMMIT_BRANCH: 'gone' }, /not known: the remote repository could not be asked[^]*Acknowledged/],
+  ]
+  for (const [args, more, log] of cases)
+    t.match(await report(t, args, { cwd, env: { ...env, ...more } }), { code: 0, log })
+})
+
+t.test('localhost of the inventory is a server, that of Ansible is none', WITH_ANSIBLE, async (t) => {
+  const play = [{ hosts: 'localhost', tasks: [mayFail('Deploy')] }]
+  const listed = repository(t, { localhost: { value: 'x' } }, play)
+  t.same(Object.keys(driftIn(await report(t, CHECK, { cwd: listed, env: { GITOPS_BASE_PATH: base(listed) } }))), [
+    'localhost',
+  ])
+  const implicit = repository(t, { a: { value: 'x' } }, [...play, { hosts: 'a', tasks: [mayFail('Deploy')] }])
+  const ran = await report(t, CHECK, { cwd: implicit, env: { GITOPS_BASE_PATH: base(implicit) } })
+  t.notOk('localhost' in { ...driftIn(ran), ...failuresIn(ran) }, ran.log)
+})
