@@ -18,17 +18,20 @@ export const MOUNTS = requirement('mount', 'the right to mount (root)')
 export const PID_NAMESPACES = requirement('pid', 'the right to make PID namespaces (root)')
 export const AS_ROOT: Requirement = { there: isRoot, what: 'root' }
 
+const TESTED: ReadonlySet<string> = new Set((process.env['TESTED'] ?? '').split(' ').filter(Boolean))
+
 /**
  * Returns the options of a test that needs these programs and rights: it is skipped, and counted as skipped, if one is
- * missing. If `CI` is set, that also fails the test file.
+ * missing. If `CI` is set, that also fails the test file. A test is skipped as well if `TESTED` names one of its programs:
+ * the same run has tested these with another version of Node, on which they do not depend.
  *
  * @param required names of programs, or other requirements
  */
 export function needs(...required: readonly (string | Requirement)[]): { skip?: string } {
-  const missing = required
-    .map((each) => (typeof each === 'string' ? { there: has(each), what: each } : each))
-    .filter(({ there }) => !there)
-    .map(({ what }) => what)
+  const all = required.map((each) => (typeof each === 'string' ? { there: has(each), what: each } : each))
+  const tested = all.find(({ what }) => TESTED.has(what))
+  if (tested !== undefined) return { skip: `${tested.what} was tested with another version of Node` }
+  const missing = all.filter(({ there }) => !there).map(({ what }) => what)
   if (missing.length === 0) return {}
   const reason = `this machine lacks ${missing.join(', ')}`
   if (process.env['CI'] !== undefined) t.fail(`${reason}, and CI is set`)

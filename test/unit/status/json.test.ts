@@ -29,3 +29,12 @@ t.test('duplicate keys are found, whatever the keys and values look like', async
     { numRuns: 20_000 },
   )
 })
+
+t.test('no text takes time that an attacker chooses', async (t) => {
+  for (const piece of ['\\"', '\\', '"', ':', '\\\\"']) {
+    const text = JSON.stringify({ a: piece.repeat(300_000), b: [piece.repeat(300_000)] })
+    const started = Date.now()
+    t.same(faultsIn(text), [])
+    t.ok(Date.now() - started < 1000, piece)
+  }
+})
