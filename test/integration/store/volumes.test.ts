@@ -59,7 +59,8 @@ t.test('two servers, each with its own mount that remembers old names', BINDFS, 
 for (const kill of ['one', 'both'] as const) {
   t.test(`two servers on such mounts, ${kill} of them killed again and again`, BINDFS, async (t) => {
     const crashed = await crash({ sites: await sitesOf(t), cli: PROGRAM, rounds: 2, kill })
-    t.ok(crashed.posts > 0 && crashed.edits > 0)
+    // An edit of which the kill has left nothing in the file does not count, so there may be none.
+    t.ok(crashed.posts > 0)
     t.same(lossesIn(crashed), [])
   })
 }
