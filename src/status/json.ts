@@ -103,7 +103,8 @@ export function limitFaults(root: unknown, itemsMax: number): Fault[] {
  */
 export function duplicateFaults(text: string, value: unknown): LocatedFault[] {
   // A visit takes many times as long as counting.
-  return countKeys(value) === countKeysIn(text) ? [] : duplicatesIn(text)
+  // On Node 24 the count has missed duplicates whose keys have escapes; such texts are visited.
+  return !text.includes('\\') && countKeys(value) === countKeysIn(text) ? [] : duplicatesIn(text)
 }
 
 function countKeys(root: unknown): number {
