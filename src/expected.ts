@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { JSONSchema } from 'json-schema-to-ts'
 import type { ExpectedOptions } from './settings.ts'
-import { newNameFaults } from './status/names.ts'
+import { expectedNameFaults } from './status/names.ts'
 import { PATTERN_MESSAGES, expectedSchema } from './status/schema.ts'
 import { validator } from './status/validation.ts'
 
@@ -121,10 +121,7 @@ function parsed(text: string): unknown {
 function faultsOf(repo: string, servers: readonly string[]): string[] {
   const block = { repo, servers }
   const faults = isExpected(block) ? [] : isExpected.faults('')
-  faults.push(
-    ...newNameFaults(repo, '/repo'),
-    ...servers.flatMap((server, index) => newNameFaults(server, `/servers/${index}`)),
-  )
+  faults.push(...expectedNameFaults(block, ''))
   return faults.map(({ pointer, detail }) => {
     const [, index] = /^\/servers\/(\d+)$/.exec(pointer) ?? []
     const name =

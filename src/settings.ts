@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 import { metricLabelOf } from './http/metric-label.ts'
-import { snapshotSchema } from './status/schema.ts'
+import { LABEL_NAME } from './status/schema.ts'
 import { GATE_FLAGS, type GateOptions, readGateOptions } from './gate-options.ts'
 
 /** A setting: its names, its default, and the values that it accepts. */
@@ -315,7 +315,7 @@ function proxies(value: string): string[] | undefined {
   return known ? parts : undefined
 }
 
-const LABEL = new RegExp(snapshotSchema.properties.labels.propertyNames.pattern)
+const LABEL = new RegExp(`^${LABEL_NAME}$`)
 
 function labelNames(value: string): string[] | undefined {
   const names = value.split(',').map((name) => name.trim())

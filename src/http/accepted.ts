@@ -10,7 +10,7 @@ import { toUtc, parseTime } from '../status/time.ts'
 import { validator } from '../status/validation.ts'
 import type { Store } from '../store/store.ts'
 import type { Access } from './access.ts'
-import { readJson, receiveJson } from './body.ts'
+import { invalidBody, readJson, receiveJson } from './body.ts'
 import { JSON_HEADERS } from './headers.ts'
 import { Problem } from './problems.ts'
 
@@ -51,10 +51,7 @@ export function addAccepted(store: Pick<Store, 'submit'>, access: Access, log: L
       const { value, text } = readJson(req.body)
       const read = readRule(value, Date.now())
       const faults = read.ok ? duplicateFaults(text, value) : read.faults
-      if (!read.ok || faults.length > 0) {
-        const detail = faults.length === 1 ? '1 fault' : `${faults.length} faults`
-        throw new Problem('invalid-rule', `${detail}; nothing was changed`, { faults })
-      }
+      if (!read.ok || faults.length > 0) throw invalidBody('invalid-rule', faults)
       access.permit(req, 'accept', [aboutOf(read.value)])
       const by = access.actorOf(req)
       const named = read.value.by ?? by.token

@@ -1,6 +1,6 @@
 import { type RequestHandler, raw } from 'express'
 import { parseJson } from '../status/json.ts'
-import { Problem } from './problems.ts'
+import { Problem, type ProblemFault } from './problems.ts'
 
 /** The largest body, after decompression. */
 const BODY_BYTES_MAX = 1024 * 1024
@@ -47,6 +47,12 @@ function admitBodies(): RequestHandler {
     }
     next()
   }
+}
+
+/** The refusal of a body that is JSON and not what it should be. */
+export function invalidBody(code: 'invalid-snapshot' | 'invalid-rule', faults: readonly ProblemFault[]): Problem {
+  const detail = faults.length === 1 ? '1 fault' : `${faults.length} faults`
+  return new Problem(code, `${detail}; nothing was changed`, { faults })
 }
 
 const requireJson: RequestHandler = (req, _res, next) => {

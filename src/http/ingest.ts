@@ -1,11 +1,11 @@
 import type { RequestHandler } from 'express'
 import type { Logger } from 'pino'
-import { type Fault, duplicateFaults } from '../status/json.ts'
+import { duplicateFaults } from '../status/json.ts'
 import { type Receipt, mergePosted } from '../status/merge.ts'
 import { readPosted } from '../status/snapshot.ts'
 import type { Store } from '../store/store.ts'
 import { type Access, summaryOf } from './access.ts'
-import { readJson, receiveJson } from './body.ts'
+import { invalidBody, readJson, receiveJson } from './body.ts'
 import { JSON_HEADERS } from './headers.ts'
 import type { Metrics } from './metrics.ts'
 import { Problem } from './problems.ts'
@@ -25,9 +25,9 @@ export function ingest(
     async (req, res) => {
       const { value: posted, text } = readJson(req.body)
       const snapshots = readPosted(posted, Date.now())
-      if (!snapshots.ok) throw invalid(snapshots.faults)
+      if (!snapshots.ok) throw invalidBody('invalid-snapshot', snapshots.faults)
       const duplicates = duplicateFaults(text, posted)
-      if (duplicates.length > 0) throw invalid(duplicates)
+      if (duplicates.length > 0) throw invalidBody('invalid-snapshot', duplicates)
       const pointers = Array.isArray(posted) ? snapshots.value.map((_, index) => `/${index}`) : []
       access.permit(req, 'write', snapshots.value, pointers)
       const by = access.actorOf(req)
@@ -61,9 +61,4 @@ function countResults(receipts: readonly Receipt[]): Partial<Record<Receipt['res
   const counts: Partial<Record<Receipt['result'], number>> = {}
   for (const { result } of receipts) counts[result] = (counts[result] ?? 0) + 1
   return counts
-}
-
-function invalid(faults: readonly Fault[]): Problem {
-  const detail = faults.length === 1 ? '1 fault' : `${faults.length} faults`
-  return new Problem('invalid-snapshot', `${detail}; nothing was changed`, { faults })
 }

@@ -348,18 +348,7 @@ export function openapi(version: string): object {
           responses: {
             200: { description: 'No target is new.', content: oneOrMany('Receipt'), links: LINKS },
             201: { description: 'At least one target is new.', content: oneOrMany('Receipt'), links: LINKS },
-            ...refusals(
-              ...ACCESS,
-              'not-json',
-              'bad-request',
-              'too-large',
-              'unsupported-media-type',
-              'invalid-snapshot',
-              'cannot-commit',
-              'overloaded',
-              'volume-full',
-              'document-full',
-            ),
+            ...refusals(...ACCESS, ...POSTED, 'invalid-snapshot'),
           },
         },
         delete: {
@@ -413,18 +402,7 @@ export function openapi(version: string): object {
           responses: {
             200: { description: 'The rule was there already.', content: json('Added'), links: RULE_LINKS },
             201: { description: 'The rule is new.', content: json('Added'), links: RULE_LINKS },
-            ...refusals(
-              ...ACCESS,
-              'not-json',
-              'bad-request',
-              'too-large',
-              'unsupported-media-type',
-              'invalid-rule',
-              'cannot-commit',
-              'overloaded',
-              'volume-full',
-              'document-full',
-            ),
+            ...refusals(...ACCESS, ...POSTED, 'invalid-rule'),
           },
         },
         delete: {
@@ -563,6 +541,18 @@ export function openapi(version: string): object {
 
 /** Refusals because of a missing, invalid or insufficient token. */
 const ACCESS: readonly ProblemCode[] = ['unauthorized', 'forbidden', 'too-many-refusals']
+/** What any posted body can be refused for. */
+const POSTED = [
+  'not-json',
+  'bad-request',
+  'too-large',
+  'unsupported-media-type',
+  'cannot-commit',
+  'overloaded',
+  'volume-full',
+  'document-full',
+] as const satisfies readonly ProblemCode[]
+
 /** Writes do not accept Basic. */
 const WRITES = [{}, { bearer: [] }]
 

@@ -84,11 +84,8 @@ export function endRules(draft: Draft, ended: ReadonlySet<AcceptedRule>, by: Act
 /** Reports whether a rule says what is selected. */
 export function selects(selector: RuleSelector, rule: AcceptedRule): boolean {
   const { repo = '*', server = '*', file = '*', until, reason } = rule
-  const values = { repo, server, file, until: toUtc(until), reason }
-  return Object.entries(values).every(([name, value]) => {
-    const wanted = Object.entries(selector).find(([parameter]) => parameter === name)?.[1]
-    return wanted === undefined || wanted === value
-  })
+  const values = new Map(Object.entries({ repo, server, file, until: toUtc(until), reason }))
+  return Object.entries(selector).every(([name, wanted]) => wanted === undefined || values.get(name) === wanted)
 }
 
 function putRules(draft: Draft, accepted: readonly AcceptedRule[], by: Actor): void {

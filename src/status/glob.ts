@@ -1,6 +1,11 @@
 /** Reports whether a text matches. */
 export type Matcher = (text: string) => boolean
 
+/** Reports whether a pattern stands for more than itself. */
+export function hasWildcards(pattern: string): boolean {
+  return /[*?]/.test(pattern)
+}
+
 /** Compiles a pattern: `*` matches any number of characters, `?` exactly one, all others themselves. */
 export function globMatcher(pattern: string): Matcher {
   if (pattern === '*') return () => true

@@ -39,6 +39,11 @@ interface Named {
   readonly files: readonly { readonly name: string }[]
 }
 
+interface ExpectedNames {
+  readonly repo: string
+  readonly servers: readonly string[]
+}
+
 /** The names in an entry of the file that cannot be kept, as far as a portable pattern cannot tell. */
 export function savedNameFaults(named: Named, pointer: string): Fault[] {
   return nameFaults(named, pointer, HALF_A_PAIR, NOT_IN_TARGET, NOT_IN_FILE)
@@ -49,9 +54,16 @@ export function postedNameFaults(named: Named, pointer: string): Fault[] {
   return nameFaults(named, pointer, HALF_A_PAIR_OR_INVISIBLE, NOT_IN_POSTED, NOT_IN_POSTED)
 }
 
-/** A name of a target that nobody has posted yet and that is refused, as far as a portable pattern cannot tell. */
-export function newNameFaults(name: string, pointer: string): Fault[] {
+function newNameFaults(name: string, pointer: string): Fault[] {
   return HALF_A_PAIR_OR_INVISIBLE.test(name) ? [{ pointer, detail: NOT_IN_POSTED }] : []
+}
+
+/** The names of expected targets that are refused, as far as a portable pattern cannot tell. */
+export function expectedNameFaults({ repo, servers }: ExpectedNames, pointer: string): Fault[] {
+  return [
+    ...newNameFaults(repo, pointTo(pointer, 'repo')),
+    ...servers.flatMap((server, index) => newNameFaults(server, `${pointer}/servers/${index}`)),
+  ]
 }
 
 function nameFaults(

@@ -1,4 +1,4 @@
-import { type Matcher, globMatcher } from './glob.ts'
+import { type Matcher, globMatcher, hasWildcards } from './glob.ts'
 import { type Fault, pointTo } from './json.ts'
 import { type AcceptedRule, headSchema } from './schema.ts'
 import { type Target, keyOf } from './target.ts'
@@ -136,14 +136,11 @@ function missingIn(one: Rules, other: Rules): AcceptedRule[] {
 function groupedByRepo(accepted: readonly Acceptance[]): Map<string | undefined, Acceptance[]> {
   const groups = new Map<string | undefined, Acceptance[]>()
   for (const each of accepted) {
-    const repo = isPattern(each.rule.repo) ? undefined : each.rule.repo
+    const { repo: name } = each.rule
+    const repo = name === undefined || hasWildcards(name) ? undefined : name
     const group = groups.get(repo) ?? []
     group.push(each)
     groups.set(repo, group)
   }
   return groups
-}
-
-function isPattern(name: string | undefined): boolean {
-  return name === undefined || /[*?]/.test(name)
 }

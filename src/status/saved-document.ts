@@ -9,7 +9,7 @@ import {
   parseJson,
   pointTo,
 } from './json.ts'
-import { newNameFaults, savedNameFaults } from './names.ts'
+import { expectedNameFaults, savedNameFaults } from './names.ts'
 import { savedRuleFaults } from './rules.ts'
 import {
   PATTERN_MESSAGES,
@@ -65,10 +65,7 @@ function documentFaults(value: SavedDocument, now: number): Fault[] {
 
 function headFaults({ accepted = [], expected = [] }: SavedDocument, now: number): Fault[] {
   const ofRules = accepted.flatMap((rule, index) => savedRuleFaults(rule, pointTo('/accepted', index), now))
-  const ofExpected = expected.flatMap(({ repo, servers }, index) => [
-    ...newNameFaults(repo, `/expected/${index}/repo`),
-    ...servers.flatMap((server, at) => newNameFaults(server, `/expected/${index}/servers/${at}`)),
-  ])
+  const ofExpected = expected.flatMap((block, index) => expectedNameFaults(block, pointTo('/expected', index)))
   return [...ofRules, ...ofExpected]
 }
 

@@ -1,5 +1,6 @@
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts'
 import { NAME_MESSAGES, POSTED_NAME_PATTERN, TARGET_NAME_PATTERN } from './names.ts'
+import { LINK_PLACEHOLDERS } from './placeholders.ts'
 
 /** The longest name of a repository or a server, in characters: what DNS allows for a host. */
 export const NAME_LENGTH_MAX = 253
@@ -18,10 +19,9 @@ export const RULES_MAX = 10_000
 export const LABELS_MAX = 64
 
 const HTTP_PATTERN = '^[Hh][Tt][Tt][Pp][Ss]?://'
-/** As in Kubernetes, without the dots that its prefixes need: a label is also a column and a variable. */
-const LABEL_PATTERN = '^[A-Za-z_][A-Za-z0-9_./-]{0,62}$'
-/** The placeholders of a link. */
-export const LINK_PLACEHOLDERS = ['repo', 'server', 'branch', 'commit', 'file'] as const
+/** The name of a label, without anchors: nearly what Kubernetes allows. It is also a column and a variable. */
+export const LABEL_NAME = '[A-Za-z_][A-Za-z0-9_./-]{0,62}'
+const LABEL_PATTERN = `^${LABEL_NAME}$`
 const LINK_PATTERN = `^[Hh][Tt][Tt][Pp][Ss]?://([^{}]|[{](${LINK_PLACEHOLDERS.join('|')})[}])+$`
 /** Control characters would break the lines that show a label. */
 const LABEL_VALUE_PATTERN = TARGET_NAME_PATTERN

@@ -1,7 +1,7 @@
 import type { FromSchema } from 'json-schema-to-ts'
 import type { Matcher } from '../status/glob.ts'
 import type { Fault, Outcome } from '../status/json.ts'
-import { STATES, type Status } from '../status/schema.ts'
+import { LABEL_NAME, STATES, type Status } from '../status/schema.ts'
 import type { Target } from '../status/target.ts'
 import { validator } from '../status/validation.ts'
 import { ALTERNATIVES_MAX, WILDCARDS_MAX, namesMatcher } from './names.ts'
@@ -41,7 +41,6 @@ export const filterSchema = {
 type Query = FromSchema<typeof filterSchema>
 type Values = Query['repo']
 
-const LABEL_NAME = '[A-Za-z_][A-Za-z0-9_./-]{0,62}'
 /** One condition on a label. A value has no comma: it separates conditions. */
 export const CONDITION_PATTERN = `${LABEL_NAME}((!=|==?)[^,]*)?`
 const CONDITION = new RegExp(`^(?<name>${LABEL_NAME})((?<operator>!=|==?)(?<value>[^,]*))?$`)

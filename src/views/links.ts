@@ -1,4 +1,5 @@
 import { globMatcher } from '../status/glob.ts'
+import { LINK_PLACEHOLDERS } from '../status/placeholders.ts'
 
 /** The pages of a repository: templates with the placeholders `{repo}`, `{server}`, `{branch}`, `{commit}` and `{file}`. */
 export interface LinkTemplates {
@@ -7,13 +8,7 @@ export interface LinkTemplates {
 }
 
 /** What a template may name. A value that is missing or empty gives no link. */
-export interface LinkValues {
-  readonly repo?: string | undefined
-  readonly server?: string | undefined
-  readonly branch?: string | undefined
-  readonly commit?: string | undefined
-  readonly file?: string | undefined
-}
+export type LinkValues = Readonly<Partial<Record<(typeof LINK_PLACEHOLDERS)[number], string | undefined>>>
 
 /**
  * The templates for a repository: those of the first pattern that matches its name.
@@ -31,7 +26,6 @@ export function linkTemplatesFor(
 const ORIGIN = /^https?:\/\/[^/\\?#{}]+(?=[/\\?#])/i
 /** URL parsers drop some of them, which would join what stands on both sides. */
 const CONTROL = /\p{Cc}/u
-const NAMES = ['repo', 'server', 'branch', 'commit', 'file'] as const satisfies (keyof LinkValues)[]
 const PLACEHOLDER = /\{([^{}]*)\}/g
 /** `.` and `..` between separators, also percent-encoded: URL parsers resolve them. */
 const DOT_SEGMENT = /(?:^|[/\\?#&=])(?:\.|%2e){1,2}(?:$|[/\\?#&=])/i
@@ -46,7 +40,7 @@ const DOT_SEGMENT = /(?:^|[/\\?#&=])(?:\.|%2e){1,2}(?:$|[/\\?#&=])/i
 export function linkTo(template: string, values: LinkValues): string | undefined {
   const [origin] = ORIGIN.exec(template) ?? []
   if (origin === undefined || CONTROL.test(template)) return undefined
-  const known = new Map<string, string | undefined>(NAMES.map((name) => [name, values[name]]))
+  const known = new Map<string, string | undefined>(LINK_PLACEHOLDERS.map((name) => [name, values[name]]))
   let complete = true
   const address = template.replace(PLACEHOLDER, (_, name: string) => {
     const value = encoded(known.get(name) ?? '', name === 'file' || name === 'branch')

@@ -1,4 +1,4 @@
-import { type Matcher, globMatcher } from '../status/glob.ts'
+import { type Matcher, globMatcher, hasWildcards } from '../status/glob.ts'
 import { NAME_LENGTH_MAX } from '../status/schema.ts'
 
 /** The largest number of names and patterns that the braces of some patterns stand for. */
@@ -20,7 +20,7 @@ export function namesMatcher(patterns: readonly string[]): Names {
   const exact = new Set(patterns)
   const wildcards = new Set<string>()
   for (const alternative of alternatives) {
-    if (!/[*?]/.test(alternative)) exact.add(alternative)
+    if (!hasWildcards(alternative)) exact.add(alternative)
     else if (canMatch(alternative)) wildcards.add(alternative.replaceAll(/\*+/g, '*'))
   }
   if (wildcards.size > WILDCARDS_MAX) return { fault: `must stand for at most ${WILDCARDS_MAX} patterns with * or ?` }
