@@ -1,6 +1,7 @@
 /*
  * Assembles the scripts that a repository copies, each one file, from reporter/src: npm run reporter.
- * A line `#@ a.py b.py` becomes commands that write these programs to $work; `#@ a.py dir/b.py` gives one another name.
+ * A line `#@ a.sh` becomes the functions of that file. A line `#@ a.py b.py` becomes commands that write these programs
+ * to $work; `#@ a.py dir/b.py` gives one another name.
  */
 import { chmodSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,26 +9,34 @@ import { join } from 'node:path'
 const REPORTER = import.meta.dirname
 const SOURCE = join(REPORTER, 'src')
 
-/** The scripts, by the names of their files. */
+/** The scripts, by the names of their files: those of the source that name others. */
 export function assembled(): Record<string, string> {
-  const names = readdirSync(SOURCE).filter((name) => name.endsWith('.sh'))
-  return Object.fromEntries(names.map((name) => [name, assemble(readFileSync(join(SOURCE, name), 'utf8'))]))
+  const shell = readdirSync(SOURCE).filter((name) => name.endsWith('.sh'))
+  const texts = shell.map((name) => [name, readFileSync(join(SOURCE, name), 'utf8')] as const)
+  return Object.fromEntries(texts.filter(([, text]) => /^ *#@/m.test(text)).map(([name, text]) => [name, assemble(text)]))
 }
 
 /** Where a script is kept: the example repository has a copy, as every repository has. */
 export function placesOf(name: string): string[] {
-  return [join(REPORTER, name), join(REPORTER, 'example', name)]
+  return [join(REPORTER, name), ...(name === 'update-gitops-status.sh' ? [join(REPORTER, 'example', name)] : [])]
 }
 
 function assemble(template: string): string {
   return template.replaceAll(/^ *#@ (.*)\n/gm, (_line, list: string) => {
     const [first = '', second] = list.split(' ')
+    if (first.endsWith('.sh')) return functionsOf(first)
     if (second?.includes('/')) return written(first, second)
     return list
       .split(' ')
       .map((name) => written(name, name))
       .join('')
   })
+}
+
+/** A file without its first lines, which are for who reads it alone. */
+function functionsOf(name: string): string {
+  const text = readFileSync(join(SOURCE, name), 'utf8')
+  return text.slice(text.indexOf('\n\n') + 2)
 }
 
 function written(source: string, name: string): string {

@@ -17,7 +17,7 @@ gitops-status-server: in sync with Git, which files differ, or why it could not 
   option             variable           default
   --url URL          GITOPS_STATUS_URL  http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status
                                         the whole address that is posted to
-  --repo NAME        GITOPS_REPO        CI_REPO (owner/name), else the name of the Git repository; version 0.1 had
+  --repo NAME        GITOPS_REPO        owner/name as CI has it, else the name of the Git repository; version 0.1 had
                                         CI_REPO_NAME: set GITOPS_REPO to it to keep the short names
   --playbook FILE    GITOPS_PLAYBOOK    drift-check.yml
   --inventory FILE   GITOPS_INVENTORY   Ansible's own default
@@ -37,10 +37,13 @@ gitops-status-server: in sync with Git, which files differ, or why it could not 
   --dry-run          GITOPS_DRY_RUN     false: print the report instead of sending it
   --version, --help
 
-An option goes before its variable; an empty variable counts as not set. CI_COMMIT_SHA, CI_COMMIT_BRANCH and
-CI_PIPELINE_URL, which Woodpecker sets, are sent as commit, branch and pipeline_url. A pull request (CI_PIPELINE_EVENT) is never
-reported. Ansible sees neither GITOPS_TOKEN nor
+An option goes before its variable; an empty variable counts as not set. Ansible sees neither GITOPS_TOKEN nor
 GITOPS_STATUS_URL.
+
+The commit, its branch and the address of the run are sent, too: GITOPS_COMMIT, GITOPS_BRANCH and GITOPS_PIPELINE_URL,
+else what Woodpecker, GitLab, GitHub, Forgejo, Gitea or Jenkins tell, else the commit and the branch of the checkout.
+A pull request is never reported, nor is a commit that the branch at the remote repository "origin" has left behind.
+
 Addresses on this machine or in the cluster (no dot in the name, .svc, .cluster.local) are asked directly; for others
 http_proxy, https_proxy and no_proxy hold.
 
@@ -61,7 +64,35 @@ refuse() {
   exit 2
 }
 
-# --- settings ---------------------------------------------------------------------------------------------------------
+# Reads the settings that both scripts have from the environment.
+read_environment() {
+  # Variables of these names in the environment would go on to what is started here.
+  unset url token
+  url=${GITOPS_STATUS_URL:-http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status}
+  token=${GITOPS_TOKEN-}
+  token_file=${GITOPS_TOKEN_FILE-}
+  timeout=${GITOPS_TIMEOUT:-30}
+  labels=${GITOPS_LABELS-}
+  stale_after=${GITOPS_STALE_AFTER-}
+  dry_run=$(switch GITOPS_DRY_RUN "${GITOPS_DRY_RUN-}")
+  any_commit=$(switch GITOPS_ANY_COMMIT "${GITOPS_ANY_COMMIT-}")
+  # Both may hold a secret, which is no business of the command that is run.
+  unset GITOPS_STATUS_URL GITOPS_TOKEN
+  read_ci
+}
+
+# Takes an option that both scripts have, with its value; fails if it is none of them.
+set_option() {
+  case $1 in
+    --url) url=$2 ;;
+    --repo) repo=$2 ;;
+    --token-file) token='' token_file=$2 ;;
+    --timeout) timeout=$2 ;;
+    --labels) labels=$2 ;;
+    --stale-after) stale_after=$2 ;;
+    *) return 1 ;;
+  esac
+}
 
 # Prints true or false for a variable that switches something on.
 switch() {
@@ -72,13 +103,49 @@ switch() {
   esac
 }
 
-# The name of the Git repository that holds the playbook: its address's last part, else its directory's.
+# Git in the directory of the checkout. Steps of CI often run as another user than the one who cloned, which Git refuses
+# without being told.
+in_checkout() {
+  git -c safe.directory='*' -C "$checkout" "$@" 2>/dev/null </dev/null
+}
+
+# Sets what CI tells of the run: repo, commit, branch, pipeline_url, is_pull_request.
+read_ci() {
+  commit=${GITOPS_COMMIT-} branch=${GITOPS_BRANCH-} pipeline_url=${GITOPS_PIPELINE_URL-} repo=${GITOPS_REPO-}
+  is_pull_request=false
+  if [ -n "${CI_REPO-}${CI_PROJECT_PATH-}${CI_COMMIT_SHA-}" ]; then # Woodpecker, GitLab
+    read_run "${CI_REPO:-${CI_PROJECT_PATH-}}" "${CI_COMMIT_SHA-}" "${CI_COMMIT_BRANCH-}" "${CI_PIPELINE_URL-}"
+    case ${CI_PIPELINE_EVENT:-${CI_PIPELINE_SOURCE-}} in pull_request* | *merge_request*) is_pull_request=true ;; esac
+  elif [ -n "${GITHUB_SHA-}" ]; then # GitHub, Forgejo, Gitea
+    [ "${GITHUB_REF_TYPE-}" = branch ] || GITHUB_REF_NAME=
+    read_run "${GITHUB_REPOSITORY-}" "$GITHUB_SHA" "$GITHUB_REF_NAME" \
+      "${GITHUB_SERVER_URL-}/${GITHUB_REPOSITORY-}/actions/runs/${GITHUB_RUN_ID-}"
+    case ${GITHUB_EVENT_NAME-} in pull_request*) is_pull_request=true ;; esac
+  elif [ -n "${JENKINS_URL-}" ]; then
+    jenkins_branch=${BRANCH_NAME:-${GIT_BRANCH-}}
+    read_run '' "${GIT_COMMIT-}" "${jenkins_branch#origin/}" "${BUILD_URL-}"
+    [ -z "${CHANGE_ID-}" ] || is_pull_request=true
+  fi
+}
+
+# The arguments: repository, commit, branch, address of the run. What GITOPS_* gives goes before.
+read_run() {
+  repo=${repo:-$1} commit=${commit:-$2} branch=${branch:-$3} pipeline_url=${pipeline_url:-$4}
+}
+
+# Asks the checkout for what neither CI nor the environment has told.
+read_checkout() {
+  [ -n "$repo" ] || repo=$(git_name)
+  [ -n "$repo" ] || refuse 'the name of the repository is not known; set GITOPS_REPO'
+  [ -z "$commit" ] || return 0
+  # With changes that are not committed the checkout is no commit.
+  in_checkout diff --quiet HEAD -- && commit=$(in_checkout rev-parse --verify HEAD) || commit=
+  [ -n "$branch" ] || branch=$(in_checkout symbolic-ref --short HEAD) || branch=
+}
+
+# The name of the Git repository: its address's last part, else its directory's.
 git_name() {
-  directory=$(dirname -- "$playbook")
-  # Steps of CI often run as another user than the one who cloned, which Git refuses without being told.
-  found=$(git -c safe.directory='*' -C "$directory" config --get remote.origin.url 2>/dev/null) ||
-    found=$(git -c safe.directory='*' -C "$directory" rev-parse --show-toplevel 2>/dev/null) ||
-    return 0
+  found=$(in_checkout config --get remote.origin.url) || found=$(in_checkout rev-parse --show-toplevel) || return 0
   found=${found%/}
   found=${found##*[/:]}
   printf '%s' "${found%.git}"
@@ -90,6 +157,32 @@ check_url() {
     http://?* | https://?*) ;;
     *) refuse 'the URL must begin with http:// or https://' ;;
   esac
+}
+
+# The arguments: the programs that the run needs beside curl, which a dry run does not.
+check_programs() {
+  [ "$dry_run" = true ] || set -- "$@" curl
+  for program; do
+    command -v "$program" >/dev/null || refuse "$program is not installed"
+  done
+}
+
+# Makes $work, a private directory that goes with the script.
+make_work() {
+  work=$(mktemp -d "${TMPDIR:-/tmp}/$NAME.XXXXXX") || refuse 'cannot make a temporary directory'
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  mkdir "$work/posts"
+}
+
+# Runs one of the programs in $work, with what the run is known by.
+python() {
+  program=$1
+  shift
+  GITOPS_REPO=$repo GITOPS_COMMIT=$commit GITOPS_BRANCH=$branch GITOPS_PIPELINE_URL=$pipeline_url \
+    GITOPS_LABELS=$labels GITOPS_STALE_AFTER=$stale_after PYTHONIOENCODING=utf-8 python3 "$work/$program" "$@"
 }
 
 # The URL as the log may show it.
@@ -110,64 +203,47 @@ check_token() {
   esac
 }
 
+# Checks the settings that both scripts have.
 check_settings() {
   check_url
   check_token
-  case $base_path in
-    /*) ;;
-    *) refuse "the base path must begin with /, not '$base_path'" ;;
-  esac
   case $timeout in
     '' | *[!0-9]* | 0*) refuse "the timeout must be whole seconds, more than 0, not '$timeout'" ;;
   esac
   case $stale_after in
     *[!0-9]* | 0*) refuse "stale-after must be whole seconds, more than 0, not '$stale_after'" ;;
   esac
-  [ -n "$repo" ] || repo=$(git_name)
-  [ -n "$repo" ] || refuse 'the name of the repository is not known; set GITOPS_REPO'
+  read_checkout
 }
-
-# --- the parts of the job ---------------------------------------------------------------------------------------------
-
-# Leaves the results in $work/result.json and Ansible's exit code in $ansible_code. What Ansible prints is for the log.
-run_check() {
-  set -- --check --diff "$@"
-  [ -z "$inventory" ] || set -- --inventory "$inventory" "$@"
-  # Ansible refuses to start where the locale is not UTF-8.
-  case ${LC_ALL-} in C | POSIX) export LC_ALL=C.UTF-8 ;; esac
-  say "Checking $repo: ansible-playbook $playbook --check --diff"
-  default_plugins=${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback
-  ansible_code=0
-  # From ansible-core 2.21 on the arguments of tasks, which may alone name the file, are told only when asked for.
-  ANSIBLE_STDOUT_CALLBACK=json \
-    ANSIBLE_CALLBACK_PLUGINS="$work/callback:${ANSIBLE_CALLBACK_PLUGINS:-$default_plugins}" \
-    ANSIBLE_INJECT_INVOCATION=true \
-    GITOPS_RESULT="$work/result.json" \
-    ansible-playbook "$@" "$playbook" >&2 </dev/null || ansible_code=$?
-}
-
-report() {
-  GITOPS_REPO=$repo GITOPS_BASE_PATH=$base_path GITOPS_LABELS=$labels GITOPS_STALE_AFTER=$stale_after \
-    GITOPS_SHOW_DIFF=$show_diff GITOPS_SEND_DIFF=$send_diff GITOPS_ACCEPT_PARTIAL=$accept_partial \
-    PYTHONIOENCODING=utf-8 python3 "$work/report.py" "$@"
-}
-
 # Succeeds if the report must not be sent, and says why: it would be taken for what is in the branch now.
 is_outdated() {
-  case ${CI_PIPELINE_EVENT-} in
-    pull_request*) say 'Nothing is reported: this is a pull request.' && return ;;
-  esac
-  [ "$any_commit" = false ] && [ -n "${CI_COMMIT_BRANCH-}" ] && [ -n "${CI_COMMIT_SHA-}" ] || return 1
+  [ "$is_pull_request" = false ] || { say 'Nothing is reported: this is a pull request.' && return; }
+  [ "$any_commit" = false ] && [ -n "$branch" ] && [ -n "$commit" ] || return 1
   head=$(GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND="${GIT_SSH_COMMAND:-ssh} -o BatchMode=yes -o ConnectTimeout=10" \
-    git -c safe.directory='*' -C "$(dirname -- "$playbook")" ls-remote origin "refs/heads/$CI_COMMIT_BRANCH" 2>/dev/null </dev/null) ||
-    head=
+    in_checkout ls-remote origin "refs/heads/$branch") || head=
   head=${head%%[!0-9a-f]*}
   if [ -z "$head" ]; then
-    say "Whether this commit is still the head of $CI_COMMIT_BRANCH is not known: the remote repository could not be asked."
+    say "Whether this commit is still the head of $branch is not known: the remote repository could not be asked."
     return 1
   fi
-  [ "$head" != "$CI_COMMIT_SHA" ] || return 1
-  say "Nothing is reported: $CI_COMMIT_BRANCH is at $head by now, and this is $CI_COMMIT_SHA. See --any-commit."
+  [ "$head" != "$commit" ] || return 1
+  say "Nothing is reported: $branch is at $head by now, and this is $commit. See --any-commit."
+}
+
+# Sends the posts that stand in $work/posts, and returns the exit code of the script: 3 if one was not acknowledged, else
+# the first argument.
+deliver() {
+  code=$1
+  is_outdated && return "$code"
+  for part in "$work"/posts/*.json; do
+    [ -e "$part" ] || break
+    if [ "$dry_run" = true ]; then
+      cat "$part"
+    else
+      post "$part" || code=3
+    fi
+  done
+  return "$code"
 }
 
 # Posts a part of the report once; the next run of CI is the retry.
@@ -197,13 +273,35 @@ post() {
     printf 'url = "%s"\n' "$url"
     [ -z "$token" ] || printf 'header = "Authorization: Bearer %s"\n' "$token"
   } | curl --disable "$@") || curl_code=$?
-  report answer "$(masked)" "$curl_code" "$received" "$part" "$work/answer"
+  python delivery.py "$(masked)" "$curl_code" "$received" "$part" "$work/answer"
 }
 
-# --- the programs that are written to $work ---------------------------------------------------------------------------
+# Leaves the results in $work/result.json and Ansible's exit code in $ansible_code. What Ansible prints is for the log.
+run_check() {
+  set -- --check --diff "$@"
+  [ -z "$inventory" ] || set -- --inventory "$inventory" "$@"
+  # Ansible refuses to start where the locale is not UTF-8.
+  case ${LC_ALL-} in C | POSIX) export LC_ALL=C.UTF-8 ;; esac
+  say "Checking $repo: ansible-playbook $playbook --check --diff"
+  default_plugins=${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback
+  ansible_code=0
+  # From ansible-core 2.21 on the arguments of tasks, which may alone name the file, are told only when asked for.
+  ANSIBLE_STDOUT_CALLBACK=json \
+    ANSIBLE_CALLBACK_PLUGINS="$work/callback:${ANSIBLE_CALLBACK_PLUGINS:-$default_plugins}" \
+    ANSIBLE_INJECT_INVOCATION=true \
+    GITOPS_RESULT="$work/result.json" \
+    ansible-playbook "$@" "$playbook" >&2 </dev/null || ansible_code=$?
+}
 
+# Writes the posts to $work/posts; fails if a server was not checked to its end.
+report() {
+  GITOPS_BASE_PATH=$base_path GITOPS_SHOW_DIFF=$show_diff GITOPS_SEND_DIFF=$send_diff \
+    GITOPS_ACCEPT_PARTIAL=$accept_partial python report.py "$work" "$ansible_code" "$began"
+}
+
+# Writes the programs to $work.
 write_programs() {
-  mkdir "$work/callback" "$work/posts"
+  mkdir "$work/callback"
   cat >"$work/callback/json.py" <<'PYTHON'
 """An Ansible callback that writes the results of all tasks to the file that GITOPS_RESULT names.
 
@@ -332,8 +430,11 @@ PYTHON
   cat >"$work/text.py" <<'PYTHON'
 """Text for the log and for the server."""
 
+from __future__ import annotations
+
 import re
 import sys
+from collections.abc import Iterable
 
 # What the server refuses in a name, and what it refuses at the ends of one.
 UNSEEN = (
@@ -345,21 +446,21 @@ BLANK = r"[ \xa0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]"
 FAULTS_MAX = 20
 
 
-def writable(text):
+def writable(text: str) -> str:
     """Text that UTF-8 can write: of a name that is not UTF-8 the odd bytes are spelled out."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def as_name(text):
+def as_name(text: str) -> str:
     """A name that the server takes: what nobody can see, and a blank at either end, is spelled out."""
     return re.sub(f"{UNSEEN}|^{BLANK}|{BLANK}$", lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
-def unique(texts):
+def unique(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def tell_all(texts):
+def tell_all(texts: Iterable[str]) -> None:
     texts = unique(texts)
     for text in texts[:FAULTS_MAX]:
         say(f"  {text}")
@@ -367,10 +468,71 @@ def tell_all(texts):
         say(f"  … and {len(texts) - FAULTS_MAX} more")
 
 
-def say(text):
+def say(text: str) -> None:
     """Writes a line to the log. What a terminal would obey is spelled out: names come from servers."""
     shown = "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
     print(writable(shown), file=sys.stderr)
+PYTHON
+  cat >"$work/run.py" <<'PYTHON'
+"""What a run of CI tells of itself, for every report that it makes. Run as a program it checks the settings."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import Any
+
+from text import say, writable
+
+# What a label may be: the server takes no other.
+LABEL = r"[A-Za-z_][A-Za-z0-9_./-]{0,62}=[^,]{0,253}$"
+
+
+def setting(name: str) -> str:
+    return os.environ.get(f"GITOPS_{name}", "")
+
+
+def head() -> dict[str, Any]:
+    """What a snapshot and a failed check begin with: repo, and pipeline_url, labels, stale_after where known."""
+    properties: dict[str, Any] = {"repo": setting("REPO")}
+    if re.match(r"https?://[!-~]{1,1000}$", setting("PIPELINE_URL")):
+        properties["pipeline_url"] = setting("PIPELINE_URL")
+    if setting("LABELS"):
+        properties["labels"] = dict(pair.split("=", 1) for pair in setting("LABELS").split(",") if pair)
+    if setting("STALE_AFTER"):
+        properties["stale_after"] = int(setting("STALE_AFTER"))
+    return properties
+
+
+def checked_commit() -> dict[str, str]:
+    """The commit and branch that a verdict is about. A failed check has none: it says nothing about a commit."""
+    values = {"commit": setting("COMMIT"), "branch": setting("BRANCH")}
+    return {name: writable(value)[:1024] for name, value in values.items() if value}
+
+
+def snapshot(server: str, began: str, files: list[dict[str, str]]) -> dict[str, Any]:
+    """A snapshot: what differs from Git, nothing if `files` is empty."""
+    verdict = {"sync_status": "OUT_OF_SYNC" if files else "SYNCED", "drift_count": len(files), "files": files}
+    return {**head(), "server": server, **checked_commit(), "last_check": began, **verdict}
+
+
+def failed_check(server: str, began: str, reason: str) -> dict[str, Any]:
+    """The report of a check that did not get to its end. `reason` is cut to what the server takes."""
+    return {**head(), "server": server, "check_failed": writable(reason)[:4096], "attempted_at": began}
+
+
+def check() -> int:
+    """Checks the settings that the shell does not; returns 0 if they are valid, else 1."""
+    for pair in filter(None, setting("LABELS").split(",")):
+        if not re.match(LABEL, pair):
+            say(f"the labels must be such as env=prod,owner=team-a, not '{pair}'")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(check())
 PYTHON
   cat >"$work/paths.py" <<'PYTHON'
 """Where a result of Ansible names the file that it speaks of, and what differs in it."""
@@ -443,13 +605,12 @@ PYTHON
 import json
 
 from paths import diff_of, one_slash, path_of
+from run import failed_check, snapshot
 from text import FAULTS_MAX, as_name, say, tell_all, unique, writable
 
 DIFF_MAX = 16 * 1024
 LABEL_MAX = 200
 MESSAGE_MAX = 500
-# The server's limit, in characters.
-REASON_MAX = 4096
 
 # Actions whose changes are no files, by the last part of their names.
 NO_FILES = frozenset(
@@ -613,19 +774,15 @@ class Server:
             return text
         return text.encode()[:DIFF_MAX].decode("utf-8", "ignore") + f"\n… (cut at {DIFF_MAX // 1024} KiB)\n"
 
-    def report(self, common, verdict, diffs):
+    def report(self, began, diffs):
         """A snapshot, or a failed check if it was not checked to its end."""
         if self.faults:
-            reason = writable("; ".join(unique(self.faults)))[:REASON_MAX]
-            names = ("repo", "pipeline_url", "labels", "stale_after")
-            shared = {name: common[name] for name in names if name in common}
-            return dict(shared, server=self.name, check_failed=reason, attempted_at=verdict["last_check"])
+            return failed_check(self.name, began, "; ".join(unique(self.faults)))
         files = []
         for name in sorted(self.files):
             diff = self.diff(name)
             files.append({"name": name, "diff": diff} if diff and diffs.take(diff) else {"name": name})
-        sync_status = "OUT_OF_SYNC" if files else "SYNCED"
-        return dict(common, server=self.name, **verdict, sync_status=sync_status, drift_count=len(files), files=files)
+        return snapshot(self.name, began, files)
 
 
 def label_of(leaf, position):
@@ -635,9 +792,14 @@ def label_of(leaf, position):
     return f": {label[:LABEL_MAX]}" if isinstance(label, str) else f": item {position}"
 PYTHON
   cat >"$work/delivery.py" <<'PYTHON'
-"""The posts in which a report is delivered, and what the server has answered to each."""
+"""The posts in which reports are delivered, and what the server answers. As a program it tells what an answer means."""
+
+from __future__ import annotations
 
 import json
+import os
+import sys
+from typing import Any
 
 from text import say, tell_all
 
@@ -647,9 +809,18 @@ POST_ITEMS_MAX = 5000
 TEXT_MAX = 1000
 
 
-def posts_of(reports):
+def write_posts(work: str, reports: list[dict[str, Any]]) -> None:
+    """Writes the posts of the reports to WORK/posts, in the order in which they are sent."""
+    for number, post in enumerate(posts_of(reports)):
+        with open(os.path.join(work, "posts", f"{number:04}.json"), "w", encoding="utf-8") as file:
+            file.write(post)
+
+
+def posts_of(reports: list[dict[str, Any]]) -> list[str]:
     """The texts that are posted, each a JSON array. A server whose report is too large alone is cut."""
-    posts, items, size = [], [], 0
+    posts: list[list[str]] = []
+    items: list[str] = []
+    size = 0
     for report in reports:
         text = fitted(report)
         length = len(text.encode())
@@ -661,7 +832,7 @@ def posts_of(reports):
     return ["[\n" + ",\n".join(each) + "\n]\n" for each in ([*posts, items] if items else posts)]
 
 
-def fitted(report):
+def fitted(report: dict[str, Any]) -> str:
     """A report as JSON. If there are too many differences, the first of them and how many there are more."""
     text = json.dumps(report, ensure_ascii=False)
     files = report.get("files", [])
@@ -673,7 +844,7 @@ def fitted(report):
     return text
 
 
-def answer(url, curl_code, received, posted, file):
+def answer(url: str, curl_code: str, received: str, posted: str, file: str) -> int:
     """Tells what became of a post; returns 0 if it was acknowledged, else 3.
 
     `received` has the status, the type of the answer and where it redirects to, a line each.
@@ -704,7 +875,7 @@ def answer(url, curl_code, received, posted, file):
     return 3
 
 
-def missing_receipts(content_type, body, posted):
+def missing_receipts(content_type: str, body: Any, posted: str) -> str | None:
     """What an answer lacks to acknowledge what was posted; None if it lacks nothing."""
     if content_type.split(";")[0].strip().lower() != "application/json":
         return f"with {content_type or 'no Content-Type'} in place of receipts"
@@ -716,8 +887,8 @@ def missing_receipts(content_type, body, posted):
     return f"without a receipt for {', '.join(missing[:5])}" if missing else None
 
 
-def tell_receipts(url, http_code, receipts):
-    counts = {}
+def tell_receipts(url: str, http_code: str, receipts: list[dict[str, Any]]) -> None:
+    counts: dict[str, int] = {}
     for receipt in receipts:
         result = str(receipt.get("result"))
         counts[result] = counts.get(result, 0) + 1
@@ -727,43 +898,34 @@ def tell_receipts(url, http_code, receipts):
     say(f"Acknowledged by {url} ({http_code}): {sums}")
 
 
-def parsed(text):
+def parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
         return None
+
+
+if __name__ == "__main__":
+    sys.exit(answer(*sys.argv[1:]))
 PYTHON
   cat >"$work/report.py" <<'PYTHON'
 """Makes the report of what Ansible has found: a snapshot or a failed check for each server."""
 
+from __future__ import annotations
+
 import json
 import os
-import re
 import sys
 
-from delivery import answer, posts_of
+from delivery import write_posts
+from run import setting
 from servers import read_document, read_servers
-from text import say, writable
+from text import say
 
 DIFFS_MAX = 512 * 1024
-# The server takes no other name of a label.
-LABEL = r"[A-Za-z_][A-Za-z0-9_./-]{0,62}=[^,]{0,253}$"
 
 
-def check():
-    """Checks the settings that the shell does not; returns 0 if they are valid, else 2."""
-    for pair in filter(None, setting("LABELS").split(",")):
-        if not re.match(LABEL, pair):
-            say(f"update-gitops-status: the labels must be such as env=prod,owner=team-a, not '{pair}'")
-            return 2
-    return 0
-
-
-def setting(name):
-    return os.environ.get(f"GITOPS_{name}", "")
-
-
-def build(work, ansible_code, last_check):
+def build(work: str, ansible_code: str, began: str) -> int:
     """Writes the posts to WORK/posts; returns 0 if every server was checked to its end, else 1."""
     send_diff, show_diff = setting("SEND_DIFF") == "true", setting("SHOW_DIFF") == "true"
     document = read_document(os.path.join(work, "result.json"))
@@ -776,38 +938,28 @@ def build(work, ansible_code, last_check):
     for server in servers:
         server.tell(show_diff)
 
-    checked = [server for server in servers if not server.faults]
-    common, verdict = {"repo": setting("REPO")}, dict(from_ci(), last_check=last_check)
-    if "pipeline_url" in verdict:
-        common["pipeline_url"] = verdict.pop("pipeline_url")
-    if setting("LABELS"):
-        common["labels"] = dict(pair.split("=", 1) for pair in setting("LABELS").split(",") if pair)
-    if setting("STALE_AFTER"):
-        common["stale_after"] = int(setting("STALE_AFTER"))
     diffs = Budget(DIFFS_MAX if send_diff else 0)
-    reports = [server.report(common, verdict, diffs) for server in servers]
+    write_posts(work, [server.report(began, diffs) for server in servers])
     if send_diff and diffs.refused:
         say(f"The diffs of {diffs.refused} files are not sent: together they have more than {DIFFS_MAX // 1024} KiB.")
-    for number, post in enumerate(posts_of(reports)):
-        with open(os.path.join(work, "posts", f"{number:04}.json"), "w", encoding="utf-8") as file:
-            file.write(post)
     if document is None:
         say("No server is reported: ansible-playbook ended without a result.")
     elif not servers:
         say("No server is reported: none was checked. Are there any in the inventory that the playbook's hosts: match?")
     if ansible_code != "0":
         say(f"ansible-playbook ended with exit code {ansible_code}.")
-    return 0 if servers and checked == servers and ansible_code == "0" else 1
+    all_checked = servers and not any(server.faults for server in servers)
+    return 0 if all_checked and ansible_code == "0" else 1
 
 
 class Budget:
     """Lets texts through until they have more bytes than are to be had, as JSON."""
 
-    def __init__(self, left):
+    def __init__(self, left: int) -> None:
         self.left = left
         self.refused = 0
 
-    def take(self, text):
+    def take(self, text: str) -> bool:
         size = len(json.dumps(text, ensure_ascii=False).encode())
         if size > self.left:
             self.refused += 1
@@ -816,40 +968,18 @@ class Budget:
         return True
 
 
-def from_ci():
-    """What Woodpecker tells of the run, as far as a snapshot may have it."""
-    names = {"commit": "CI_COMMIT_SHA", "branch": "CI_COMMIT_BRANCH", "pipeline_url": "CI_PIPELINE_URL"}
-    values = {name: os.environ.get(variable, "") for name, variable in names.items()}
-    if not re.match(r"https?://[!-~]{1,1000}$", values["pipeline_url"]):
-        del values["pipeline_url"]
-    return {name: writable(value)[:1024] for name, value in values.items() if value}
-
-
-sys.exit({"check": check, "build": build, "answer": answer}[sys.argv[1]](*sys.argv[2:]))
+if __name__ == "__main__":
+    sys.exit(build(*sys.argv[1:]))
 PYTHON
 }
 
-# --- main -------------------------------------------------------------------------------------------------------------
-
-# Variables of these names in the environment would go on to what is started here.
-unset url token
-url=${GITOPS_STATUS_URL-}
-repo=${GITOPS_REPO:-${CI_REPO-}}
-labels=${GITOPS_LABELS-}
-stale_after=${GITOPS_STALE_AFTER-}
-playbook=${GITOPS_PLAYBOOK-}
+read_environment
+playbook=${GITOPS_PLAYBOOK:-drift-check.yml}
 inventory=${GITOPS_INVENTORY-}
-base_path=${GITOPS_BASE_PATH-}
-token=${GITOPS_TOKEN-}
-token_file=${GITOPS_TOKEN_FILE-}
-timeout=${GITOPS_TIMEOUT:-30}
+base_path=${GITOPS_BASE_PATH:-/etc}
 show_diff=$(switch GITOPS_SHOW_DIFF "${GITOPS_SHOW_DIFF-}")
 send_diff=$(switch GITOPS_SEND_DIFF "${GITOPS_SEND_DIFF-}")
-dry_run=$(switch GITOPS_DRY_RUN "${GITOPS_DRY_RUN-}")
-any_commit=$(switch GITOPS_ANY_COMMIT "${GITOPS_ANY_COMMIT-}")
 accept_partial=$(switch GITOPS_ACCEPT_PARTIAL "${GITOPS_ACCEPT_PARTIAL-}")
-# Both may hold a secret, which is no business of Ansible's.
-unset GITOPS_STATUS_URL GITOPS_TOKEN
 
 while [ $# -gt 0 ]; do
   option=$1
@@ -857,12 +987,12 @@ while [ $# -gt 0 ]; do
   case $option in
     --) break ;;
     --help | -h) usage && exit ;;
+    --version) echo "$NAME $VERSION" && exit ;;
     --show-diff) show_diff=true && continue ;;
     --send-diff) send_diff=true && continue ;;
     --dry-run) dry_run=true && continue ;;
     --any-commit) any_commit=true && continue ;;
     --accept-partial) accept_partial=true && continue ;;
-    --version) echo "$NAME $VERSION" && exit ;;
     --*=*) value=${option#*=} option=${option%%=*} ;;
     --*)
       [ $# -gt 0 ] || refuse "$option is unknown, or its value is missing; see --help"
@@ -872,47 +1002,26 @@ while [ $# -gt 0 ]; do
     *) refuse "'$option' is no option; arguments of ansible-playbook go after --; see --help" ;;
   esac
   case $option in
-    --url) url=$value ;;
-    --repo) repo=$value ;;
     --playbook) playbook=$value ;;
     --inventory) inventory=$value ;;
     --base-path) base_path=$value ;;
-    --token-file) token='' token_file=$value ;;
-    --timeout) timeout=$value ;;
-    --labels) labels=$value ;;
-    --stale-after) stale_after=$value ;;
-    *) refuse "$option is unknown, or takes no value; see --help" ;;
+    *) set_option "$option" "$value" || refuse "$option is unknown, or takes no value; see --help" ;;
   esac
 done
-url=${url:-http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status}
-playbook=${playbook:-drift-check.yml}
-base_path=${base_path:-/etc}
+check_programs ansible-playbook python3
+checkout=$(dirname -- "$playbook")
 check_settings
-for program in ansible-playbook python3 curl; do
-  [ "$program$dry_run" = curltrue ] && continue
-  command -v "$program" >/dev/null || refuse "$program is not installed"
-done
+case $base_path in
+  /*) ;;
+  *) refuse "the base path must begin with /, not '$base_path'" ;;
+esac
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/$NAME.XXXXXX") || refuse 'cannot make a temporary directory'
-trap 'rm -rf "$work"' EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+make_work
 write_programs
-report check || exit 2
-
+python run.py || exit 2
 # When the check began: one that began earlier and ends later must not replace a newer one.
-last_check=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 run_check "$@"
 code=0
-report build "$work" "$ansible_code" "$last_check" || code=1
-is_outdated && exit "$code"
-for part in "$work"/posts/*.json; do
-  [ -e "$part" ] || break
-  if [ "$dry_run" = true ]; then
-    cat "$part"
-  else
-    post "$part" || code=3
-  fi
-done
-exit "$code"
+report || code=1
+deliver "$code"

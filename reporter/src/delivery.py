@@ -1,6 +1,11 @@
-"""The posts in which a report is delivered, and what the server has answered to each."""
+"""The posts in which reports are delivered, and what the server answers. As a program it tells what an answer means."""
+
+from __future__ import annotations
 
 import json
+import os
+import sys
+from typing import Any
 
 from text import say, tell_all
 
@@ -10,9 +15,18 @@ POST_ITEMS_MAX = 5000
 TEXT_MAX = 1000
 
 
-def posts_of(reports):
+def write_posts(work: str, reports: list[dict[str, Any]]) -> None:
+    """Writes the posts of the reports to WORK/posts, in the order in which they are sent."""
+    for number, post in enumerate(posts_of(reports)):
+        with open(os.path.join(work, "posts", f"{number:04}.json"), "w", encoding="utf-8") as file:
+            file.write(post)
+
+
+def posts_of(reports: list[dict[str, Any]]) -> list[str]:
     """The texts that are posted, each a JSON array. A server whose report is too large alone is cut."""
-    posts, items, size = [], [], 0
+    posts: list[list[str]] = []
+    items: list[str] = []
+    size = 0
     for report in reports:
         text = fitted(report)
         length = len(text.encode())
@@ -24,7 +38,7 @@ def posts_of(reports):
     return ["[\n" + ",\n".join(each) + "\n]\n" for each in ([*posts, items] if items else posts)]
 
 
-def fitted(report):
+def fitted(report: dict[str, Any]) -> str:
     """A report as JSON. If there are too many differences, the first of them and how many there are more."""
     text = json.dumps(report, ensure_ascii=False)
     files = report.get("files", [])
@@ -36,7 +50,7 @@ def fitted(report):
     return text
 
 
-def answer(url, curl_code, received, posted, file):
+def answer(url: str, curl_code: str, received: str, posted: str, file: str) -> int:
     """Tells what became of a post; returns 0 if it was acknowledged, else 3.
 
     `received` has the status, the type of the answer and where it redirects to, a line each.
@@ -67,7 +81,7 @@ def answer(url, curl_code, received, posted, file):
     return 3
 
 
-def missing_receipts(content_type, body, posted):
+def missing_receipts(content_type: str, body: Any, posted: str) -> str | None:
     """What an answer lacks to acknowledge what was posted; None if it lacks nothing."""
     if content_type.split(";")[0].strip().lower() != "application/json":
         return f"with {content_type or 'no Content-Type'} in place of receipts"
@@ -79,8 +93,8 @@ def missing_receipts(content_type, body, posted):
     return f"without a receipt for {', '.join(missing[:5])}" if missing else None
 
 
-def tell_receipts(url, http_code, receipts):
-    counts = {}
+def tell_receipts(url: str, http_code: str, receipts: list[dict[str, Any]]) -> None:
+    counts: dict[str, int] = {}
     for receipt in receipts:
         result = str(receipt.get("result"))
         counts[result] = counts.get(result, 0) + 1
@@ -90,8 +104,12 @@ def tell_receipts(url, http_code, receipts):
     say(f"Acknowledged by {url} ({http_code}): {sums}")
 
 
-def parsed(text):
+def parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
         return None
+
+
+if __name__ == "__main__":
+    sys.exit(answer(*sys.argv[1:]))

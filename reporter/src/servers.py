@@ -3,13 +3,12 @@
 import json
 
 from paths import diff_of, one_slash, path_of
+from run import failed_check, snapshot
 from text import FAULTS_MAX, as_name, say, tell_all, unique, writable
 
 DIFF_MAX = 16 * 1024
 LABEL_MAX = 200
 MESSAGE_MAX = 500
-# The server's limit, in characters.
-REASON_MAX = 4096
 
 # Actions whose changes are no files, by the last part of their names.
 NO_FILES = frozenset(
@@ -173,19 +172,15 @@ class Server:
             return text
         return text.encode()[:DIFF_MAX].decode("utf-8", "ignore") + f"\n… (cut at {DIFF_MAX // 1024} KiB)\n"
 
-    def report(self, common, verdict, diffs):
+    def report(self, began, diffs):
         """A snapshot, or a failed check if it was not checked to its end."""
         if self.faults:
-            reason = writable("; ".join(unique(self.faults)))[:REASON_MAX]
-            names = ("repo", "pipeline_url", "labels", "stale_after")
-            shared = {name: common[name] for name in names if name in common}
-            return dict(shared, server=self.name, check_failed=reason, attempted_at=verdict["last_check"])
+            return failed_check(self.name, began, "; ".join(unique(self.faults)))
         files = []
         for name in sorted(self.files):
             diff = self.diff(name)
             files.append({"name": name, "diff": diff} if diff and diffs.take(diff) else {"name": name})
-        sync_status = "OUT_OF_SYNC" if files else "SYNCED"
-        return dict(common, server=self.name, **verdict, sync_status=sync_status, drift_count=len(files), files=files)
+        return snapshot(self.name, began, files)
 
 
 def label_of(leaf, position):

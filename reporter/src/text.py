@@ -1,7 +1,10 @@
 """Text for the log and for the server."""
 
+from __future__ import annotations
+
 import re
 import sys
+from collections.abc import Iterable
 
 # What the server refuses in a name, and what it refuses at the ends of one.
 UNSEEN = (
@@ -13,21 +16,21 @@ BLANK = r"[ \xa0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]"
 FAULTS_MAX = 20
 
 
-def writable(text):
+def writable(text: str) -> str:
     """Text that UTF-8 can write: of a name that is not UTF-8 the odd bytes are spelled out."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def as_name(text):
+def as_name(text: str) -> str:
     """A name that the server takes: what nobody can see, and a blank at either end, is spelled out."""
     return re.sub(f"{UNSEEN}|^{BLANK}|{BLANK}$", lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
-def unique(texts):
+def unique(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def tell_all(texts):
+def tell_all(texts: Iterable[str]) -> None:
     texts = unique(texts)
     for text in texts[:FAULTS_MAX]:
         say(f"  {text}")
@@ -35,7 +38,7 @@ def tell_all(texts):
         say(f"  … and {len(texts) - FAULTS_MAX} more")
 
 
-def say(text):
+def say(text: str) -> None:
     """Writes a line to the log. What a terminal would obey is spelled out: names come from servers."""
     shown = "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
     print(writable(shown), file=sys.stderr)
