@@ -29,11 +29,14 @@ gitops-status-server: in sync with Git, which files differ, or why it could not 
   --stale-after SECONDS
                      GITOPS_STALE_AFTER the server's setting
   --show-diff        GITOPS_SHOW_DIFF   false: log what differs in each file
-  --send-diff        GITOPS_SEND_DIFF   false: send it, too (16 KiB a file, 512 KiB in all). Contents of files, which may
-                                        hold passwords, then leave this machine
+  --send-diff        GITOPS_SEND_DIFF   false: send it, too (16 KiB a file, 512 KiB in all). Contents of files then leave
+                                        this machine; what looks like a password or a key is replaced by ***
+  --mask-file FILE   GITOPS_MASK_FILE   none: more regular expressions (Python), one a line, of what to replace
   --any-commit       GITOPS_ANY_COMMIT  false: report also a commit that is no longer the head of its branch
   --accept-partial   GITOPS_ACCEPT_PARTIAL
-                                        false: report also a run that --tags, --skip-tags or --start-at-task limits
+                                        false: report also a run that --tags, --skip-tags, --start-at-task or --step
+                                        limits, that meta: end_host or the like ends early, or whose modules skip
+                                        a task since they have no check mode
   --dry-run          GITOPS_DRY_RUN     false: print the report instead of sending it
   --version, --help
 
@@ -283,117 +286,181 @@ run_check() {
   # Ansible refuses to start where the locale is not UTF-8.
   case ${LC_ALL-} in C | POSIX) export LC_ALL=C.UTF-8 ;; esac
   say "Checking $repo: ansible-playbook $playbook --check --diff"
-  default_plugins=${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback
+  read_callbacks
   ansible_code=0
   # From ansible-core 2.21 on the arguments of tasks, which may alone name the file, are told only when asked for.
-  ANSIBLE_STDOUT_CALLBACK=json \
-    ANSIBLE_CALLBACK_PLUGINS="$work/callback:${ANSIBLE_CALLBACK_PLUGINS:-$default_plugins}" \
-    ANSIBLE_INJECT_INVOCATION=true \
-    GITOPS_RESULT="$work/result.json" \
+  ANSIBLE_STDOUT_CALLBACK=$stdout_callback ANSIBLE_CALLBACK_PLUGINS="$work/callback:$callback_plugins" \
+    ANSIBLE_INJECT_INVOCATION=true GITOPS_RESULT="$work/result.json" GITOPS_SHOW_DIFF=$show_diff \
     ansible-playbook "$@" "$playbook" >&2 </dev/null || ansible_code=$?
+}
+
+# Sets what the operator has chosen, to which ours are added: $callback_plugins, and $stdout_callback, which is silent
+# unless another one was chosen that does not print whole results. ansible-config takes its time, so it is asked only
+# where a file of settings has one of them.
+read_callbacks() {
+  callback_plugins=${ANSIBLE_CALLBACK_PLUGINS:-${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback}
+  stdout_callback=${ANSIBLE_STDOUT_CALLBACK:-default}
+  if grep -Eqs '^ *(callback_plugins|stdout_callback)' "${ANSIBLE_CONFIG:-ansible.cfg}" "${ANSIBLE_CONFIG:-.}/ansible.cfg" \
+    "${HOME-}/.ansible.cfg" /etc/ansible/ansible.cfg; then
+    ansible-config dump --format json >"$work/config.json" || refuse 'ansible-config cannot read the settings of Ansible'
+    python callbacks.py "$work/config.json" >"$work/callbacks" || exit 2
+    { read -r stdout_callback && read -r callback_plugins; } <"$work/callbacks"
+  fi
+  case $stdout_callback in
+    default | *json | *jsonl) stdout_callback=gitops_silent ;;
+  esac
 }
 
 # Writes the posts to $work/posts; fails if a server was not checked to its end.
 report() {
   GITOPS_BASE_PATH=$base_path GITOPS_SHOW_DIFF=$show_diff GITOPS_SEND_DIFF=$send_diff \
-    GITOPS_ACCEPT_PARTIAL=$accept_partial python report.py "$work" "$ansible_code" "$began"
+    GITOPS_ACCEPT_PARTIAL=$accept_partial GITOPS_MASK_FILE=$mask_file python report.py "$work" "$ansible_code" "$began"
 }
 
 # Writes the programs to $work.
 write_programs() {
   mkdir "$work/callback"
-  cat >"$work/callback/json.py" <<'PYTHON'
-"""An Ansible callback that writes the results of all tasks to the file that GITOPS_RESULT names.
+  cat >"$work/callback/gitops_result.py" <<'PYTHON'
+"""An Ansible callback that writes what a run found to the file that GITOPS_RESULT names, and prints nothing.
 
 Not to standard output: from ansible-core 2.22 on, Ansible replaces secrets in all that it displays, and the results
-hold the contents of files, which are no business of a log.
+hold the contents of files, which are no business of a log. Two things that no event tells are taken where Ansible
+decides them: whether a server got to the end of its plays, and which files of a copied directory differ.
 """
 
+from __future__ import annotations
+
+import atexit
 import json
 import os
+import posixpath
+from typing import Any
 
 from ansible import context
+from ansible.executor import task_queue_manager
+from ansible.executor.play_iterator import IteratingStates, PlayIterator
+from ansible.playbook.handler import Handler
+from ansible.plugins.action import ActionBase
+from ansible.plugins.action.copy import ActionModule as CopyAction
 from ansible.plugins.callback import CallbackBase
+from ansible.utils.display import Display
 
 DOCUMENTATION = """
-name: json
-type: stdout
+name: gitops_result
+type: notification
 short_description: Writes the results as one JSON document
-description: Writes the results of all tasks, whether the run was cut short, and what it was limited to.
+description: Writes the results, who was not checked to the end of the plays, and what the run was limited to.
 """
 
 
-class CallbackModule(CallbackBase):
+class CallbackModule(CallbackBase):  # type: ignore[misc]
     CALLBACK_VERSION = 2.0
-    CALLBACK_TYPE = "stdout"
-    CALLBACK_NAME = "json"
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "gitops_result"
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.playbooks_left = len(context.CLIARGS["args"])
-        self.plays = []
-        # By play, the servers for which it was not begun yet; None: for none of them.
-        self.not_begun = {}
+        self.plays: list[dict[str, Any]] = []
+        # By play, its name and the servers for which it was not begun yet; None: which they are is not known.
+        self.not_begun: dict[str, tuple[str, set[str] | None]] = {}
+        self.begun: set[str] = set()
         # The servers of all plays, and those of them that are in no inventory: Ansible's own localhost.
-        self.hosts = {}
+        self.hosts: dict[str, bool] = {}
+        self.stats: dict[str, dict[str, int]] = {}
+        self.questions: list[str] = []
+        # By task and server, what became of the items of a loop.
+        self.items: dict[tuple[str, str], list[str]] = {}
+        progress.begin()
+        # Ansible may end by an error before it tells the sums.
+        atexit.register(self.write, os.getpid())
 
-    def v2_playbook_on_start(self, playbook):
+    def v2_playbook_on_start(self, playbook: Any) -> None:
         self.playbooks_left -= 1
         for play in playbook.get_plays():
-            self.not_begun[play._uuid] = None
-            self.hosts.update((host.get_name(), host.implicit) for host in hosts_of(play))
+            hosts = hosts_of(play)
+            self.not_begun[play._uuid] = (play.get_name(), {host.get_name() for host in hosts} or None)
+            self.hosts.update((host.get_name(), host.implicit) for host in hosts)
 
-    def v2_playbook_on_play_start(self, play):
-        self.play = play
-        self.tasks = {}
-        self.plays.append({"play": {"name": play.get_name()}, "tasks": []})
+    def v2_playbook_on_vars_prompt(self, varname: str, *args: Any, **kwargs: Any) -> None:
+        self.questions.append(varname)
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        self.tasks: dict[str, dict[str, Any]] = {}
+        self.plays.append({"play": {"name": play.get_name()}, "tasks": [], "questions": self.questions})
+        self.questions = []
         # With `serial` a play begins once for each batch of its servers.
         names = play.get_variable_manager().get_vars(play=play)
-        left = self.not_begun[play._uuid]
-        left = set(names["ansible_play_hosts_all"]) if left is None else left
-        self.not_begun[play._uuid] = left - set(names["ansible_play_batch"])
+        if play._uuid not in self.begun:
+            self.begun.add(play._uuid)
+            self.not_begun[play._uuid] = (play.get_name(), set(names["ansible_play_hosts_all"]))
+        name, left = self.not_begun[play._uuid]
+        self.not_begun[play._uuid] = (name, (left or set()) - set(names["ansible_play_batch"]))
+        self.plays[-1]["hosts"] = list(names["ansible_play_batch"])
 
-    def v2_playbook_on_task_start(self, task, is_conditional):
-        stops_others = task.any_errors_fatal or task.run_once or self.play.max_fail_percentage is not None
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        progress.told = len(progress.errors)
         self.tasks[task._uuid] = {
             "task": {
                 "name": task.get_name(),
-                "stops_others": bool(stops_others),
                 "for_real": task.check_mode is False,
+                "handler": isinstance(task, Handler),
+                "asks": task.action.rsplit(".", 1)[-1] == "pause" and not {"minutes", "seconds"} & task.args.keys(),
+                "writes": "dest" in task.args,
             },
             "hosts": {},
         }
         self.plays[-1]["tasks"].append(self.tasks[task._uuid])
 
-    def v2_playbook_on_handler_task_start(self, task):
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         self.v2_playbook_on_task_start(task, False)
 
-    def v2_runner_on_ok(self, result, **kwargs):
-        task = result._task
+    def v2_runner_on_ok(self, result: Any, **kwargs: Any) -> None:
+        task, host = result._task, result._host
         if task._uuid not in self.tasks:
             self.v2_playbook_on_task_start(task, False)
-        self.hosts[result._host.get_name()] = result._host.implicit
+        self.hosts[host.get_name()] = host.implicit
         # Ansible takes `failed` and `skipped` out before it tells a callback.
-        self.tasks[task._uuid]["hosts"][result._host.get_name()] = dict(result._result, action=task.action, **kwargs)
+        found = dict(result._result, action=task.action, **kwargs)
+        states = self.items.pop((task._uuid, host.get_name()), [])
+        items = found.get("results")
+        if isinstance(items, list) and len(items) == len(states):
+            found["results"] = [dict(item, **{state: True}) for item, state in zip(items, states)]
+        hosts = self.tasks[task._uuid]["hosts"]
+        # An include fails after it was told as done, and then has only the reason.
+        hosts[host.get_name()] = {**hosts.get(host.get_name(), {}), "msg": None, **found}
 
-    def v2_runner_on_failed(self, result, ignore_errors=False):
+    def v2_runner_item_on_ok(self, result: Any, state: str = "ok") -> None:
+        self.items.setdefault((result._task._uuid, result._host.get_name()), []).append(state)
+
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        self.v2_runner_item_on_ok(result, "failed")
+
+    def v2_runner_item_on_skipped(self, result: Any) -> None:
+        self.v2_runner_item_on_ok(result, "skipped")
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self.v2_runner_on_ok(result, failed=True)
 
-    def v2_runner_on_unreachable(self, result):
+    def v2_runner_on_unreachable(self, result: Any) -> None:
         self.v2_runner_on_ok(result, unreachable=True)
 
-    def v2_runner_on_skipped(self, result):
+    def v2_runner_on_skipped(self, result: Any) -> None:
         self.v2_runner_on_ok(result, skipped=True)
 
-    def v2_playbook_on_stats(self, stats):
-        # No later play begins for a server that has failed: that is its own fault, not the run's.
-        lost = set(stats.failures) | set(stats.dark)
-        cut_short = self.playbooks_left > 0 or any(left is None or left - lost for left in self.not_begun.values())
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self.stats = {host: stats.summarize(host) for host in stats.processed}
+
+    def write(self, process: int) -> None:
+        """Writes the document, when Ansible ends; not in a worker, which is a copy of its process."""
+        if process != os.getpid():
+            return
         document = {
             "plays": self.plays,
-            "stats": {host: stats.summarize(host) for host in stats.processed},
-            "cut_short": cut_short,
+            "stats": self.stats,
             "hosts": {name: bool(implicit) for name, implicit in self.hosts.items()},
+            "unfinished": self.unfinished(),
+            "errors": progress.errors,
             "selection": selection(),
         }
         path = os.environ["GITOPS_RESULT"]
@@ -401,31 +468,189 @@ class CallbackModule(CallbackBase):
             # A name that is not UTF-8 has halves of surrogate pairs, which only the escapes of JSON can keep.
             json.dump(plain(document), file, default=str)
 
+    def unfinished(self) -> dict[str, list[dict[str, str]]]:
+        """Why servers were not checked to the end of all their plays, by server."""
+        found = progress.unfinished()
+        for name, left in self.not_begun.values():
+            for host in self.hosts if left is None else left:
+                found.setdefault(host, []).append({"why": "not begun", "play": name})
+        if self.playbooks_left > 0:
+            for host in self.hosts:
+                found.setdefault(host, []).append({"why": "not begun", "play": "the next playbook"})
+        return found
 
-def hosts_of(play):
+
+class Progress:
+    """How far each server got in each play."""
+
+    def __init__(self) -> None:
+        self.iterators: list[PlayIterator] = []
+        # What befell a server beside the results of its tasks.
+        self.events: dict[str, list[dict[str, str]]] = {}
+        # The errors that Ansible displayed.
+        self.errors: list[str] = []
+        self.told = 0
+
+    def begin(self) -> None:
+        task_queue_manager.PlayIterator = WatchedIterator
+        Display.error = watched_error(Display.error)
+        # The other callbacks would show the contents of files.
+        if os.environ.get("GITOPS_SHOW_DIFF") != "true":
+            TaskQueueManager = task_queue_manager.TaskQueueManager
+            TaskQueueManager.send_callback = without_diffs(TaskQueueManager.send_callback)
+        ActionBase._execute_module = watched_module(ActionBase._execute_module)
+        CopyAction.run = watched_copy(CopyAction.run)
+        CopyAction._copy_file = watched_copy_file(CopyAction._copy_file)
+
+    def failed(self, host: str) -> None:
+        """A server counts as failed: by a task, by an include without a task, or because another server failed."""
+        reason = "; ".join(self.errors[self.told :])
+        self.events.setdefault(host, []).append({"why": "failed", "error": reason})
+
+    def unfinished(self) -> dict[str, list[dict[str, str]]]:
+        found = {host: list(events) for host, events in self.events.items()}
+        for iterator in self.iterators:
+            for name in list(iterator.host_states):
+                task = iterator.next_task(name)
+                if task:
+                    found.setdefault(name, []).append({"why": "left", "task": task})
+        return found
+
+
+progress = Progress()
+
+
+class WatchedIterator(PlayIterator):  # type: ignore[misc]
+    """Ansible's own account of how far each server is in a play."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        progress.iterators.append(self)
+
+    def mark_host_failed(self, host: Any) -> None:
+        progress.failed(host.name)
+        super().mark_host_failed(host)
+
+    def set_run_state_for_host(self, hostname: str, run_state: Any) -> None:
+        """Ansible calls it for `meta: end_host`, `end_batch` and `end_play` alone."""
+        task = self.next_task(hostname) if run_state == IteratingStates.COMPLETE else None
+        if task:
+            progress.events.setdefault(hostname, []).append({"why": "ended", "task": task})
+        super().set_run_state_for_host(hostname, run_state)
+
+    def next_task(self, hostname: str) -> str | None:
+        """The name of the next task of the playbook for a server; None if there is none left."""
+        host = self._variable_manager._inventory.get_host(hostname)
+        state = self.get_host_state(host) if host and hostname in self.host_states else None
+        while state and state.run_state != IteratingStates.COMPLETE:
+            state, task = self._get_next_task_from_state(state, host=host)
+            # Implicit ones are no tasks of the playbook: they end a role, or run its handlers.
+            if task and not task.implicit:
+                return str(task.get_name())
+        return None
+
+
+def watched_error(original: Any) -> Any:
+    def error(self: Any, msg: Any, *args: Any, **kwargs: Any) -> Any:
+        # Without the lines of the playbook that Ansible shows.
+        progress.errors.append(str(msg).split("\n\nThe offending line")[0].split("\n\nThe error appears")[0].strip())
+        return original(self, msg, *args, **kwargs)
+
+    return error
+
+
+def without_diffs(original: Any) -> Any:
+    def send_callback(self: Any, method: str, *args: Any, **kwargs: Any) -> None:
+        if method != "v2_on_file_diff":
+            original(self, method, *args, **kwargs)
+
+    return send_callback
+
+
+def watched_module(original: Any) -> Any:
+    """A module follows links and then tells of their target; `gitops_path` gets the path that it was asked for."""
+
+    def _execute_module(self: Any, *args: Any, **kwargs: Any) -> Any:
+        arguments = kwargs.get("module_args") or self._task.args
+        path = next((arguments[name] for name in ("path", "dest") if isinstance(arguments.get(name), str)), None)
+        result = original(self, *args, **kwargs)
+        if path and result.get("changed"):
+            result.setdefault("gitops_path", path)
+            getattr(self, "gitops_files", []).append(path)
+        return result
+
+    return _execute_module
+
+
+def watched_copy(original: Any) -> Any:
+    """Ansible tells of a copied directory only whether something in it differs; `gitops_files` gets what."""
+
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        changed = self.gitops_files = []
+        result = original(self, *args, **kwargs)
+        if len(changed) > 1 or (changed and "diff" not in result):
+            result["gitops_files"] = list(dict.fromkeys(changed))
+        return result
+
+    return run
+
+
+def watched_copy_file(original: Any) -> Any:
+    def _copy_file(self: Any, full: str, relative: str, content: Any, temporary: Any, dest: str, *args: Any) -> Any:
+        result = original(self, full, relative, content, temporary, dest, *args)
+        if result and result.get("changed"):
+            path = posixpath.join(dest, relative) if dest.endswith("/") else dest
+            self.gitops_files.append(result.get("dest") or result.get("path") or path)
+        return result
+
+    return _copy_file
+
+
+def hosts_of(play: Any) -> list[Any]:
     """The servers that a play is for, as far as that is known before it begins."""
     try:
-        return play.get_variable_manager()._inventory.get_hosts(play.hosts)
+        return list(play.get_variable_manager()._inventory.get_hosts(play.hosts))
     except Exception:  # the pattern may need variables that are set later
         return []
 
 
-def selection():
+def selection() -> dict[str, str]:
     """What the run was limited to, by whatever way: flags, variables or ansible.cfg."""
     tags = [tag for tag in context.CLIARGS.get("tags") or [] if tag != "all"]
     chosen = {
         "--tags": ",".join(tags),
         "--skip-tags": ",".join(context.CLIARGS.get("skip_tags") or []),
         "--start-at-task": context.CLIARGS.get("start_at_task"),
+        "--step": context.CLIARGS.get("step"),
     }
     return {option: str(value) for option, value in chosen.items() if value}
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """A value with texts as keys: YAML also has dates and numbers there."""
     if isinstance(value, dict):
         return {str(key): plain(member) for key, member in value.items()}
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+PYTHON
+  cat >"$work/callback/gitops_silent.py" <<'PYTHON'
+"""An Ansible callback that shows nothing: what Ansible shows of a task may hold the contents of files."""
+
+from __future__ import annotations
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: gitops_silent
+type: stdout
+short_description: Shows nothing
+description: Shows nothing.
+"""
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "gitops_silent"
 PYTHON
   cat >"$work/text.py" <<'PYTHON'
 """Text for the log and for the server."""
@@ -534,29 +759,138 @@ def check() -> int:
 if __name__ == "__main__":
     sys.exit(check())
 PYTHON
+  cat >"$work/callbacks.py" <<'PYTHON'
+"""Reads from Ansible's settings which callbacks the operator has chosen."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from text import say
+
+
+def read(path: str) -> tuple[str, str]:
+    """The stdout callback and the directories of callbacks, from what `ansible-config dump --format json` prints."""
+    with open(path, encoding="utf-8") as file:
+        settings = {entry.get("name"): entry.get("value") for entry in json.load(file)}
+    directories = settings.get("DEFAULT_CALLBACK_PLUGIN_PATH") or []
+    return str(settings.get("DEFAULT_STDOUT_CALLBACK") or "default"), ":".join(map(str, directories))
+
+
+if __name__ == "__main__":
+    try:
+        print("\n".join(read(sys.argv[1])))
+    except (OSError, ValueError, AttributeError) as error:
+        say(f"what ansible-config dump prints is not understood: {error}")
+        sys.exit(1)
+PYTHON
+  cat >"$work/results.py" <<'PYTHON'
+"""The parts of a result of Ansible: what its items are, which of them failed, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from text import writable
+
+Result = dict[str, Any]
+
+LABEL_MAX = 200
+MESSAGE_MAX = 500
+
+# Modules that act or ask rather than describe how something should be.
+IMPERATIVE = frozenset(
+    """
+    async_status command expect fetch find getent pause ping raw reboot script shell slurp stat tempfile uri wait_for
+    wait_for_connection win_command win_shell
+    """.split()
+)
+
+
+def action_of(result: Result) -> str:
+    """The last part of the module's name."""
+    return str(result.get("action", "")).rsplit(".", 1)[-1]
+
+
+def items_of(result: Result) -> list[Result]:
+    results = result.get("results")
+    return [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
+
+
+def leaves_of(result: Result) -> list[tuple[int | None, Result]]:
+    """The items of a loop, each with its position from 1; without a loop the result itself."""
+    items = items_of(result)
+    # A failed loop counts as unchanged though items have changed, and a module may have `results` of its own.
+    if not items or (result.get("changed") and not any(item.get("changed") for item in items)):
+        return [(None, result)]
+    return list(enumerate(items, 1))
+
+
+def failures_of(result: Result) -> list[str]:
+    """What failed, a text for each of the task's items that failed; without items for the result itself."""
+    items = [(item, label_of(item, position)) for position, item in enumerate(items_of(result), 1)]
+    failed = [(item, label) for item, label in items if item.get("failed") or item.get("unreachable")]
+    if not failed and (result.get("failed") or result.get("unreachable")):
+        failed = [(result, "")]
+    return [
+        f"{'unreachable' if leaf.get('unreachable') else 'failed'}{label}: {message_of(leaf)}" for leaf, label in failed
+    ]
+
+
+def message_of(leaf: Result) -> str:
+    """Ansible's reason, and the last line of what a command or a module that crashed had to say."""
+    places = ("msg", "reason", "censored", "exception")
+    message = str(next((leaf[name] for name in places if leaf.get(name)), "no message")).strip()
+    for name in ("module_stderr", "module_stdout", "stderr", "stdout"):
+        lines = str(leaf.get(name) or "").strip().splitlines()
+        if lines and lines[-1] not in message:
+            message += f" ({lines[-1].strip()})"
+            break
+    return writable(message)[:MESSAGE_MAX]
+
+
+def suppressed_failure(leaf: Result, action: str) -> str | None:
+    """Why a module could not look at what it describes, where `failed_when` says that this is no failure."""
+    if leaf.get("failed_when_result") is not False or leaf.get("changed") or action in IMPERATIVE:
+        return None
+    # From ansible-core 2.19 on Ansible tells; before, only the message does.
+    if "failed_when_suppressed_exception" in leaf or leaf.get("rc") == 257 or leaf.get("state") == "absent":
+        return message_of(leaf)
+    return None
+
+
+def label_of(leaf: Result, position: int | None) -> str:
+    """The item of a loop, as a person knows it."""
+    if position is None:
+        return ""
+    label = leaf.get("_ansible_item_label", leaf.get(leaf.get("ansible_loop_var", "item")))
+    return f" ({label[:LABEL_MAX]})" if isinstance(label, str) and label else f" (item {position})"
+PYTHON
   cat >"$work/paths.py" <<'PYTHON'
 """Where a result of Ansible names the file that it speaks of, and what differs in it."""
+
+from __future__ import annotations
 
 import difflib
 import os
 import re
+from typing import Any
+
+from results import Result
 
 
-def path_of(leaf):
-    """The path of the file that a result speaks of, or None. Where it stands depends on the module and the change.
+def path_of(leaf: Result) -> str | None:
+    """The path of the file that a result speaks of. Where it stands depends on the module and the change.
 
-    `after_header` and the item are no help: the one is a path on the controller, the other whatever the loop has.
+    The item is no help: it is whatever the loop has. Nor is `after_header`, which is a path on the controller, but for
+    a module that makes the file.
     """
-    arguments = leaf.get("invocation")
-    arguments = arguments.get("module_args") if isinstance(arguments, dict) else None
-    arguments = arguments if isinstance(arguments, dict) else {}
-    headers = [
-        re.sub(r" \((content|file attributes)\)$", "", entry["before_header"])
-        for entry in diffs_of(leaf)
-        if isinstance(entry.get("before_header"), str)
-    ]
-    headers = [header for header in headers if header[:1] in ("/", "~") and header != "/dev/null"]
-    places = [leaf.get("path"), leaf.get("dest")]
+    arguments = arguments_of(leaf)
+    entries = diffs_of(leaf)
+    headers = [header_of(entry) for entry in entries]
+    headers = [header for header in headers if header[:1] in ("/", "~")]
+    places: list[Any] = [leaf.get("gitops_path"), leaf.get("path"), leaf.get("dest")]
     places += [arguments.get(name) for name in ("dest", "path", "sysctl_file")] + headers
     path = next((place for place in places if isinstance(place, str) and place), None)
     if path is None:
@@ -571,23 +905,33 @@ def path_of(leaf):
     return path
 
 
-def one_slash(path):
-    return re.sub("/+", "/", path)
+def header_of(entry: dict[str, Any]) -> str:
+    header = entry.get("before_header")
+    if header == "/dev/null":
+        header = entry.get("after_header")
+    return re.sub(r" \((content|file attributes)\)$", "", header) if isinstance(header, str) else ""
 
 
-def diffs_of(leaf):
+def arguments_of(leaf: Result) -> dict[str, Any]:
+    invocation = leaf.get("invocation")
+    arguments = invocation.get("module_args") if isinstance(invocation, dict) else None
+    return arguments if isinstance(arguments, dict) else {}
+
+
+def diffs_of(leaf: Result) -> list[dict[str, Any]]:
     diff = leaf.get("diff")
     return [entry for entry in (diff if isinstance(diff, list) else [diff]) if isinstance(entry, dict)]
 
 
-def diff_of(leaf):
+def diff_of(leaf: Result) -> str:
     """What differs, as a person reads it: from how it is on the server to how Git has it."""
     return "".join(map(diff_text, diffs_of(leaf)))
 
 
-def diff_text(entry):
-    if isinstance(entry.get("prepared"), str):
-        return entry["prepared"]
+def diff_text(entry: dict[str, Any]) -> str:
+    prepared = entry.get("prepared")
+    if isinstance(prepared, str):
+        return prepared
     before, after = entry.get("before", ""), entry.get("after", "")
     if isinstance(before, dict) and isinstance(after, dict):
         return "".join(
@@ -596,39 +940,222 @@ def diff_text(entry):
             for sign, side in (("-", before), ("+", after))
             if key in side and before.get(key) != after.get(key)
         )
-    lines = [[line + "\n" for line in str(side).split("\n")] for side in (before, after)]
-    return "".join(difflib.unified_diff(*(side[:-1] if side[-1] == "\n" else side for side in lines), "server", "git"))
+    return "".join(difflib.unified_diff(lines_of(before), lines_of(after), "server", "git"))
+
+
+def lines_of(text: Any) -> list[str]:
+    lines = [line + "\n" for line in str(text).split("\n")]
+    return lines[:-1] if lines[-1] == "\n" else lines
+PYTHON
+  cat >"$work/differences.py" <<'PYTHON'
+"""What a changed result is called: the files that differ, or something else that does."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import NamedTuple
+
+from paths import arguments_of, diffs_of, path_of
+from results import LABEL_MAX, Result, label_of
+from text import as_name
+
+# What a module manages that is no file, by the last part of the module's name; `name` says which.
+KINDS = {
+    "alternatives": "alternative",
+    "at": "at job",
+    "cron": "cron job",
+    "group": "group",
+    "hostname": "hostname",
+    "locale_gen": "locale",
+    "modprobe": "kernel module",
+    "mount": "mount",
+    "seboolean": "SELinux boolean",
+    "timezone": "timezone",
+    "user": "user",
+    **dict.fromkeys("openrc runit service systemd systemd_service sysvinit".split(), "service"),
+    **dict.fromkeys("snap flatpak gem npm pip pipx".split(), "package"),
+    **dict.fromkeys(
+        "apk apt apt_rpm dnf dnf5 homebrew opkg package pacman pkgng portage swupd yum yum4 zypper".split(), "package"
+    ),
+}
+# Modules that are not about a file, whatever paths their results have.
+NO_FILES = KINDS.keys() | frozenset(
+    """
+    add_host assert async_status command debconf debug dpkg_selections expect fail filesystem find firewalld
+    gather_facts getent group_by import_role import_tasks include include_role include_tasks include_vars
+    iptables lvg lvol meta package_facts parted pause ping raw reboot rhsm_release rpm_key script
+    selinux_permissive service_facts set_fact set_stats setup shell slurp stat ufw validate_argument_spec wait_for
+    wait_for_connection
+    """.split()
+)
+ITEMIZED = re.compile(r"(?:[<>ch.*][fdLDS]\S{9}|[<>c.][fdL]\S{6}\.\?\?|\*deleting {2,}|>[fdL]\+{6}\.\?\?) (.+)")
+
+
+class Difference(NamedTuple):
+    name: str
+    is_file: bool
+
+
+class Namer:
+    """Names the differences of one server."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        # By name, the tasks that have it, in the order of the run.
+        self.tasks: dict[str, list[int]] = {}
+
+    def title(self, name: str, task: int) -> str:
+        """What a task is called, so that no other one of the server is called the same."""
+        tasks = self.tasks.setdefault(name, [])
+        if task not in tasks:
+            tasks.append(task)
+        number = tasks.index(task) + 1
+        return name[:LABEL_MAX] if number == 1 else f"{name[:LABEL_MAX]} ({number})"
+
+    def names(self, leaf: Result, action: str, title: str, position: int | None) -> list[Difference]:
+        """The differences that a changed result speaks of. `title` is the task's."""
+        arguments = arguments_of(leaf)
+        if leaf.get("censored"):
+            return [Difference(as_name(f"(hidden by no_log) {title}"), False)]
+        if action == "mount" and arguments.get("state") in ("present", "absent_from_fstab"):
+            return [self.file(str(leaf.get("fstab") or "/etc/fstab"))]
+        if action == "cron" and arguments.get("cron_file"):
+            return [self.file(posixpath.join("/etc/cron.d", arguments["cron_file"]))]
+        paths = [] if action in NO_FILES else written_paths(leaf, action)
+        return [self.file(path) for path in paths] or [Difference(other_name(leaf, action, title, position), False)]
+
+    def file(self, path: str) -> Difference:
+        path = normalized(path)
+        return Difference(as_name(path[len(self.base) :] if path.startswith(self.base) else path), True)
+
+
+def other_name(leaf: Result, action: str, title: str, position: int | None) -> str:
+    arguments = arguments_of(leaf)
+    name = arguments.get("path" if action == "mount" else "name") or arguments.get("package")
+    name = ", ".join(map(str, name)) if isinstance(name, list) else name
+    if action in KINDS and name and isinstance(name, str):
+        return as_name(f"{KINDS[action]} {name[:LABEL_MAX]}")
+    return as_name(title + label_of(leaf, position))
+
+
+def written_paths(leaf: Result, action: str) -> list[str]:
+    """The files that a module writes; none if it names none."""
+    arguments = arguments_of(leaf)
+    if leaf.get("gitops_files"):
+        return [str(path) for path in leaf["gitops_files"]]
+    if action == "pamd" and arguments.get("name"):
+        return [posixpath.join(arguments.get("path") or "/etc/pam.d", arguments["name"])]
+    path = path_of(leaf)
+    if action in ("synchronize", "unarchive") and path:
+        itemized = [
+            ITEMIZED.match(line) for entry in diffs_of(leaf) for line in str(entry.get("prepared", "")).splitlines()
+        ]
+        names = [match.group(1).split(" -> ")[0] for match in itemized if match]
+        # rsync lists the directory itself, too.
+        files = [name for name in names if not name.endswith("/")] or names
+        root = path.split(":", 1)[-1]
+        return [posixpath.join(root, name) for name in files] or [root]
+    return [path] if path else []
+
+
+def normalized(path: str) -> str:
+    """One name for each path: without `..`, double slashes or a slash at its end."""
+    path = posixpath.normpath(path)
+    return path[1:] if path.startswith("//") else path
+PYTHON
+  cat >"$work/masks.py" <<'PYTHON'
+"""Hides what looks like a secret in text that leaves the machine. As a program it checks a file of patterns."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from text import say
+
+HIDDEN = "***"
+
+# Each hides its group `secret`, or all that it matches if it has none.
+PATTERNS = (
+    # The keys and certificates of PEM, and of OpenSSH.
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<secret>.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    # A line of such a block that stands alone.
+    r"(?m)^[-+ ]?\s*(?P<secret>[A-Za-z0-9+/]{40,}={0,2})$",
+    # password = …, "api_key": "…", DB_PASSWORD=…, <token>…</token>
+    r"(?i)[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api_?-?key|access_?-?key|private_?-?key|credentials?|psk|pwd)"
+    r"[\w.-]*[\"']?[ \t]*(?:=>|[:=>]|[ \t])[ \t]*(?P<secret>\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'<;,][^\n<;,]*)",
+    # Authorization: Bearer …, Basic …
+    r"(?i)\b(?:bearer|basic)\s+(?P<secret>[A-Za-z0-9+/=._~-]{8,})",
+    # scheme://user:password@host
+    r"[a-z][a-z0-9+.-]*://[^\s/:@]*:(?P<secret>[^\s/@]+)@",
+    # The hashes of crypt(3), as in /etc/shadow.
+    r"(?P<secret>\$(?:1|2[abxy]?|5|6|7|y|argon2\w*)\$[^\s:\"']+)",
+)
+
+
+class Masks:
+    def __init__(self, more: tuple[str, ...] = ()) -> None:
+        """`more` are regular expressions of Python's `re`; raises `re.error` if one is none."""
+        self.patterns = [re.compile(pattern, re.DOTALL if "BEGIN" in pattern else 0) for pattern in (*PATTERNS, *more)]
+
+    def hide(self, text: str) -> str:
+        for pattern in self.patterns:
+            text = pattern.sub(hidden, text)
+        return text
+
+
+def hidden(match: re.Match[str]) -> str:
+    group = "secret" if "secret" in match.re.groupindex else 0
+    start, end = match.start(group) - match.start(), match.end(group) - match.start()
+    return match.group()[:start] + HIDDEN + match.group()[end:]
+
+
+def read_patterns(path: str) -> tuple[str, ...]:
+    """The patterns of a file, one a line; an empty line and one that begins with # count as none."""
+    with open(path, encoding="utf-8") as file:
+        lines = [line.strip("\r\n") for line in file]
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def check(path: str) -> int:
+    """Returns 0 if the patterns of a file are valid, else 1."""
+    try:
+        Masks(read_patterns(path))
+    except (OSError, UnicodeDecodeError, re.error) as error:
+        detail = f"'{error.pattern!s}': {error}" if isinstance(error, re.error) else str(error)
+        say(f"the mask file {path} must have one regular expression a line: {detail}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(check(sys.argv[1]))
 PYTHON
   cat >"$work/servers.py" <<'PYTHON'
 """What a run of Ansible says of each server."""
 
-import json
+from __future__ import annotations
 
-from paths import diff_of, one_slash, path_of
+import json
+from typing import Any
+
+from differences import Difference, Namer, normalized
+from masks import Masks
+from paths import diff_of
+from results import IMPERATIVE, Result, action_of, failures_of, leaves_of, suppressed_failure
 from run import failed_check, snapshot
-from text import FAULTS_MAX, as_name, say, tell_all, unique, writable
+from text import FAULTS_MAX, say, tell_all, unique, writable
 
 DIFF_MAX = 16 * 1024
-LABEL_MAX = 200
-MESSAGE_MAX = 500
 
-# Actions whose changes are no files, by the last part of their names.
-NO_FILES = frozenset(
-    """
-    add_host alternatives apk apt apt_key apt_rpm assert async_status at command debconf debug dnf dnf5
-    dpkg_selections expect fail fetch filesystem firewalld flatpak gather_facts gem getent group group_by homebrew
-    hostname import_playbook import_role import_tasks include include_role include_tasks include_vars ip6tables
-    iptables locale_gen lvg lvol meta modprobe mount npm openrc package package_facts pacman parted pause ping pip
-    pipx raw reboot rhsm_release rpm_key script seboolean selinux_permissive service service_facts set_fact set_stats
-    setup shell slurp snap stat swupd systemd systemd_service sysvinit timezone ufw uri user validate_argument_spec
-    wait_for wait_for_connection yum yum4 zypper
-    """.split()
-)
-# Actions that look at nothing that Git could tell.
+# Modules whose changes are none of the server's.
+NEVER_CHANGE = frozenset("add_host group_by fetch".split())
+# Modules that look at nothing that Git could tell.
 IDLE = frozenset("add_host assert debug gather_facts group_by include_vars meta pause set_fact set_stats setup".split())
 
 
-def read_document(path):
+def read_document(path: str) -> Any:
     """What the callback has written; None if it has not."""
     try:
         with open(path, encoding="utf-8") as file:
@@ -637,159 +1164,140 @@ def read_document(path):
         return None
 
 
-def read_servers(document, base_path):
-    """The servers of a document, by name, each with what differs on it and why it was not checked to its end."""
+def read_servers(document: Any, base_path: str, accept_partial: bool) -> list[Server]:
+    """The servers of a document, each with what differs on it and why it was not checked to its end."""
     # Ansible's own localhost, on which a play prepares the check, is no server; one of the inventory is.
-    hosts = document.get("hosts") or {name: name == "localhost" for name in document["stats"]}
-    names = sorted(name for name, is_implicit in hosts.items() if not is_implicit)
-    servers = {name: Server(name, base_path) for name in names}
-    plays = [[(task["task"], task["hosts"]) for task in play["tasks"]] for play in document["plays"]]
-    for tasks in plays:
-        for task, hosts in tasks:
-            for name in servers.keys() & hosts.keys():
-                servers[name].add(task, hosts[name])
+    names = sorted(name for name, is_implicit in document["hosts"].items() if not is_implicit)
+    servers = {name: Server(name, base_path, accept_partial) for name in names}
+    for play in document["plays"]:
+        for name in servers.keys() & play.get("hosts", []):
+            servers[name].ask(play)
+        for task in play["tasks"]:
+            for name in servers.keys() & task["hosts"].keys():
+                servers[name].add(task["task"], task["hosts"][name])
     for name, server in servers.items():
-        server.conclude(document["stats"].get(name))
-
-    for tasks in plays:
-        hold_back(servers, tasks, False)
-    if document.get("cut_short", True):
-        hold_back(servers, [entry for tasks in plays for entry in tasks], True)
+        server.conclude(document["stats"].get(name, {}), document["unfinished"].get(name, []), document["errors"])
     return list(servers.values())
 
 
-def hold_back(servers, tasks, cut_short):
-    """Marks the servers that have nothing after the last failure: they may have been stopped by it.
-
-    In a run that went to its end they were, where the failed task stops others; in one that was cut short later plays
-    are missing for them.
-    """
-    last_failure = max((i for i, (_, hosts) in enumerate(tasks) if any(map(failures_of, hosts.values()))), default=-1)
-    last_result = {name: i for i, (_, hosts) in enumerate(tasks) for name in hosts}
-    for name in servers.keys() & last_result.keys():
-        stopped_there = last_result[name] == last_failure and (
-            cut_short or tasks[last_failure][0].get("stops_others", True)
-        )
-        if (last_result[name] < last_failure or stopped_there) and not servers[name].faults:
-            servers[name].faults.append("it was stopped early, because another server failed")
-
-
-def failures_of(result):
-    """Those of a task's items that failed or did not reach the server; without items the result itself."""
-    return [leaf for leaf in items_of(result) + [result] if leaf.get("failed") or leaf.get("unreachable")]
-
-
-def items_of(result):
-    results = result.get("results")
-    return [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
-
-
 class Server:
-    def __init__(self, name, base_path):
+    def __init__(self, name: str, base_path: str, accept_partial: bool) -> None:
         self.name = name
-        self.base = one_slash(base_path.replace("{host}", name)).rstrip("/") + "/"
+        self.accept_partial = accept_partial
+        self.namer = Namer(normalized(base_path.replace("{host}", name)).rstrip("/") + "/")
         # Why it was not checked to its end.
-        self.faults = []
-        # By file, what differs in it.
-        self.files = {}
-        self.remarks = []
+        self.faults: list[str] = []
+        # By difference, what differs in it.
+        self.differences: dict[Difference, list[str]] = {}
+        self.remarks: list[str] = []
         self.looked_at = False
+        self.tasks = 0
 
-    def add(self, task, result):
+    def ask(self, play: dict[str, Any]) -> None:
+        """Takes the questions of a play: nobody is there to answer them."""
+        questions = [f"vars_prompt '{name}' (give it with --extra-vars)" for name in play.get("questions", [])]
+        for task in play["tasks"]:
+            if task["task"].get("asks") and any(not result.get("skipped") for result in task["hosts"].values()):
+                questions.append(f"the pause '{task['task']['name']}'")
+        self.faults += [f"nobody answered {question}" for question in questions]
+
+    def add(self, task: dict[str, Any], result: Result) -> None:
         """Takes what one task said."""
-        action = str(result.get("action", "")).rsplit(".", 1)[-1]
+        self.tasks += 1
+        action = action_of(result)
         title = str(task.get("name") or action)
-        for leaf in failures_of(result)[:FAULTS_MAX]:
-            kind = "unreachable" if leaf.get("unreachable") else "failed"
-            places = ("msg", "reason", "censored", "exception")
-            message = next((leaf[name] for name in places if leaf.get(name)), "no message")
-            self.faults.append(f"{kind} at '{title}': {str(message).strip()[:MESSAGE_MAX]}")
+        unique_title = self.namer.title(title, self.tasks)
+        self.faults += [f"'{title}' {failure}" for failure in failures_of(result)[:FAULTS_MAX]]
+        for position, leaf in leaves_of(result):
+            if leaf.get("skipped"):
+                self.skip(task, action, title, leaf)
+                continue
+            self.looked_at = self.looked_at or action not in IDLE
+            failure = suppressed_failure(leaf, action)
+            if failure:
+                self.faults.append(f"'{title}' failed, which failed_when hides: {failure}")
+            # Also what has not changed has a diff and a path: only `changed` tells.
+            if not leaf.get("changed") or leaf.get("failed") or action in NEVER_CHANGE:
+                continue
+            # What a handler changes follows from another change.
+            if task.get("handler"):
+                continue
+            if task.get("for_real") and action not in IMPERATIVE:
+                self.remarks.append(f"CHANGED FOR REAL, since the task has check_mode: false: {title}")
+            for difference in self.namer.names(leaf, action, unique_title, position):
+                self.differences.setdefault(difference, []).append(diff_of(leaf))
 
-        items = items_of(result)
-        # A failed loop counts as unchanged though items have changed, and a module may have `results` of its own.
-        if not items or (result.get("changed") and not any(item.get("changed") for item in items)):
-            self.add_leaf(task, action, title, result)
+    def skip(self, task: dict[str, Any], action: str, title: str, leaf: Result) -> None:
+        """Takes a skipped task: what a module without check mode manages was not looked at."""
+        acts = action in IMPERATIVE and not (action == "uri" and task.get("writes"))
+        if acts or "check mode" not in str(leaf.get("msg")):
+            return
+        remark = f"'{title}' was not looked at: {action} has no check mode here"
+        if self.accept_partial:
+            self.remarks.append(remark)
         else:
-            for position, item in enumerate(items, 1):
-                self.add_leaf(task, action, title, item, position)
+            self.faults.append(
+                f"{remark}. Leave it out by `when: not ansible_check_mode`, or accept it by --accept-partial"
+            )
 
-    def add_leaf(self, task, action, title, leaf, position=None):
-        # Also what has not changed has a diff and a path: only `changed` tells.
-        if leaf.get("skipped"):
-            if action not in NO_FILES and "check mode" in str(leaf.get("msg")):
-                self.remarks.append(f"not looked at, its module has no check mode: {title}")
-            return
-        self.looked_at = self.looked_at or action not in IDLE
-        if not leaf.get("changed"):
-            return
-        if action in NO_FILES:
-            self.remarks.append(f"differs too, but is no file: {title} ({action})")
-            return
-        if task.get("for_real"):
-            self.remarks.append(f"CHANGED FOR REAL, since the task has check_mode: false: {title}")
-        self.files.setdefault(self.file_name(leaf, title, position), []).append(diff_of(leaf))
-
-    def file_name(self, leaf, title, position):
-        path = path_of(leaf)
-        if path is None and leaf.get("censored"):
-            return as_name(f"(hidden by no_log) {title[:LABEL_MAX]}".strip())
-        if path is None:
-            return as_name(f"(path unknown) {title[:LABEL_MAX]}{label_of(leaf, position)}".strip())
-        path = one_slash(path).rstrip("/") or "/"
-        return as_name(path[len(self.base) :] if path.startswith(self.base) else path)
-
-    def conclude(self, counts):
-        """Takes Ansible's own sums for it, if there are any: what they count must not be missing from the faults."""
-        if counts is None:
-            self.faults.append("the run ended before it was checked")
-            return
+    def conclude(self, counts: dict[str, int], unfinished: list[dict[str, str]], errors: list[str]) -> None:
+        """Takes Ansible's own account of it: nothing there must be missing from the faults."""
+        ended = [f"the play ended before '{event['task']}', by meta" for event in unfinished if event["why"] == "ended"]
+        if not self.accept_partial:
+            self.faults += [f"{each}; see --accept-partial" for each in ended[:1]]
+        if not self.faults:
+            self.faults += unique(stopped(event, errors) for event in unfinished if event["why"] != "ended")
         for kind in ("unreachable", "failures", "ignored", "rescued"):
             if counts.get(kind) and not self.faults:
                 self.faults.append(f"ansible-playbook counts {counts[kind]} {kind}")
         if not self.looked_at and not self.faults:
             self.faults.append("nothing was looked at, every task was skipped")
 
-    def tell(self, show_diff):
+    def tell(self, show_diff: bool) -> None:
         """Tells a person what was found."""
-        names = sorted(self.files)
+        found = sorted(self.differences)
         if self.faults:
             say(f"{self.name}: CHECK FAILED, it was not checked to its end")
             tell_all(self.faults)
-        elif names:
-            say(f"{self.name}: OUT_OF_SYNC, drifted: {len(names)}")
+        elif found:
+            say(f"{self.name}: OUT_OF_SYNC, drifted: {len(found)}")
         else:
             say(f"{self.name}: SYNCED")
-        if self.faults and names:
+        if self.faults and found:
             say("  what differed until then:")
-        for name in names:
-            say(f"  {name}")
-            for line in self.diff(name).splitlines() if show_diff else []:
+        for difference in found:
+            say(f"  {difference.name}")
+            for line in self.diff(difference).splitlines() if show_diff else []:
                 say(f"    {line}")
         tell_all(self.remarks)
 
-    def diff(self, name):
-        """What differs in a file, as text, with at most DIFF_MAX bytes and a line more."""
-        text = writable("".join(unique(self.files[name])))
+    def diff(self, difference: Difference) -> str:
+        """What differs, as text, with at most DIFF_MAX bytes and a line more."""
+        text = writable("".join(unique(self.differences[difference])))
         if len(text.encode()) <= DIFF_MAX:
             return text
         return text.encode()[:DIFF_MAX].decode("utf-8", "ignore") + f"\n… (cut at {DIFF_MAX // 1024} KiB)\n"
 
-    def report(self, began, diffs):
+    def report(self, began: str, diffs: Any, masks: Masks) -> dict[str, Any]:
         """A snapshot, or a failed check if it was not checked to its end."""
         if self.faults:
             return failed_check(self.name, began, "; ".join(unique(self.faults)))
         files = []
-        for name in sorted(self.files):
-            diff = self.diff(name)
-            files.append({"name": name, "diff": diff} if diff and diffs.take(diff) else {"name": name})
+        # A name is a file's, if both have it.
+        for difference in {each.name: each for each in sorted(self.differences)}.values():
+            entry = {"name": difference.name} if difference.is_file else {"name": difference.name, "kind": "other"}
+            diff = masks.hide(self.diff(difference))
+            files.append(dict(entry, diff=diff) if diff and diffs.take(diff) else entry)
         return snapshot(self.name, began, files)
 
 
-def label_of(leaf, position):
-    if position is None:
-        return ""
-    label = leaf.get("_ansible_item_label", leaf.get(leaf.get("ansible_loop_var", "item")))
-    return f": {label[:LABEL_MAX]}" if isinstance(label, str) else f": item {position}"
+def stopped(event: dict[str, str], errors: list[str]) -> str:
+    """Why a server was not checked to its end, though none of its own tasks has failed."""
+    if event["why"] == "failed":
+        return event["error"] or "it was stopped early, because another server failed"
+    if event["why"] == "left":
+        return f"it was stopped before '{event['task']}'" + (f": {errors[-1]}" if errors else "")
+    return f"Ansible ended before the play '{event['play']}' began" + (f": {errors[-1]}" if errors else "")
 PYTHON
   cat >"$work/delivery.py" <<'PYTHON'
 """The posts in which reports are delivered, and what the server answers. As a program it tells what an answer means."""
@@ -918,6 +1426,7 @@ import os
 import sys
 
 from delivery import write_posts
+from masks import Masks, read_patterns
 from run import setting
 from servers import read_document, read_servers
 from text import say
@@ -930,16 +1439,18 @@ def build(work: str, ansible_code: str, began: str) -> int:
     send_diff, show_diff = setting("SEND_DIFF") == "true", setting("SHOW_DIFF") == "true"
     document = read_document(os.path.join(work, "result.json"))
     selection = document and document.get("selection")
-    if selection and setting("ACCEPT_PARTIAL") != "true":
+    accept_partial = setting("ACCEPT_PARTIAL") == "true"
+    if selection and not accept_partial:
         options = ", ".join(f"{option} {value}" for option, value in sorted(selection.items()))
         say(f"Nothing is reported: the check was only a part of the playbook ({options}). See --accept-partial.")
         return 1
-    servers = read_servers(document, setting("BASE_PATH")) if document else []
+    servers = read_servers(document, setting("BASE_PATH"), accept_partial) if document else []
     for server in servers:
         server.tell(show_diff)
 
     diffs = Budget(DIFFS_MAX if send_diff else 0)
-    write_posts(work, [server.report(began, diffs) for server in servers])
+    masks = Masks(read_patterns(setting("MASK_FILE")) if setting("MASK_FILE") else ())
+    write_posts(work, [server.report(began, diffs, masks) for server in servers])
     if send_diff and diffs.refused:
         say(f"The diffs of {diffs.refused} files are not sent: together they have more than {DIFFS_MAX // 1024} KiB.")
     if document is None:
@@ -978,6 +1489,7 @@ playbook=${GITOPS_PLAYBOOK:-drift-check.yml}
 inventory=${GITOPS_INVENTORY-}
 base_path=${GITOPS_BASE_PATH:-/etc}
 show_diff=$(switch GITOPS_SHOW_DIFF "${GITOPS_SHOW_DIFF-}")
+mask_file=${GITOPS_MASK_FILE-}
 send_diff=$(switch GITOPS_SEND_DIFF "${GITOPS_SEND_DIFF-}")
 accept_partial=$(switch GITOPS_ACCEPT_PARTIAL "${GITOPS_ACCEPT_PARTIAL-}")
 
@@ -1005,6 +1517,7 @@ while [ $# -gt 0 ]; do
     --playbook) playbook=$value ;;
     --inventory) inventory=$value ;;
     --base-path) base_path=$value ;;
+    --mask-file) mask_file=$value ;;
     *) set_option "$option" "$value" || refuse "$option is unknown, or takes no value; see --help" ;;
   esac
 done
@@ -1019,6 +1532,7 @@ esac
 make_work
 write_programs
 python run.py || exit 2
+[ -z "$mask_file" ] || python masks.py "$mask_file" || exit 2
 # When the check began: one that began earlier and ends later must not replace a newer one.
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 run_check "$@"

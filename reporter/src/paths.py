@@ -1,25 +1,26 @@
 """Where a result of Ansible names the file that it speaks of, and what differs in it."""
 
+from __future__ import annotations
+
 import difflib
 import os
 import re
+from typing import Any
+
+from results import Result
 
 
-def path_of(leaf):
-    """The path of the file that a result speaks of, or None. Where it stands depends on the module and the change.
+def path_of(leaf: Result) -> str | None:
+    """The path of the file that a result speaks of. Where it stands depends on the module and the change.
 
-    `after_header` and the item are no help: the one is a path on the controller, the other whatever the loop has.
+    The item is no help: it is whatever the loop has. Nor is `after_header`, which is a path on the controller, but for
+    a module that makes the file.
     """
-    arguments = leaf.get("invocation")
-    arguments = arguments.get("module_args") if isinstance(arguments, dict) else None
-    arguments = arguments if isinstance(arguments, dict) else {}
-    headers = [
-        re.sub(r" \((content|file attributes)\)$", "", entry["before_header"])
-        for entry in diffs_of(leaf)
-        if isinstance(entry.get("before_header"), str)
-    ]
-    headers = [header for header in headers if header[:1] in ("/", "~") and header != "/dev/null"]
-    places = [leaf.get("path"), leaf.get("dest")]
+    arguments = arguments_of(leaf)
+    entries = diffs_of(leaf)
+    headers = [header_of(entry) for entry in entries]
+    headers = [header for header in headers if header[:1] in ("/", "~")]
+    places: list[Any] = [leaf.get("gitops_path"), leaf.get("path"), leaf.get("dest")]
     places += [arguments.get(name) for name in ("dest", "path", "sysctl_file")] + headers
     path = next((place for place in places if isinstance(place, str) and place), None)
     if path is None:
@@ -34,23 +35,33 @@ def path_of(leaf):
     return path
 
 
-def one_slash(path):
-    return re.sub("/+", "/", path)
+def header_of(entry: dict[str, Any]) -> str:
+    header = entry.get("before_header")
+    if header == "/dev/null":
+        header = entry.get("after_header")
+    return re.sub(r" \((content|file attributes)\)$", "", header) if isinstance(header, str) else ""
 
 
-def diffs_of(leaf):
+def arguments_of(leaf: Result) -> dict[str, Any]:
+    invocation = leaf.get("invocation")
+    arguments = invocation.get("module_args") if isinstance(invocation, dict) else None
+    return arguments if isinstance(arguments, dict) else {}
+
+
+def diffs_of(leaf: Result) -> list[dict[str, Any]]:
     diff = leaf.get("diff")
     return [entry for entry in (diff if isinstance(diff, list) else [diff]) if isinstance(entry, dict)]
 
 
-def diff_of(leaf):
+def diff_of(leaf: Result) -> str:
     """What differs, as a person reads it: from how it is on the server to how Git has it."""
     return "".join(map(diff_text, diffs_of(leaf)))
 
 
-def diff_text(entry):
-    if isinstance(entry.get("prepared"), str):
-        return entry["prepared"]
+def diff_text(entry: dict[str, Any]) -> str:
+    prepared = entry.get("prepared")
+    if isinstance(prepared, str):
+        return prepared
     before, after = entry.get("before", ""), entry.get("after", "")
     if isinstance(before, dict) and isinstance(after, dict):
         return "".join(
@@ -59,5 +70,9 @@ def diff_text(entry):
             for sign, side in (("-", before), ("+", after))
             if key in side and before.get(key) != after.get(key)
         )
-    lines = [[line + "\n" for line in str(side).split("\n")] for side in (before, after)]
-    return "".join(difflib.unified_diff(*(side[:-1] if side[-1] == "\n" else side for side in lines), "server", "git"))
+    return "".join(difflib.unified_diff(lines_of(before), lines_of(after), "server", "git"))
+
+
+def lines_of(text: Any) -> list[str]:
+    lines = [line + "\n" for line in str(text).split("\n")]
+    return lines[:-1] if lines[-1] == "\n" else lines

@@ -7,6 +7,7 @@ import os
 import sys
 
 from delivery import write_posts
+from masks import Masks, read_patterns
 from run import setting
 from servers import read_document, read_servers
 from text import say
@@ -19,16 +20,18 @@ def build(work: str, ansible_code: str, began: str) -> int:
     send_diff, show_diff = setting("SEND_DIFF") == "true", setting("SHOW_DIFF") == "true"
     document = read_document(os.path.join(work, "result.json"))
     selection = document and document.get("selection")
-    if selection and setting("ACCEPT_PARTIAL") != "true":
+    accept_partial = setting("ACCEPT_PARTIAL") == "true"
+    if selection and not accept_partial:
         options = ", ".join(f"{option} {value}" for option, value in sorted(selection.items()))
         say(f"Nothing is reported: the check was only a part of the playbook ({options}). See --accept-partial.")
         return 1
-    servers = read_servers(document, setting("BASE_PATH")) if document else []
+    servers = read_servers(document, setting("BASE_PATH"), accept_partial) if document else []
     for server in servers:
         server.tell(show_diff)
 
     diffs = Budget(DIFFS_MAX if send_diff else 0)
-    write_posts(work, [server.report(began, diffs) for server in servers])
+    masks = Masks(read_patterns(setting("MASK_FILE")) if setting("MASK_FILE") else ())
+    write_posts(work, [server.report(began, diffs, masks) for server in servers])
     if send_diff and diffs.refused:
         say(f"The diffs of {diffs.refused} files are not sent: together they have more than {DIFFS_MAX // 1024} KiB.")
     if document is None:

@@ -29,11 +29,14 @@ gitops-status-server: in sync with Git, which files differ, or why it could not 
   --stale-after SECONDS
                      GITOPS_STALE_AFTER the server's setting
   --show-diff        GITOPS_SHOW_DIFF   false: log what differs in each file
-  --send-diff        GITOPS_SEND_DIFF   false: send it, too (16 KiB a file, 512 KiB in all). Contents of files, which may
-                                        hold passwords, then leave this machine
+  --send-diff        GITOPS_SEND_DIFF   false: send it, too (16 KiB a file, 512 KiB in all). Contents of files then leave
+                                        this machine; what looks like a password or a key is replaced by ***
+  --mask-file FILE   GITOPS_MASK_FILE   none: more regular expressions (Python), one a line, of what to replace
   --any-commit       GITOPS_ANY_COMMIT  false: report also a commit that is no longer the head of its branch
   --accept-partial   GITOPS_ACCEPT_PARTIAL
-                                        false: report also a run that --tags, --skip-tags or --start-at-task limits
+                                        false: report also a run that --tags, --skip-tags, --start-at-task or --step
+                                        limits, that meta: end_host or the like ends early, or whose modules skip
+                                        a task since they have no check mode
   --dry-run          GITOPS_DRY_RUN     false: print the report instead of sending it
   --version, --help
 
@@ -65,27 +68,43 @@ run_check() {
   # Ansible refuses to start where the locale is not UTF-8.
   case ${LC_ALL-} in C | POSIX) export LC_ALL=C.UTF-8 ;; esac
   say "Checking $repo: ansible-playbook $playbook --check --diff"
-  default_plugins=${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback
+  read_callbacks
   ansible_code=0
   # From ansible-core 2.21 on the arguments of tasks, which may alone name the file, are told only when asked for.
-  ANSIBLE_STDOUT_CALLBACK=json \
-    ANSIBLE_CALLBACK_PLUGINS="$work/callback:${ANSIBLE_CALLBACK_PLUGINS:-$default_plugins}" \
-    ANSIBLE_INJECT_INVOCATION=true \
-    GITOPS_RESULT="$work/result.json" \
+  ANSIBLE_STDOUT_CALLBACK=$stdout_callback ANSIBLE_CALLBACK_PLUGINS="$work/callback:$callback_plugins" \
+    ANSIBLE_INJECT_INVOCATION=true GITOPS_RESULT="$work/result.json" GITOPS_SHOW_DIFF=$show_diff \
     ansible-playbook "$@" "$playbook" >&2 </dev/null || ansible_code=$?
+}
+
+# Sets what the operator has chosen, to which ours are added: $callback_plugins, and $stdout_callback, which is silent
+# unless another one was chosen that does not print whole results. ansible-config takes its time, so it is asked only
+# where a file of settings has one of them.
+read_callbacks() {
+  callback_plugins=${ANSIBLE_CALLBACK_PLUGINS:-${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback}
+  stdout_callback=${ANSIBLE_STDOUT_CALLBACK:-default}
+  if grep -Eqs '^ *(callback_plugins|stdout_callback)' "${ANSIBLE_CONFIG:-ansible.cfg}" "${ANSIBLE_CONFIG:-.}/ansible.cfg" \
+    "${HOME-}/.ansible.cfg" /etc/ansible/ansible.cfg; then
+    ansible-config dump --format json >"$work/config.json" || refuse 'ansible-config cannot read the settings of Ansible'
+    python callbacks.py "$work/config.json" >"$work/callbacks" || exit 2
+    { read -r stdout_callback && read -r callback_plugins; } <"$work/callbacks"
+  fi
+  case $stdout_callback in
+    default | *json | *jsonl) stdout_callback=gitops_silent ;;
+  esac
 }
 
 # Writes the posts to $work/posts; fails if a server was not checked to its end.
 report() {
   GITOPS_BASE_PATH=$base_path GITOPS_SHOW_DIFF=$show_diff GITOPS_SEND_DIFF=$send_diff \
-    GITOPS_ACCEPT_PARTIAL=$accept_partial python report.py "$work" "$ansible_code" "$began"
+    GITOPS_ACCEPT_PARTIAL=$accept_partial GITOPS_MASK_FILE=$mask_file python report.py "$work" "$ansible_code" "$began"
 }
 
 # Writes the programs to $work.
 write_programs() {
   mkdir "$work/callback"
-  #@ callback.py callback/json.py
-  #@ text.py run.py paths.py servers.py delivery.py report.py
+  #@ callback.py callback/gitops_result.py
+  #@ silent.py callback/gitops_silent.py
+  #@ text.py run.py callbacks.py results.py paths.py differences.py masks.py servers.py delivery.py report.py
 }
 
 read_environment
@@ -93,6 +112,7 @@ playbook=${GITOPS_PLAYBOOK:-drift-check.yml}
 inventory=${GITOPS_INVENTORY-}
 base_path=${GITOPS_BASE_PATH:-/etc}
 show_diff=$(switch GITOPS_SHOW_DIFF "${GITOPS_SHOW_DIFF-}")
+mask_file=${GITOPS_MASK_FILE-}
 send_diff=$(switch GITOPS_SEND_DIFF "${GITOPS_SEND_DIFF-}")
 accept_partial=$(switch GITOPS_ACCEPT_PARTIAL "${GITOPS_ACCEPT_PARTIAL-}")
 
@@ -120,6 +140,7 @@ while [ $# -gt 0 ]; do
     --playbook) playbook=$value ;;
     --inventory) inventory=$value ;;
     --base-path) base_path=$value ;;
+    --mask-file) mask_file=$value ;;
     *) set_option "$option" "$value" || refuse "$option is unknown, or takes no value; see --help" ;;
   esac
 done
@@ -134,6 +155,7 @@ esac
 make_work
 write_programs
 python run.py || exit 2
+[ -z "$mask_file" ] || python masks.py "$mask_file" || exit 2
 # When the check began: one that began earlier and ends later must not replace a newer one.
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 run_check "$@"

@@ -1,0 +1,80 @@
+"""The parts of a result of Ansible: what its items are, which of them failed, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from text import writable
+
+Result = dict[str, Any]
+
+LABEL_MAX = 200
+MESSAGE_MAX = 500
+
+# Modules that act or ask rather than describe how something should be.
+IMPERATIVE = frozenset(
+    """
+    async_status command expect fetch find getent pause ping raw reboot script shell slurp stat tempfile uri wait_for
+    wait_for_connection win_command win_shell
+    """.split()
+)
+
+
+def action_of(result: Result) -> str:
+    """The last part of the module's name."""
+    return str(result.get("action", "")).rsplit(".", 1)[-1]
+
+
+def items_of(result: Result) -> list[Result]:
+    results = result.get("results")
+    return [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
+
+
+def leaves_of(result: Result) -> list[tuple[int | None, Result]]:
+    """The items of a loop, each with its position from 1; without a loop the result itself."""
+    items = items_of(result)
+    # A failed loop counts as unchanged though items have changed, and a module may have `results` of its own.
+    if not items or (result.get("changed") and not any(item.get("changed") for item in items)):
+        return [(None, result)]
+    return list(enumerate(items, 1))
+
+
+def failures_of(result: Result) -> list[str]:
+    """What failed, a text for each of the task's items that failed; without items for the result itself."""
+    items = [(item, label_of(item, position)) for position, item in enumerate(items_of(result), 1)]
+    failed = [(item, label) for item, label in items if item.get("failed") or item.get("unreachable")]
+    if not failed and (result.get("failed") or result.get("unreachable")):
+        failed = [(result, "")]
+    return [
+        f"{'unreachable' if leaf.get('unreachable') else 'failed'}{label}: {message_of(leaf)}" for leaf, label in failed
+    ]
+
+
+def message_of(leaf: Result) -> str:
+    """Ansible's reason, and the last line of what a command or a module that crashed had to say."""
+    places = ("msg", "reason", "censored", "exception")
+    message = str(next((leaf[name] for name in places if leaf.get(name)), "no message")).strip()
+    for name in ("module_stderr", "module_stdout", "stderr", "stdout"):
+        lines = str(leaf.get(name) or "").strip().splitlines()
+        if lines and lines[-1] not in message:
+            message += f" ({lines[-1].strip()})"
+            break
+    return writable(message)[:MESSAGE_MAX]
+
+
+def suppressed_failure(leaf: Result, action: str) -> str | None:
+    """Why a module could not look at what it describes, where `failed_when` says that this is no failure."""
+    if leaf.get("failed_when_result") is not False or leaf.get("changed") or action in IMPERATIVE:
+        return None
+    # From ansible-core 2.19 on Ansible tells; before, only the message does.
+    if "failed_when_suppressed_exception" in leaf or leaf.get("rc") == 257 or leaf.get("state") == "absent":
+        return message_of(leaf)
+    return None
+
+
+def label_of(leaf: Result, position: int | None) -> str:
+    """The item of a loop, as a person knows it."""
+    if position is None:
+        return ""
+    label = leaf.get("_ansible_item_label", leaf.get(leaf.get("ansible_loop_var", "item")))
+    return f" ({label[:LABEL_MAX]})" if isinstance(label, str) and label else f" (item {position})"

@@ -1,0 +1,18 @@
+"""An Ansible callback that shows nothing: what Ansible shows of a task may hold the contents of files."""
+
+from __future__ import annotations
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: gitops_silent
+type: stdout
+short_description: Shows nothing
+description: Shows nothing.
+"""
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "gitops_silent"

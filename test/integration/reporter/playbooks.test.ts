@@ -1,0 +1,73 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { FailedCheck, Snapshot } from '../../../src/status/schema.ts'
+import { directory } from '../../support/directory.ts'
+import { needs } from '../../support/machine.ts'
+import { type Ran, report, write } from '../../support/reporter.ts'
+import { ALONE, type Case, TOGETHER, type Verdict } from './playbooks.ts'
+
+const LOCAL = { ansible_connection: 'local', ansible_python_interpreter: '{{ ansible_playbook_python }}' }
+const VERSIONS = (process.env['ANSIBLES'] ?? '').split(' ')
+
+t.jobs = 2
+for (const bin of VERSIONS) {
+  const PATH = bin === '' ? process.env['PATH'] ?? '' : `${bin}:${process.env['PATH']}`
+  t.test(`${TOGETHER.length} playbooks in one run, ${bin}`, { timeout: 400_000, ...needs('ansible-playbook') }, async (t) => {
+    await check(t, TOGETHER, PATH)
+  })
+  t.test(`playbooks that end the run, or have options of their own, ${bin}`, { timeout: 400_000, ...needs('ansible-playbook') }, async (t) => {
+    for (const each of ALONE) await check(t, [each], PATH)
+  })
+}
+
+/** Runs the playbooks of some cases as one, and compares what is reported. */
+async function check(t: Test, cases: readonly Case[], PATH: string): Promise<void> {
+  const cwd = directory(t)
+  const root = join(cwd, 'servers')
+  const hosts: Record<string, object> = {}
+  const playbook: object[] = []
+  for (const [index, each] of cases.entries()) {
+    const servers = each.servers ?? { a: {} }
+    for (const [me, files] of Object.entries(servers)) {
+      const name = `${index}-${me}`
+      hosts[name] = { me, case: String(index) }
+      mkdirSync(join(root, name, 'etc'), { recursive: true })
+      write(join(root, name, 'etc'), files)
+    }
+    write(cwd, each.files ?? {})
+    for (const play of each.plays ?? [{ tasks: each.tasks, ...each.play }]) {
+      const named = { name: each.name, gather_facts: false, hosts: Object.keys(servers).map((me) => `${index}-${me}`).join(',') }
+      playbook.push({ ...named, ...play })
+    }
+  }
+  const vars = { ...LOCAL, etc: `${root}/{{ inventory_hostname }}/etc` }
+  write(cwd, { 'inventory.yml': JSON.stringify({ all: { hosts, vars } }), 'drift-check.yml': JSON.stringify(playbook) })
+  const [args = [], env = {}] = cases.length === 1 ? [cases[0]?.args, cases[0]?.env] : []
+  const options = ['--inventory', 'inventory.yml', '--dry-run', '--base-path', `${root}/{host}/etc`, ...args]
+  const ran = await report(t, options, { cwd, env: { PATH, ...env } })
+  const reports = ran.stdout === '' ? [] : (JSON.parse(ran.stdout) as (Snapshot | FailedCheck)[])
+  const found = new Map(reports.map((each) => [each.server, each]))
+  for (const [index, each] of cases.entries()) {
+    const expected = { ...each.expected, ...(isOld(PATH) ? each.before219 : {}) }
+    for (const [me, verdict] of Object.entries(expected)) {
+      compare(t, found.get(`${index}-${me}`), verdict, `${each.name}: ${me}`, join(root, `${index}-${me}`), ran)
+    }
+  }
+}
+
+function compare(t: Test, found: Snapshot | FailedCheck | undefined, expected: Verdict, name: string, root: string, ran: Ran): void {
+  if (found === undefined) return void t.fail(`${name} is not reported`, { log: ran.log.slice(-2000) })
+  if ('check_failed' in found) {
+    if (expected instanceof RegExp) t.match(found.check_failed, expected, name)
+    else t.same(found.check_failed, expected, name)
+    return
+  }
+  const names = found.files.map((file) => (file.kind === 'other' ? `other:${file.name}` : file.name))
+  if (expected instanceof RegExp) t.match(names, expected, name)
+  else t.same(names.toSorted(), expected.map((each) => each.replace('{root}', root)).toSorted(), name)
+}
+
+function isOld(PATH: string): boolean {
+  return !/ansible-2\.(19|2\d)/.test(PATH)
+}
