@@ -13,7 +13,9 @@ const SOURCE = join(REPORTER, 'src')
 export function assembled(): Record<string, string> {
   const shell = readdirSync(SOURCE).filter((name) => name.endsWith('.sh'))
   const texts = shell.map((name) => [name, readFileSync(join(SOURCE, name), 'utf8')] as const)
-  return Object.fromEntries(texts.filter(([, text]) => /^ *#@/m.test(text)).map(([name, text]) => [name, assemble(text)]))
+  return Object.fromEntries(
+    texts.filter(([, text]) => /^ *#@/m.test(text)).map(([name, text]) => [name, assemble(text)]),
+  )
 }
 
 /** Where a script is kept: the example repository has a copy, as every repository has. */

@@ -28,6 +28,8 @@ gitops-status-server: in sync with Git, which files differ, or why it could not 
   --labels LIST      GITOPS_LABELS      none; such as env=prod,owner=team-a
   --stale-after SECONDS
                      GITOPS_STALE_AFTER the server's setting
+  --show-output      GITOPS_SHOW_OUTPUT false: log what Ansible prints, by the stdout callback that you have chosen; the
+                                        contents of files may be in it
   --show-diff        GITOPS_SHOW_DIFF   false: log what differs in each file
   --send-diff        GITOPS_SEND_DIFF   false: send it, too (16 KiB a file, 512 KiB in all). Contents of files then leave
                                         this machine; what looks like a password or a key is replaced by ***
@@ -286,29 +288,25 @@ run_check() {
   # Ansible refuses to start where the locale is not UTF-8.
   case ${LC_ALL-} in C | POSIX) export LC_ALL=C.UTF-8 ;; esac
   say "Checking $repo: ansible-playbook $playbook --check --diff"
-  read_callbacks
+  callback_plugins=$(callback_plugins) || exit 2
+  [ "$show_output" = true ] || export ANSIBLE_STDOUT_CALLBACK=gitops_silent
   ansible_code=0
   # From ansible-core 2.21 on the arguments of tasks, which may alone name the file, are told only when asked for.
-  ANSIBLE_STDOUT_CALLBACK=$stdout_callback ANSIBLE_CALLBACK_PLUGINS="$work/callback:$callback_plugins" \
-    ANSIBLE_INJECT_INVOCATION=true GITOPS_RESULT="$work/result.json" GITOPS_SHOW_DIFF=$show_diff \
-    ansible-playbook "$@" "$playbook" >&2 </dev/null || ansible_code=$?
+  ANSIBLE_CALLBACK_PLUGINS="$work/callback:$callback_plugins" ANSIBLE_INJECT_INVOCATION=true \
+    GITOPS_RESULT="$work/result.json" ansible-playbook "$@" "$playbook" >&2 </dev/null || ansible_code=$?
 }
 
-# Sets what the operator has chosen, to which ours are added: $callback_plugins, and $stdout_callback, which is silent
-# unless another one was chosen that does not print whole results. ansible-config takes its time, so it is asked only
-# where a file of settings has one of them.
-read_callbacks() {
-  callback_plugins=${ANSIBLE_CALLBACK_PLUGINS:-${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback}
-  stdout_callback=${ANSIBLE_STDOUT_CALLBACK:-default}
-  if grep -Eqs '^ *(callback_plugins|stdout_callback)' "${ANSIBLE_CONFIG:-ansible.cfg}" "${ANSIBLE_CONFIG:-.}/ansible.cfg" \
+# Prints where the operator keeps callbacks. ansible-config takes its time, so it is asked only where a file of settings
+# has them.
+callback_plugins() {
+  if [ -n "${ANSIBLE_CALLBACK_PLUGINS-}" ]; then
+    printf '%s' "$ANSIBLE_CALLBACK_PLUGINS"
+  elif grep -Eqs '^ *callback_plugins' "${ANSIBLE_CONFIG:-ansible.cfg}" "${ANSIBLE_CONFIG:-.}/ansible.cfg" \
     "${HOME-}/.ansible.cfg" /etc/ansible/ansible.cfg; then
-    ansible-config dump --format json >"$work/config.json" || refuse 'ansible-config cannot read the settings of Ansible'
-    python callbacks.py "$work/config.json" >"$work/callbacks" || exit 2
-    { read -r stdout_callback && read -r callback_plugins; } <"$work/callbacks"
+    ansible-config dump --format json >"$work/config.json" && python callbacks.py "$work/config.json"
+  else
+    printf '%s' "${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback"
   fi
-  case $stdout_callback in
-    default | *json | *jsonl) stdout_callback=gitops_silent ;;
-  esac
 }
 
 # Writes the posts to $work/posts; fails if a server was not checked to its end.
@@ -421,7 +419,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self.v2_playbook_on_task_start(task, False)
         self.hosts[host.get_name()] = host.implicit
         # Ansible takes `failed` and `skipped` out before it tells a callback.
-        found = dict(result._result, action=task.action, **kwargs)
+        found = dict(unmasked(result), action=task.action, **kwargs)
         states = self.items.pop((task._uuid, host.get_name()), [])
         items = found.get("results")
         if isinstance(items, list) and len(items) == len(states):
@@ -494,18 +492,15 @@ class Progress:
     def begin(self) -> None:
         task_queue_manager.PlayIterator = WatchedIterator
         Display.error = watched_error(Display.error)
-        # The other callbacks would show the contents of files.
-        if os.environ.get("GITOPS_SHOW_DIFF") != "true":
-            TaskQueueManager = task_queue_manager.TaskQueueManager
-            TaskQueueManager.send_callback = without_diffs(TaskQueueManager.send_callback)
         ActionBase._execute_module = watched_module(ActionBase._execute_module)
         CopyAction.run = watched_copy(CopyAction.run)
         CopyAction._copy_file = watched_copy_file(CopyAction._copy_file)
 
-    def failed(self, host: str) -> None:
+    def failed(self, host: str, next_task: str | None) -> None:
         """A server counts as failed: by a task, by an include without a task, or because another server failed."""
         reason = "; ".join(self.errors[self.told :])
-        self.events.setdefault(host, []).append({"why": "failed", "error": reason})
+        if reason or next_task:
+            self.events.setdefault(host, []).append({"why": "failed", "error": reason})
 
     def unfinished(self) -> dict[str, list[dict[str, str]]]:
         found = {host: list(events) for host, events in self.events.items()}
@@ -528,7 +523,7 @@ class WatchedIterator(PlayIterator):  # type: ignore[misc]
         progress.iterators.append(self)
 
     def mark_host_failed(self, host: Any) -> None:
-        progress.failed(host.name)
+        progress.failed(host.name, self.next_task(host.name))
         super().mark_host_failed(host)
 
     def set_run_state_for_host(self, hostname: str, run_state: Any) -> None:
@@ -557,14 +552,6 @@ def watched_error(original: Any) -> Any:
         return original(self, msg, *args, **kwargs)
 
     return error
-
-
-def without_diffs(original: Any) -> Any:
-    def send_callback(self: Any, method: str, *args: Any, **kwargs: Any) -> None:
-        if method != "v2_on_file_diff":
-            original(self, method, *args, **kwargs)
-
-    return send_callback
 
 
 def watched_module(original: Any) -> Any:
@@ -604,6 +591,18 @@ def watched_copy_file(original: Any) -> Any:
         return result
 
     return _copy_file
+
+
+def unmasked(result: Any) -> dict[str, Any]:
+    """A result as the module gave it; that of a task with no_log is censored all the same.
+
+    From ansible-core 2.22 on, callbacks are given results in which each secret that Ansible knows is replaced, however
+    short it is, in keys, too: with a vaulted value `changed` a result does not say any more whether something changed.
+    """
+    found = getattr(result, "_CallbackTaskResult__utr", None)
+    if found is None or not hasattr(found, "as_result_dict"):
+        return dict(result._result)
+    return dict(found.as_result_dict(for_callback=True, censor_callback_result=result.task.no_log or found.no_log))
 
 
 def hosts_of(play: Any) -> list[Any]:
@@ -760,7 +759,7 @@ if __name__ == "__main__":
     sys.exit(check())
 PYTHON
   cat >"$work/callbacks.py" <<'PYTHON'
-"""Reads from Ansible's settings which callbacks the operator has chosen."""
+"""Prints where the operator keeps callbacks, from what `ansible-config dump --format json` prints."""
 
 from __future__ import annotations
 
@@ -770,19 +769,17 @@ import sys
 from text import say
 
 
-def read(path: str) -> tuple[str, str]:
-    """The stdout callback and the directories of callbacks, from what `ansible-config dump --format json` prints."""
+def directories(path: str) -> list[str]:
     with open(path, encoding="utf-8") as file:
         settings = {entry.get("name"): entry.get("value") for entry in json.load(file)}
-    directories = settings.get("DEFAULT_CALLBACK_PLUGIN_PATH") or []
-    return str(settings.get("DEFAULT_STDOUT_CALLBACK") or "default"), ":".join(map(str, directories))
+    return list(map(str, settings["DEFAULT_CALLBACK_PLUGIN_PATH"]))
 
 
 if __name__ == "__main__":
     try:
-        print("\n".join(read(sys.argv[1])))
-    except (OSError, ValueError, AttributeError) as error:
-        say(f"what ansible-config dump prints is not understood: {error}")
+        print(":".join(directories(sys.argv[1])))
+    except (OSError, ValueError, AttributeError, KeyError) as error:
+        say(f"what ansible-config prints is not understood: {error}")
         sys.exit(1)
 PYTHON
   cat >"$work/results.py" <<'PYTHON'
@@ -1076,19 +1073,20 @@ from text import say
 
 HIDDEN = "***"
 
-# Each hides its group `secret`, or all that it matches if it has none.
+# Each hides its group `secret`, or all that it matches if it has none. None begins with a repetition, which would take
+# quadratic time.
 PATTERNS = (
     # The keys and certificates of PEM, and of OpenSSH.
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<secret>.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     # A line of such a block that stands alone.
-    r"(?m)^[-+ ]?\s*(?P<secret>[A-Za-z0-9+/]{40,}={0,2})$",
+    r"(?m)^[-+ ]?[ \t]*(?P<secret>[A-Za-z0-9+/]{40,}={0,2})$",
     # password = …, "api_key": "…", DB_PASSWORD=…, <token>…</token>
-    r"(?i)[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api_?-?key|access_?-?key|private_?-?key|credentials?|psk|pwd)"
+    r"(?i)(?:passw(?:or)?d|passphrase|secret|token|api_?-?key|access_?-?key|private_?-?key|credentials?|psk|pwd|community)"
     r"[\w.-]*[\"']?[ \t]*(?:=>|[:=>]|[ \t])[ \t]*(?P<secret>\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'<;,][^\n<;,]*)",
     # Authorization: Bearer …, Basic …
     r"(?i)\b(?:bearer|basic)\s+(?P<secret>[A-Za-z0-9+/=._~-]{8,})",
     # scheme://user:password@host
-    r"[a-z][a-z0-9+.-]*://[^\s/:@]*:(?P<secret>[^\s/@]+)@",
+    r"://[^\s/:@]*:(?P<secret>[^\s/@]+)@",
     # The hashes of crypt(3), as in /etc/shadow.
     r"(?P<secret>\$(?:1|2[abxy]?|5|6|7|y|argon2\w*)\$[^\s:\"']+)",
 )
@@ -1212,6 +1210,8 @@ class Server:
             if leaf.get("skipped"):
                 self.skip(task, action, title, leaf)
                 continue
+            if "changed" not in leaf and not failures_of(result) and not action.startswith("include"):
+                self.faults.append(f"'{title}' does not tell whether something differs")
             self.looked_at = self.looked_at or action not in IDLE
             failure = suppressed_failure(leaf, action)
             if failure:
@@ -1488,6 +1488,7 @@ read_environment
 playbook=${GITOPS_PLAYBOOK:-drift-check.yml}
 inventory=${GITOPS_INVENTORY-}
 base_path=${GITOPS_BASE_PATH:-/etc}
+show_output=$(switch GITOPS_SHOW_OUTPUT "${GITOPS_SHOW_OUTPUT-}")
 show_diff=$(switch GITOPS_SHOW_DIFF "${GITOPS_SHOW_DIFF-}")
 mask_file=${GITOPS_MASK_FILE-}
 send_diff=$(switch GITOPS_SEND_DIFF "${GITOPS_SEND_DIFF-}")
@@ -1500,6 +1501,7 @@ while [ $# -gt 0 ]; do
     --) break ;;
     --help | -h) usage && exit ;;
     --version) echo "$NAME $VERSION" && exit ;;
+    --show-output) show_output=true && continue ;;
     --show-diff) show_diff=true && continue ;;
     --send-diff) send_diff=true && continue ;;
     --dry-run) dry_run=true && continue ;;

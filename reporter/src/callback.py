@@ -98,7 +98,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self.v2_playbook_on_task_start(task, False)
         self.hosts[host.get_name()] = host.implicit
         # Ansible takes `failed` and `skipped` out before it tells a callback.
-        found = dict(result._result, action=task.action, **kwargs)
+        found = dict(unmasked(result), action=task.action, **kwargs)
         states = self.items.pop((task._uuid, host.get_name()), [])
         items = found.get("results")
         if isinstance(items, list) and len(items) == len(states):
@@ -171,18 +171,15 @@ class Progress:
     def begin(self) -> None:
         task_queue_manager.PlayIterator = WatchedIterator
         Display.error = watched_error(Display.error)
-        # The other callbacks would show the contents of files.
-        if os.environ.get("GITOPS_SHOW_DIFF") != "true":
-            TaskQueueManager = task_queue_manager.TaskQueueManager
-            TaskQueueManager.send_callback = without_diffs(TaskQueueManager.send_callback)
         ActionBase._execute_module = watched_module(ActionBase._execute_module)
         CopyAction.run = watched_copy(CopyAction.run)
         CopyAction._copy_file = watched_copy_file(CopyAction._copy_file)
 
-    def failed(self, host: str) -> None:
+    def failed(self, host: str, next_task: str | None) -> None:
         """A server counts as failed: by a task, by an include without a task, or because another server failed."""
         reason = "; ".join(self.errors[self.told :])
-        self.events.setdefault(host, []).append({"why": "failed", "error": reason})
+        if reason or next_task:
+            self.events.setdefault(host, []).append({"why": "failed", "error": reason})
 
     def unfinished(self) -> dict[str, list[dict[str, str]]]:
         found = {host: list(events) for host, events in self.events.items()}
@@ -205,7 +202,7 @@ class WatchedIterator(PlayIterator):  # type: ignore[misc]
         progress.iterators.append(self)
 
     def mark_host_failed(self, host: Any) -> None:
-        progress.failed(host.name)
+        progress.failed(host.name, self.next_task(host.name))
         super().mark_host_failed(host)
 
     def set_run_state_for_host(self, hostname: str, run_state: Any) -> None:
@@ -234,14 +231,6 @@ def watched_error(original: Any) -> Any:
         return original(self, msg, *args, **kwargs)
 
     return error
-
-
-def without_diffs(original: Any) -> Any:
-    def send_callback(self: Any, method: str, *args: Any, **kwargs: Any) -> None:
-        if method != "v2_on_file_diff":
-            original(self, method, *args, **kwargs)
-
-    return send_callback
 
 
 def watched_module(original: Any) -> Any:
@@ -281,6 +270,18 @@ def watched_copy_file(original: Any) -> Any:
         return result
 
     return _copy_file
+
+
+def unmasked(result: Any) -> dict[str, Any]:
+    """A result as the module gave it; that of a task with no_log is censored all the same.
+
+    From ansible-core 2.22 on, callbacks are given results in which each secret that Ansible knows is replaced, however
+    short it is, in keys, too: with a vaulted value `changed` a result does not say any more whether something changed.
+    """
+    found = getattr(result, "_CallbackTaskResult__utr", None)
+    if found is None or not hasattr(found, "as_result_dict"):
+        return dict(result._result)
+    return dict(found.as_result_dict(for_callback=True, censor_callback_result=result.task.no_log or found.no_log))
 
 
 def hosts_of(play: Any) -> list[Any]:

@@ -9,19 +9,20 @@ from text import say
 
 HIDDEN = "***"
 
-# Each hides its group `secret`, or all that it matches if it has none.
+# Each hides its group `secret`, or all that it matches if it has none. None begins with a repetition, which would take
+# quadratic time.
 PATTERNS = (
     # The keys and certificates of PEM, and of OpenSSH.
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<secret>.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     # A line of such a block that stands alone.
-    r"(?m)^[-+ ]?\s*(?P<secret>[A-Za-z0-9+/]{40,}={0,2})$",
+    r"(?m)^[-+ ]?[ \t]*(?P<secret>[A-Za-z0-9+/]{40,}={0,2})$",
     # password = …, "api_key": "…", DB_PASSWORD=…, <token>…</token>
-    r"(?i)[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api_?-?key|access_?-?key|private_?-?key|credentials?|psk|pwd)"
+    r"(?i)(?:passw(?:or)?d|passphrase|secret|token|api_?-?key|access_?-?key|private_?-?key|credentials?|psk|pwd|community)"
     r"[\w.-]*[\"']?[ \t]*(?:=>|[:=>]|[ \t])[ \t]*(?P<secret>\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'<;,][^\n<;,]*)",
     # Authorization: Bearer …, Basic …
     r"(?i)\b(?:bearer|basic)\s+(?P<secret>[A-Za-z0-9+/=._~-]{8,})",
     # scheme://user:password@host
-    r"[a-z][a-z0-9+.-]*://[^\s/:@]*:(?P<secret>[^\s/@]+)@",
+    r"://[^\s/:@]*:(?P<secret>[^\s/@]+)@",
     # The hashes of crypt(3), as in /etc/shadow.
     r"(?P<secret>\$(?:1|2[abxy]?|5|6|7|y|argon2\w*)\$[^\s:\"']+)",
 )

@@ -77,6 +77,8 @@ class Server:
             if leaf.get("skipped"):
                 self.skip(task, action, title, leaf)
                 continue
+            if "changed" not in leaf and not failures_of(result) and not action.startswith("include"):
+                self.faults.append(f"'{title}' does not tell whether something differs")
             self.looked_at = self.looked_at or action not in IDLE
             failure = suppressed_failure(leaf, action)
             if failure:

@@ -28,6 +28,8 @@ gitops-status-server: in sync with Git, which files differ, or why it could not 
   --labels LIST      GITOPS_LABELS      none; such as env=prod,owner=team-a
   --stale-after SECONDS
                      GITOPS_STALE_AFTER the server's setting
+  --show-output      GITOPS_SHOW_OUTPUT false: log what Ansible prints, by the stdout callback that you have chosen; the
+                                        contents of files may be in it
   --show-diff        GITOPS_SHOW_DIFF   false: log what differs in each file
   --send-diff        GITOPS_SEND_DIFF   false: send it, too (16 KiB a file, 512 KiB in all). Contents of files then leave
                                         this machine; what looks like a password or a key is replaced by ***
@@ -68,29 +70,25 @@ run_check() {
   # Ansible refuses to start where the locale is not UTF-8.
   case ${LC_ALL-} in C | POSIX) export LC_ALL=C.UTF-8 ;; esac
   say "Checking $repo: ansible-playbook $playbook --check --diff"
-  read_callbacks
+  callback_plugins=$(callback_plugins) || exit 2
+  [ "$show_output" = true ] || export ANSIBLE_STDOUT_CALLBACK=gitops_silent
   ansible_code=0
   # From ansible-core 2.21 on the arguments of tasks, which may alone name the file, are told only when asked for.
-  ANSIBLE_STDOUT_CALLBACK=$stdout_callback ANSIBLE_CALLBACK_PLUGINS="$work/callback:$callback_plugins" \
-    ANSIBLE_INJECT_INVOCATION=true GITOPS_RESULT="$work/result.json" GITOPS_SHOW_DIFF=$show_diff \
-    ansible-playbook "$@" "$playbook" >&2 </dev/null || ansible_code=$?
+  ANSIBLE_CALLBACK_PLUGINS="$work/callback:$callback_plugins" ANSIBLE_INJECT_INVOCATION=true \
+    GITOPS_RESULT="$work/result.json" ansible-playbook "$@" "$playbook" >&2 </dev/null || ansible_code=$?
 }
 
-# Sets what the operator has chosen, to which ours are added: $callback_plugins, and $stdout_callback, which is silent
-# unless another one was chosen that does not print whole results. ansible-config takes its time, so it is asked only
-# where a file of settings has one of them.
-read_callbacks() {
-  callback_plugins=${ANSIBLE_CALLBACK_PLUGINS:-${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback}
-  stdout_callback=${ANSIBLE_STDOUT_CALLBACK:-default}
-  if grep -Eqs '^ *(callback_plugins|stdout_callback)' "${ANSIBLE_CONFIG:-ansible.cfg}" "${ANSIBLE_CONFIG:-.}/ansible.cfg" \
+# Prints where the operator keeps callbacks. ansible-config takes its time, so it is asked only where a file of settings
+# has them.
+callback_plugins() {
+  if [ -n "${ANSIBLE_CALLBACK_PLUGINS-}" ]; then
+    printf '%s' "$ANSIBLE_CALLBACK_PLUGINS"
+  elif grep -Eqs '^ *callback_plugins' "${ANSIBLE_CONFIG:-ansible.cfg}" "${ANSIBLE_CONFIG:-.}/ansible.cfg" \
     "${HOME-}/.ansible.cfg" /etc/ansible/ansible.cfg; then
-    ansible-config dump --format json >"$work/config.json" || refuse 'ansible-config cannot read the settings of Ansible'
-    python callbacks.py "$work/config.json" >"$work/callbacks" || exit 2
-    { read -r stdout_callback && read -r callback_plugins; } <"$work/callbacks"
+    ansible-config dump --format json >"$work/config.json" && python callbacks.py "$work/config.json"
+  else
+    printf '%s' "${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback"
   fi
-  case $stdout_callback in
-    default | *json | *jsonl) stdout_callback=gitops_silent ;;
-  esac
 }
 
 # Writes the posts to $work/posts; fails if a server was not checked to its end.
@@ -111,6 +109,7 @@ read_environment
 playbook=${GITOPS_PLAYBOOK:-drift-check.yml}
 inventory=${GITOPS_INVENTORY-}
 base_path=${GITOPS_BASE_PATH:-/etc}
+show_output=$(switch GITOPS_SHOW_OUTPUT "${GITOPS_SHOW_OUTPUT-}")
 show_diff=$(switch GITOPS_SHOW_DIFF "${GITOPS_SHOW_DIFF-}")
 mask_file=${GITOPS_MASK_FILE-}
 send_diff=$(switch GITOPS_SEND_DIFF "${GITOPS_SEND_DIFF-}")
@@ -123,6 +122,7 @@ while [ $# -gt 0 ]; do
     --) break ;;
     --help | -h) usage && exit ;;
     --version) echo "$NAME $VERSION" && exit ;;
+    --show-output) show_output=true && continue ;;
     --show-diff) show_diff=true && continue ;;
     --send-diff) send_diff=true && continue ;;
     --dry-run) dry_run=true && continue ;;

@@ -66,10 +66,11 @@ export function documentOf(server: string, result: Record<string, unknown>): str
   const task = { task: { name: 'Deploy rsyslog.conf' }, hosts: { [server]: { action: 'copy', ...result } } }
   const sums = { failures: 0, ignored: 0, rescued: 0, unreachable: 0 }
   return JSON.stringify({
-    plays: [{ play: { name: 'all' }, tasks: [task] }],
+    plays: [{ play: { name: 'all' }, hosts: [server], questions: [], tasks: [task] }],
     stats: { [server]: sums },
-    cut_short: false,
     hosts: { [server]: false },
+    unfinished: {},
+    errors: [],
     selection: {},
   })
 }

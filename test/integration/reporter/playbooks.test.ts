@@ -12,13 +12,21 @@ const VERSIONS = (process.env['ANSIBLES'] ?? '').split(' ')
 
 t.jobs = 2
 for (const bin of VERSIONS) {
-  const PATH = bin === '' ? process.env['PATH'] ?? '' : `${bin}:${process.env['PATH']}`
-  t.test(`${TOGETHER.length} playbooks in one run, ${bin}`, { timeout: 400_000, ...needs('ansible-playbook') }, async (t) => {
-    await check(t, TOGETHER, PATH)
-  })
-  t.test(`playbooks that end the run, or have options of their own, ${bin}`, { timeout: 400_000, ...needs('ansible-playbook') }, async (t) => {
-    for (const each of ALONE) await check(t, [each], PATH)
-  })
+  const PATH = bin === '' ? (process.env['PATH'] ?? '') : `${bin}:${process.env['PATH']}`
+  t.test(
+    `${TOGETHER.length} playbooks in one run, ${bin}`,
+    { timeout: 400_000, ...needs('ansible-playbook') },
+    async (t) => {
+      await check(t, TOGETHER, PATH)
+    },
+  )
+  t.test(
+    `playbooks that end the run, or have options of their own, ${bin}`,
+    { timeout: 400_000, ...needs('ansible-playbook') },
+    async (t) => {
+      for (const each of ALONE) await check(t, [each], PATH)
+    },
+  )
 }
 
 /** Runs the playbooks of some cases as one, and compares what is reported. */
@@ -37,7 +45,13 @@ async function check(t: Test, cases: readonly Case[], PATH: string): Promise<voi
     }
     write(cwd, each.files ?? {})
     for (const play of each.plays ?? [{ tasks: each.tasks, ...each.play }]) {
-      const named = { name: each.name, gather_facts: false, hosts: Object.keys(servers).map((me) => `${index}-${me}`).join(',') }
+      const named = {
+        name: each.name,
+        gather_facts: false,
+        hosts: Object.keys(servers)
+          .map((me) => `${index}-${me}`)
+          .join(','),
+      }
       playbook.push({ ...named, ...play })
     }
   }
@@ -56,7 +70,14 @@ async function check(t: Test, cases: readonly Case[], PATH: string): Promise<voi
   }
 }
 
-function compare(t: Test, found: Snapshot | FailedCheck | undefined, expected: Verdict, name: string, root: string, ran: Ran): void {
+function compare(
+  t: Test,
+  found: Snapshot | FailedCheck | undefined,
+  expected: Verdict,
+  name: string,
+  root: string,
+  ran: Ran,
+): void {
   if (found === undefined) return void t.fail(`${name} is not reported`, { log: ran.log.slice(-2000) })
   if ('check_failed' in found) {
     if (expected instanceof RegExp) t.match(found.check_failed, expected, name)
