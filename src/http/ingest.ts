@@ -8,6 +8,7 @@ import { type Access, summaryOf } from './access.ts'
 import { invalidBody, readJson, receiveJson } from './body.ts'
 import { JSON_HEADERS } from './headers.ts'
 import type { Metrics } from './metrics.ts'
+import { OldReporters } from './old-reporters.ts'
 import { Problem } from './problems.ts'
 
 /** The largest answer: the receipts of a small body can hold large entries, the same one many times. */
@@ -20,6 +21,7 @@ export function ingest(
   access: Access,
   log: Logger,
 ): RequestHandler[] {
+  const oldReporters = new OldReporters(log)
   return [
     ...receiveJson(),
     async (req, res) => {
@@ -45,6 +47,7 @@ export function ingest(
       })
       metrics.received(receipts)
       log.info({ ...by, ...summaryOf(snapshots.value), results: countResults(receipts) }, 'posted')
+      oldReporters.posted(req, snapshots.value)
       const answer = Array.isArray(posted) ? receipts : (receipts[0] satisfies Receipt | undefined)
       const body = Buffer.from(JSON.stringify(answer))
       // Express would compute an ETag, which the answer to a POST does not need.

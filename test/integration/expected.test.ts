@@ -3,15 +3,17 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
 import { parseJson } from '../../src/status/json.ts'
+import { ANSIBLES } from '../support/ansible.ts'
 import { directory } from '../support/directory.ts'
 import { eventually } from '../support/http.ts'
 import { needs } from '../support/machine.ts'
 import { PROGRAM, fileOf, serve } from '../support/server.ts'
 
 const README = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'utf8')
-const ANSIBLE = needs('ansible-inventory')
-const hasLimit = (): boolean =>
-  spawnSync('ansible-inventory', ['--help'], { encoding: 'utf8' }).stdout.includes('--limit')
+
+function hasLimit(PATH: string): boolean {
+  return spawnSync('ansible-inventory', ['--help'], { encoding: 'utf8', env: { PATH } }).stdout.includes('--limit')
+}
 
 interface Ended {
   readonly status: number | null
@@ -29,9 +31,9 @@ function expected(cwd: string, args: readonly string[], env: Readonly<Record<str
 }
 
 /** The servers of the block that an inventory makes. */
-function serversOf(t: Test, cwd: string, ...inventories: readonly string[]): unknown {
+function serversOf(t: Test, PATH: string, cwd: string, ...inventories: readonly string[]): unknown {
   const args = inventories.map((inventory) => `--inventory=${inventory}`)
-  const { status, stdout, stderr } = expected(cwd, [...args, '--repo', 'rsyslog'])
+  const { status, stdout, stderr } = expected(cwd, [...args, '--repo', 'rsyslog'], { PATH })
   t.equal(status, 0, stderr)
   const parsed = parseJson(Buffer.from(stdout))
   const block = parsed.ok ? (parsed.value.value as { expected: { repo: string; servers: string[] }[] }) : undefined
@@ -61,74 +63,88 @@ echo '{"group": {"hosts": ["made-2", "made-1"]}, "_meta": {"hostvars": {"made-1"
   return place
 }
 
-t.test('expected: all hosts of an inventory, sorted, each once', ANSIBLE, async (t) => {
-  const place = inventories(t)
-  const ofIni = ['db1', 'web-01', 'web-02', 'web-03']
-  t.same(serversOf(t, place, 'hosts.ini'), ofIni, 'ranges, groups of groups')
-  t.same(serversOf(t, place, 'hosts.yml'), ['za.x', 'zb.x', 'zc.x'])
-  t.same(serversOf(t, place, 'script.py'), ['made-1', 'made-2'], 'an executable')
-  t.same(serversOf(t, place, 'b,a,b,'), ['a', 'b'], 'a list')
-  t.same(serversOf(t, place, '-dash.ini'), ['dashed'], 'a name like an option')
-  t.same(serversOf(t, place, 'some'), ['good'], 'a directory')
-  t.same(serversOf(t, place, 'hosts.ini', 'script.py'), ['db1', 'made-1', 'made-2', ...ofIni.slice(1)])
+for (const { name, options, path: PATH } of ANSIBLES) {
+  t.test(`expected, ${name}: all hosts of an inventory, sorted, each once`, options, async (t) => {
+    const place = inventories(t)
+    const ofIni = ['db1', 'web-01', 'web-02', 'web-03']
+    t.same(serversOf(t, PATH, place, 'hosts.ini'), ofIni, 'ranges, groups of groups')
+    t.same(serversOf(t, PATH, place, 'hosts.yml'), ['za.x', 'zb.x', 'zc.x'])
+    t.same(serversOf(t, PATH, place, 'script.py'), ['made-1', 'made-2'], 'an executable')
+    t.same(serversOf(t, PATH, place, 'b,a,b,'), ['a', 'b'], 'a list')
+    t.same(serversOf(t, PATH, place, '-dash.ini'), ['dashed'], 'a name like an option')
+    t.same(serversOf(t, PATH, place, 'some'), ['good'], 'a directory')
+    t.same(serversOf(t, PATH, place, 'hosts.ini', 'script.py'), ['db1', 'made-1', 'made-2', ...ofIni.slice(1)])
 
-  const { stdout } = expected(place, ['-i', '-dash.ini', '--repo=rsyslog'])
-  t.equal(
-    stdout,
-    '{\n  "expected": [\n    {\n      "repo": "rsyslog",\n      "servers": [\n        "dashed"\n      ]\n    }\n  ]\n}\n',
+    const { stdout } = expected(place, ['-i', '-dash.ini', '--repo=rsyslog'], { PATH })
+    t.equal(
+      stdout,
+      '{\n  "expected": [\n    {\n      "repo": "rsyslog",\n      "servers": [\n        "dashed"\n      ]\n    }\n  ]\n}\n',
+    )
+    const verbose = expected(place, ['-i', 'hosts.ini', '--repo=rsyslog'], { PATH, ANSIBLE_VERBOSITY: '3' })
+    t.match(verbose, { status: 0, stdout: /^\{/ }, 'nothing but the block, however Ansible is set')
+  })
+
+  t.test(
+    `expected, ${name}: what is no inventory, or has no hosts, is an error with the words of Ansible`,
+    options,
+    async (t) => {
+      const place = inventories(t)
+      const refused = (inventory: string): Ended =>
+        expected(place, ['--inventory', inventory, '--repo', 'rsyslog'], { PATH })
+      t.match(refused('broken.yml'), { status: 1, stdout: '', stderr: /broken\.yml[^]*: failed with exit code \d+\n$/ })
+      t.match(refused('none.ini'), { status: 1, stdout: '', stderr: /none\.ini[^]*: failed with exit code \d+\n$/ })
+      t.match(refused('failing.sh'), { status: 1, stdout: '', stderr: /of no use[^]*: failed with exit code \d+\n$/ })
+      t.match(refused('empty.ini'), { status: 1, stdout: '', stderr: /gitops-status-server: empty\.ini: no hosts\n$/ })
+      writeFileSync(join(place, 'some', 'broken.yml'), 'all:\n  hosts: [a\n')
+      t.match(refused('some'), { status: 1, stdout: '', stderr: /some\/broken\.yml/ }, 'a part that cannot be read')
+      const lenient = { PATH, ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: 'false' }
+      const part = expected(place, ['-i', 'some', '--repo=rsyslog'], lenient)
+      t.match(
+        part,
+        { status: 0, stdout: /"good"/, stderr: /some\/broken\.yml/ },
+        'unless Ansible is told to pass it over',
+      )
+      t.match(expected(place, ['-i', 'broken.yml', '--repo=rsyslog'], lenient), {
+        status: 1,
+        stdout: '',
+        stderr: /broken\.yml[^]*gitops-status-server: broken\.yml: no hosts\n$/,
+      })
+    },
   )
-  const verbose = expected(place, ['-i', 'hosts.ini', '--repo=rsyslog'], { ANSIBLE_VERBOSITY: '3' })
-  t.match(verbose, { status: 0, stdout: /^\{/ }, 'nothing but the block, however Ansible is set')
-})
 
-t.test('expected: what is no inventory, or has no hosts, is an error with the words of Ansible', ANSIBLE, async (t) => {
-  const place = inventories(t)
-  const refused = (inventory: string): Ended => expected(place, ['--inventory', inventory, '--repo', 'rsyslog'])
-  t.match(refused('broken.yml'), { status: 1, stdout: '', stderr: /broken\.yml[^]*: failed with exit code \d+\n$/ })
-  t.match(refused('none.ini'), { status: 1, stdout: '', stderr: /none\.ini[^]*: failed with exit code \d+\n$/ })
-  t.match(refused('failing.sh'), { status: 1, stdout: '', stderr: /of no use[^]*: failed with exit code \d+\n$/ })
-  t.match(refused('empty.ini'), { status: 1, stdout: '', stderr: /gitops-status-server: empty\.ini: no hosts\n$/ })
-  writeFileSync(join(place, 'some', 'broken.yml'), 'all:\n  hosts: [a\n')
-  t.match(refused('some'), { status: 1, stdout: '', stderr: /some\/broken\.yml/ }, 'a part that cannot be read')
-  const lenient = { ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: 'false' }
-  const part = expected(place, ['-i', 'some', '--repo=rsyslog'], lenient)
-  t.match(part, { status: 0, stdout: /"good"/, stderr: /some\/broken\.yml/ }, 'unless Ansible is told to pass it over')
-  t.match(expected(place, ['-i', 'broken.yml', '--repo=rsyslog'], lenient), {
-    status: 1,
-    stdout: '',
-    stderr: /broken\.yml[^]*gitops-status-server: broken\.yml: no hosts\n$/,
-  })
-})
-
-t.test('expected: a name that the server would refuse is an error that names it', ANSIBLE, async (t) => {
-  const place = inventories(t)
-  t.match(expected(place, ['-i', 'blank.yml', '--repo', 'rsyslog']), {
-    status: 1,
-    stdout: '',
-    stderr: /gitops-status-server: server "web\u200b1": must not contain control characters, invisible/,
-  })
-  const wide = `${'a'.repeat(254)},web-1,`
-  t.match(expected(place, ['-i', wide, '--repo', 'rsyslog']), {
-    status: 1,
-    stderr: /server "a{254}": must NOT have more/,
-  })
-})
-
-t.test('expected: --limit is refused by name if Ansible does not have it', ANSIBLE, async (t) => {
-  const place = inventories(t)
-  const limited = expected(place, ['-i', 'hosts.ini', '--repo', 'rsyslog', '--limit', 'web-*:!web-02'])
-  if (hasLimit()) {
-    t.match(limited, { status: 0, stdout: /"web-01",\s+"web-03"\s/ })
-    t.notMatch(limited.stdout, /db1|web-02/)
-    t.match(expected(place, ['-i', 'hosts.ini', '--repo', 'rsyslog', '--limit', 'nothing']), { status: 1, stdout: '' })
-  } else {
-    t.match(limited, {
+  t.test(`expected, ${name}: a name that the server would refuse is an error that names it`, options, async (t) => {
+    const place = inventories(t)
+    t.match(expected(place, ['-i', 'blank.yml', '--repo', 'rsyslog'], { PATH }), {
       status: 1,
       stdout: '',
-      stderr: /--limit: the ansible-inventory of this machine does not have it\n$/,
+      stderr: /gitops-status-server: server "web\u200b1": must not contain control characters, invisible/,
     })
-  }
-})
+    const wide = `${'a'.repeat(254)},web-1,`
+    t.match(expected(place, ['-i', wide, '--repo', 'rsyslog'], { PATH }), {
+      status: 1,
+      stderr: /server "a{254}": must NOT have more/,
+    })
+  })
+
+  t.test(`expected, ${name}: --limit is refused by name if Ansible does not have it`, options, async (t) => {
+    const place = inventories(t)
+    const limited = expected(place, ['-i', 'hosts.ini', '--repo', 'rsyslog', '--limit', 'web-*:!web-02'], { PATH })
+    if (hasLimit(PATH)) {
+      t.match(limited, { status: 0, stdout: /"web-01",\s+"web-03"\s/ })
+      t.notMatch(limited.stdout, /db1|web-02/)
+      t.match(expected(place, ['-i', 'hosts.ini', '--repo', 'rsyslog', '--limit', 'nothing'], { PATH }), {
+        status: 1,
+        stdout: '',
+      })
+    } else {
+      t.match(limited, {
+        status: 1,
+        stdout: '',
+        stderr: /--limit: the ansible-inventory of this machine does not have it\n$/,
+      })
+    }
+  })
+}
 
 t.test('expected: without Ansible, or with one that answers otherwise', async (t) => {
   const place = directory(t, { 'ansible-inventory': '' })

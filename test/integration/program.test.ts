@@ -10,7 +10,7 @@ import { directory } from '../support/directory.ts'
 import { ask, eventually, post } from '../support/http.ts'
 import { Load, lostFrom, marksIn } from '../support/load.ts'
 import { type OpenapiDocument } from '../support/openapi.ts'
-import { needs } from '../support/machine.ts'
+import { needs, repetitions } from '../support/machine.ts'
 import { PROGRAM, fileOf, linesOf, run, runServer } from '../support/server.ts'
 import { DRIFTED, snapshotOf } from '../support/snapshots.ts'
 
@@ -202,10 +202,10 @@ t.test('600 posts at once: every acknowledged one is in the file', async (t) => 
   t.ok(commits < 300, `${commits} commits`)
 })
 
-t.test('kill -9 in the middle of load, ten times: no acknowledged snapshot is missing', async (t) => {
+t.test('kill -9 in the middle of load, again and again: no acknowledged snapshot is missing', async (t) => {
   const dataDir = directory(t)
   const acknowledged = new Map<string, string>()
-  for (let round = 0; round < 10; round += 1) {
+  for (let round = 0; round < repetitions(10); round += 1) {
     const server = await runServer(t, dataDir)
     const load = new Load([server], 16)
     await load.acknowledge(20 + Math.floor(Math.random() * 60))

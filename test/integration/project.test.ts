@@ -122,7 +122,7 @@ t.test('every source file is loaded by a test', async (t) => {
     t.ok(await import(join(ROOT, 'src', file)), file)
 })
 
-t.test('npm pack: holds what it should, installs and runs', { timeout: 120_000 }, async (t) => {
+t.test('npm pack: holds what it should, installs and runs', { timeout: 120_000, ...needs('npm') }, async (t) => {
   const place = directory(t)
   const [{ filename, files }] = JSON.parse(
     npm(['pack', '--json', '--ignore-scripts', '--pack-destination', place], ROOT),

@@ -8,6 +8,8 @@ export interface Requirement {
   readonly there: boolean
   /** What it is, and how to get it. */
   readonly what: string
+  /** Its name in `TESTED`, if that is not `what`. */
+  readonly program?: string
 }
 
 export const isRoot = process.getuid?.() === 0
@@ -20,6 +22,19 @@ export const AS_ROOT: Requirement = { there: isRoot, what: 'root' }
 
 const TESTED: ReadonlySet<string> = new Set((process.env['TESTED'] ?? '').split(' ').filter(Boolean))
 
+/** Reports whether the same run has tested a program with another version of Node. */
+export function isTested(program: string): boolean {
+  return TESTED.has(program)
+}
+
+/**
+ * The number of repetitions of a test that depends on chance. If the same run has made all of them with another version of
+ * Node, a quarter is made.
+ */
+export function repetitions(count: number): number {
+  return TESTED.size === 0 ? count : Math.ceil(count / 4)
+}
+
 /**
  * Returns the options of a test that needs these programs and rights: it is skipped, and counted as skipped, if one is
  * missing. If `CI` is set, that also fails the test file. A test is skipped as well if `TESTED` names one of its programs:
@@ -28,8 +43,8 @@ const TESTED: ReadonlySet<string> = new Set((process.env['TESTED'] ?? '').split(
  * @param required names of programs, or other requirements
  */
 export function needs(...required: readonly (string | Requirement)[]): { skip?: string } {
-  const all = required.map((each) => (typeof each === 'string' ? { there: has(each), what: each } : each))
-  const tested = all.find(({ what }) => TESTED.has(what))
+  const all = required.map((each): Requirement => (typeof each === 'string' ? { there: has(each), what: each } : each))
+  const tested = all.find(({ what, program = what }) => isTested(program))
   if (tested !== undefined) return { skip: `${tested.what} was tested with another version of Node` }
   const missing = all.filter(({ there }) => !there).map(({ what }) => what)
   if (missing.length === 0) return {}
@@ -38,9 +53,9 @@ export function needs(...required: readonly (string | Requirement)[]): { skip?: 
   return { skip: reason }
 }
 
-/** Reports whether a program is in PATH. */
-export function has(program: string): boolean {
-  return (process.env['PATH'] ?? '').split(':').some((place) => {
+/** Reports whether a program is in PATH, or in another list of directories. */
+export function has(program: string, path: string = process.env['PATH'] ?? ''): boolean {
+  return path.split(':').some((place) => {
     try {
       accessSync(join(place, program), constants.X_OK)
       return true

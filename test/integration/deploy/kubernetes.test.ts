@@ -26,7 +26,7 @@ const KUSTOMIZE = [
   ['kustomize', 'build'],
   ['kubectl', 'kustomize'],
 ].find(([program = '']) => has(program))
-const WITH_KUSTOMIZE = needs({ there: KUSTOMIZE !== undefined, what: 'kustomize or kubectl' })
+const WITH_KUSTOMIZE = needs({ there: KUSTOMIZE !== undefined, what: 'kustomize or kubectl', program: 'kustomize' })
 
 t.test(
   'Kubernetes: every object that is rendered is one of the API, with no key that it does not know',

@@ -7,12 +7,12 @@ import { directory } from '../../support/directory.ts'
 import { WITHOUT_DISKS } from '../../support/disk.ts'
 import { ask, eventually, matches, post, sameBytes } from '../../support/http.ts'
 import { Load, lostFrom } from '../../support/load.ts'
-import { PID_NAMESPACES, needs } from '../../support/machine.ts'
+import { PID_NAMESPACES, needs, repetitions } from '../../support/machine.ts'
 import { type Program, fileOf, linesOf, runServer } from '../../support/server.ts'
 import { snapshotOf } from '../../support/snapshots.ts'
 
-const EDITS = 1000
-const KILLS = 6
+const EDITS = repetitions(400)
+const KILLS = repetitions(6)
 
 t.test(`an edit saved by rename at the moment of a commit: none of ${EDITS} is lost`, async (t) => {
   await raceEdits(t, (file, text) => {

@@ -10,7 +10,7 @@ import { directory, filesOf } from '../../support/directory.ts'
 import { Disk, execute, tmpfs } from '../../support/disk.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { Load, lostFrom } from '../../support/load.ts'
-import { MOUNTS, needs } from '../../support/machine.ts'
+import { MOUNTS, needs, repetitions } from '../../support/machine.ts'
 import { fileOf, linesOf, run, runServer, serve } from '../../support/server.ts'
 import { DRIFTED, snapshotOf } from '../../support/snapshots.ts'
 
@@ -232,12 +232,12 @@ t.test(
 
 for (const kind of ['xfs', 'ext4'] as const) {
   t.test(
-    `power cut on ${kind}, ten times: every acknowledged snapshot is there`,
+    `power cut on ${kind}, again and again: every acknowledged snapshot is there`,
     needs(MOUNTS, `mkfs.${kind}`, 'xfs_io'),
     async (t) => {
       const disk = new Disk(t, kind)
       const acknowledged = new Map<string, string>()
-      for (let cut = 0; cut < 10; cut += 1) {
+      for (let cut = 0; cut < repetitions(10); cut += 1) {
         const server = await runServer(t, disk.mountPoint)
         const load = new Load([server], 8)
         await load.acknowledge(30 + Math.floor(Math.random() * 60))
