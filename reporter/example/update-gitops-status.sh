@@ -126,7 +126,7 @@ read_ci() {
     read_run "${GITHUB_REPOSITORY-}" "$GITHUB_SHA" "$GITHUB_REF_NAME" \
       "${GITHUB_SERVER_URL-}/${GITHUB_REPOSITORY-}/actions/runs/${GITHUB_RUN_ID-}"
     case ${GITHUB_EVENT_NAME-} in pull_request*) is_pull_request=true ;; esac
-  elif [ -n "${JENKINS_URL-}" ]; then
+  elif [ -n "${JENKINS_URL-}${BUILD_TAG-}${CHANGE_ID-}" ]; then # Jenkins, also without an address of its own
     jenkins_branch=${BRANCH_NAME:-${GIT_BRANCH-}}
     read_run '' "${GIT_COMMIT-}" "${jenkins_branch#origin/}" "${BUILD_URL-}"
     [ -z "${CHANGE_ID-}" ] || is_pull_request=true
@@ -303,7 +303,7 @@ callback_plugins() {
     printf '%s' "$ANSIBLE_CALLBACK_PLUGINS"
   elif grep -Eqs '^ *callback_plugins' "${ANSIBLE_CONFIG:-ansible.cfg}" "${ANSIBLE_CONFIG:-.}/ansible.cfg" \
     "${HOME-}/.ansible.cfg" /etc/ansible/ansible.cfg; then
-    ansible-config dump --format json >"$work/config.json" && python callbacks.py "$work/config.json"
+    ANSIBLE_FORCE_COLOR=false ANSIBLE_VERBOSITY=0 ansible-config dump --format json >"$work/config.json" && python callbacks.py "$work/config.json"
   else
     printf '%s' "${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback"
   fi

@@ -85,7 +85,7 @@ callback_plugins() {
     printf '%s' "$ANSIBLE_CALLBACK_PLUGINS"
   elif grep -Eqs '^ *callback_plugins' "${ANSIBLE_CONFIG:-ansible.cfg}" "${ANSIBLE_CONFIG:-.}/ansible.cfg" \
     "${HOME-}/.ansible.cfg" /etc/ansible/ansible.cfg; then
-    ansible-config dump --format json >"$work/config.json" && python callbacks.py "$work/config.json"
+    ANSIBLE_FORCE_COLOR=false ANSIBLE_VERBOSITY=0 ansible-config dump --format json >"$work/config.json" && python callbacks.py "$work/config.json"
   else
     printf '%s' "${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback"
   fi

@@ -22,6 +22,9 @@ export const ANSIBLES: readonly Ansible[] = [
   ...inPath(['ANSIBLE_OLDEST', 'ANSIBLE_NEWEST']),
 ]
 
+/** The newest version, for what need not be tested on all. */
+export const NEWEST: Ansible = [...inDirectory('newest', 'ANSIBLE_NEWEST'), ...inPath(['ANSIBLE_NEWEST'])][0] as Ansible
+
 function inDirectory(name: string, variable: string): Ansible[] {
   const bin = process.env[variable]
   if (bin === undefined) return []
@@ -30,6 +33,7 @@ function inDirectory(name: string, variable: string): Ansible[] {
   return [{ name: `${name} ansible-core`, options: needs(requirement), path: `${bin}:${PATH}` }]
 }
 
+/** The version in PATH, if one of the variables is not set. */
 function inPath(variables: readonly string[]): Ansible[] {
   const missing = variables.filter((variable) => process.env[variable] === undefined)
   if (missing.length === 0) return []

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Test } from 'tap'
+import { NEWEST } from './ansible.ts'
 import { directory } from './directory.ts'
 
 export const REPORTER = resolve(import.meta.dirname, '../../reporter')
@@ -36,7 +37,7 @@ export async function sh(
 ): Promise<Ran> {
   const child = spawn(command ?? '', args, {
     cwd,
-    env: { PATH: process.env['PATH'], HOME: directory(t), ANSIBLE_PIPELINING: 'true', ...env },
+    env: { PATH: NEWEST.path, HOME: directory(t), ANSIBLE_PIPELINING: 'true', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   t.teardown(() => child.kill('SIGKILL'))
@@ -58,17 +59,21 @@ export function standIn(t: Test, script: string): string {
   const bin = directory(t)
   writeFileSync(join(bin, 'ansible-playbook'), `#!/bin/sh\n${script}\n`)
   chmodSync(join(bin, 'ansible-playbook'), 0o755)
-  return `${bin}:${process.env['PATH']}`
+  return `${bin}:${NEWEST.path}`
 }
 
-/** What Ansible's callback writes of a run of one task on one server. */
-export function documentOf(server: string, result: Record<string, unknown>): string {
-  const task = { task: { name: 'Deploy rsyslog.conf' }, hosts: { [server]: { action: 'copy', ...result } } }
-  const sums = { failures: 0, ignored: 0, rescued: 0, unreachable: 0 }
+/** What Ansible's callback writes of a run of one task, which copies a file unless it says otherwise, on some servers. */
+export function documentOf(results: Readonly<Record<string, object>>): string {
+  const servers = Object.keys(results)
+  const hosts = Object.fromEntries(
+    Object.entries(results).map(([name, result]) => [name, { action: 'copy', ...result }]),
+  )
+  const play = { name: 'all' }
+  const tasks = [{ task: { name: 'Deploy rsyslog.conf' }, hosts }]
   return JSON.stringify({
-    plays: [{ play: { name: 'all' }, hosts: [server], questions: [], tasks: [task] }],
-    stats: { [server]: sums },
-    hosts: { [server]: false },
+    plays: [{ play, hosts: servers, questions: [], tasks }],
+    stats: Object.fromEntries(servers.map((name) => [name, { failures: 0, ignored: 0, rescued: 0, unreachable: 0 }])),
+    hosts: Object.fromEntries(servers.map((name) => [name, false])),
     unfinished: {},
     errors: [],
     selection: {},

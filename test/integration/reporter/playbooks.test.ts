@@ -1,32 +1,26 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { FailedCheck, Snapshot } from '../../../src/status/schema.ts'
 import { directory } from '../../support/directory.ts'
-import { needs } from '../../support/machine.ts'
+import { ANSIBLES } from '../../support/ansible.ts'
 import { type Ran, report, write } from '../../support/reporter.ts'
 import { ALONE, type Case, TOGETHER, type Verdict } from './playbooks.ts'
 
 const LOCAL = { ansible_connection: 'local', ansible_python_interpreter: '{{ ansible_playbook_python }}' }
-const VERSIONS = (process.env['ANSIBLES'] ?? '').split(' ')
+const LIMIT = 400_000
 
+// The versions run side by side.
 t.jobs = 2
-for (const bin of VERSIONS) {
-  const PATH = bin === '' ? (process.env['PATH'] ?? '') : `${bin}:${process.env['PATH']}`
-  t.test(
-    `${TOGETHER.length} playbooks in one run, ${bin}`,
-    { timeout: 400_000, ...needs('ansible-playbook') },
-    async (t) => {
-      await check(t, TOGETHER, PATH)
-    },
-  )
-  t.test(
-    `playbooks that end the run, or have options of their own, ${bin}`,
-    { timeout: 400_000, ...needs('ansible-playbook') },
-    async (t) => {
-      for (const each of ALONE) await check(t, [each], PATH)
-    },
-  )
+for (const ansible of ANSIBLES) {
+  const options = { timeout: LIMIT, ...ansible.options }
+  t.test(`${TOGETHER.length} playbooks in one run, ${ansible.name}`, options, async (t) => {
+    await check(t, TOGETHER, ansible.path)
+  })
+  t.test(`playbooks that end the run, or have options of their own, ${ansible.name}`, options, async (t) => {
+    for (const each of ALONE) await check(t, [each], ansible.path)
+  })
 }
 
 /** Runs the playbooks of some cases as one, and compares what is reported. */
@@ -62,8 +56,9 @@ async function check(t: Test, cases: readonly Case[], PATH: string): Promise<voi
   const ran = await report(t, options, { cwd, env: { PATH, ...env } })
   const reports = ran.stdout === '' ? [] : (JSON.parse(ran.stdout) as (Snapshot | FailedCheck)[])
   const found = new Map(reports.map((each) => [each.server, each]))
+  const old = isOld(PATH)
   for (const [index, each] of cases.entries()) {
-    const expected = { ...each.expected, ...(isOld(PATH) ? each.before219 : {}) }
+    const expected = { ...each.expected, ...(old ? each.before219 : {}) }
     for (const [me, verdict] of Object.entries(expected)) {
       compare(t, found.get(`${index}-${me}`), verdict, `${each.name}: ${me}`, join(root, `${index}-${me}`), ran)
     }
@@ -89,6 +84,8 @@ function compare(
   else t.same(names.toSorted(), expected.map((each) => each.replace('{root}', root)).toSorted(), name)
 }
 
+/** Reports whether ansible-core is older than 2.19. */
 function isOld(PATH: string): boolean {
-  return !/ansible-2\.(19|2\d)/.test(PATH)
+  const { stdout } = spawnSync('ansible-playbook', ['--version'], { encoding: 'utf8', env: { ...process.env, PATH } })
+  return Number(/core 2\.(\d+)/.exec(stdout)?.[1]) < 19
 }

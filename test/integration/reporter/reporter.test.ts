@@ -23,15 +23,15 @@ import type { FailedCheck, Snapshot, Status } from '../../../src/status/schema.t
 import { directory } from '../../support/directory.ts'
 import { execute } from '../../support/disk.ts'
 import { ask, eventually, matches } from '../../support/http.ts'
+import { NEWEST } from '../../support/ansible.ts'
 import { AS_ROOT, needs } from '../../support/machine.ts'
-import { assembled, placesOf } from '../../../reporter/assemble.ts'
 import { type Ran, REPORTER, documentOf, report, sh, standIn, write } from '../../support/reporter.ts'
 import { fileOf, serve } from '../../support/server.ts'
 
 const RECORDINGS = join(import.meta.dirname, 'recordings')
 const LAB = { repo: 'rsyslog', server: 'rsyslog-lab' }
 const JSON_TYPE = { 'Content-Type': 'application/json' }
-const WITH_ANSIBLE = { timeout: 240_000, ...needs('ansible-playbook', 'curl', 'ssh', AS_ROOT) }
+const WITH_ANSIBLE = { timeout: 240_000, ...needs('curl', 'ssh', AS_ROOT), ...NEWEST.options }
 
 const LOCAL = { ansible_connection: 'local', ansible_python_interpreter: '{{ ansible_playbook_python }}' }
 
@@ -300,39 +300,6 @@ t.test(
   },
 )
 
-const deploy = (hosts: string, more: object = {}): object => ({ hosts, tasks: [mayFail('Deploy')], ...more })
-
-t.test('a run that is cut short has no verdict on those whom it stopped', WITH_ANSIBLE, async (t) => {
-  const hosts = { a: { value: 'x' }, bad: {}, z: { value: 'x' } }
-  const cases: Record<string, [plays: object[], reported: string[]]> = {
-    // One failed server stops no other.
-    'the last task fails': [[deploy('all')], ['a', 'z']],
-    'a play fails, others follow': [
-      [deploy('a'), deploy('bad:z'), deploy('all')],
-      ['a', 'z'],
-    ],
-    any_errors_fatal: [[deploy('all', { any_errors_fatal: true })], ['a', 'z']],
-    max_fail_percentage: [[deploy('all', { max_fail_percentage: 10 })], ['a', 'z']],
-    // All servers of the second play fail: Ansible does not begin the third.
-    'a whole play fails, another would follow': [[deploy('a:z'), deploy('bad'), deploy('z')], ['a']],
-    'a whole play fails, none would follow': [
-      [deploy('a:z'), deploy('bad')],
-      ['a', 'z'],
-    ],
-    // The first play ends well; in the second the batch of `bad` fails whole, and `z` does not get its turn.
-    'a whole batch fails': [[deploy('a:z'), deploy('all', { serial: 1 })], ['a']],
-  }
-  for (const [name, [plays, reported]] of Object.entries(cases)) {
-    const cwd = repository(t, hosts, plays)
-    const ran = await report(t, CHECK, { cwd, env: { GITOPS_BASE_PATH: base(cwd) } })
-    t.equal(ran.code, 1, name)
-    t.same(Object.keys(driftIn(ran)), reported, `${name}: ${ran.log}`)
-    for (const server of ['a', 'bad', 'z'].filter((each) => !reported.includes(each))) {
-      t.ok(failuresIn(ran)[server], `${name}: ${server}: ${ran.log}`)
-    }
-  }
-})
-
 t.test('nothing was checked: nothing is posted, and the step fails', WITH_ANSIBLE, async (t) => {
   const server = await serve(t)
   const cwd = repository(t, { synced: { value: '' } }, [{ hosts: 'all', tasks: [mayFail('Deploy')] }])
@@ -396,7 +363,7 @@ function directoriesIn(place: string): string[] {
 }
 
 const PRINTS_DRIFT = `cat >"$GITOPS_RESULT" <<'EOF'
-${documentOf('rsyslog-lab', { changed: true, dest: '/etc/rsyslog.conf' })}
+${documentOf({ 'rsyslog-lab': { changed: true, dest: '/etc/rsyslog.conf' } })}
 EOF`
 
 t.test(
@@ -613,7 +580,7 @@ t.test(
       { changed: true, item: { password: 'hunter2' } },
       ...Array.from({ length: 60 }, (_, index) => item(`/etc/${index}`, { before: 'ü'.repeat(20_000), after: '' })),
     ]
-    const text = documentOf('s', { changed: true, results: items })
+    const text = documentOf({ s: { changed: true, results: items } })
     const out = join(directory(t, { out: text }), 'out')
     const PATH = standIn(t, `cat ${out} >"$GITOPS_RESULT"; echo noise; echo '{"a":1}'; echo 'Playbook run took 1 s'`)
     const env = {
@@ -697,27 +664,11 @@ t.test(
   },
 )
 
-t.test('what is committed is what is assembled', async (t) => {
-  for (const [name, text] of Object.entries(assembled())) {
-    for (const place of placesOf(name)) {
-      t.equal(readFileSync(place, 'utf8'), text, place)
-      t.ok(statSync(place).mode & 0o100, `${place} can be run`)
-    }
-  }
-  t.match(await report(t, ['--version']), { code: 0, stdout: /^update-gitops-status \d+\.\d+\.\d+\n$/ })
-})
-
-t.test('ruff finds nothing in the programs of the reporter', needs('ruff'), async (t) => {
-  for (const args of [['check'], ['format', '--check']]) {
-    const { status, stdout, stderr } = spawnSync('ruff', [...args, '--no-cache', join(REPORTER, 'src')], {
-      encoding: 'utf8',
-    })
-    t.equal(status, 0, stdout + stderr)
-  }
-})
-
 t.test('a part of a playbook is not reported, by whatever way it is chosen', WITH_ANSIBLE, async (t) => {
-  const tasks = [mayFail('Deploy'), { name: 'Look', command: 'true', check_mode: false, tags: 'look' }]
+  const tasks = [
+    mayFail('Deploy'),
+    { name: 'Look', command: 'true', check_mode: false, changed_when: false, tags: 'look' },
+  ]
   const cwd = repository(t, { a: { value: 'x' } }, [{ hosts: 'all', tasks }])
   const cases: [args: string[], env: Record<string, string>, chosen: RegExp][] = [
     [['--', '--tags', 'look'], {}, /--tags look/],
@@ -725,7 +676,10 @@ t.test('a part of a playbook is not reported, by whatever way it is chosen', WIT
     [['--', '--start-at-task', 'Look'], {}, /--start-at-task Look/],
     [[], { ANSIBLE_RUN_TAGS: 'look' }, /--tags look/],
     [[], { ANSIBLE_SKIP_TAGS: 'look' }, /--skip-tags look/],
+    [[], { ANSIBLE_CONFIG: 'tags.cfg' }, /--skip-tags look/],
+    [['--', '--step'], {}, /--step/],
   ]
+  write(cwd, { 'tags.cfg': '[tags]\nskip = look\n' })
   for (const [args, env, chosen] of cases) {
     const ran = await report(t, [...CHECK, ...args], { cwd, env: { GITOPS_BASE_PATH: base(cwd), ...env } })
     t.match(ran, { code: 1, stdout: '', log: /Nothing is reported: the check was only a part of the playbook/ })
@@ -750,7 +704,7 @@ t.test(
     }
     const failed = standIn(
       t,
-      `cat >"$GITOPS_RESULT" <<'EOF'\n${documentOf('rsyslog-lab', { failed: true, reason: 'no such role' })}\nEOF\nexit 2`,
+      `cat >"$GITOPS_RESULT" <<'EOF'\n${documentOf({ 'rsyslog-lab': { failed: true, reason: 'no such role' } })}\nEOF\nexit 2`,
     )
     t.equal((await report(t, [], { env: { ...env, PATH: failed } })).code, 1)
     const [never] = fileOf(server).statuses
@@ -758,7 +712,7 @@ t.test(
       state: 'failing',
       sync_status: null,
       failed_check: {
-        reason: "failed at 'Deploy rsyslog.conf': no such role",
+        reason: "'Deploy rsyslog.conf' failed: no such role",
         pipeline_url: 'https://ci.example.net/7',
       },
       labels: { env: 'prod', owner: 'team-a' },
@@ -793,13 +747,7 @@ t.test('a report of any size is delivered, in parts by server', needs('curl'), a
       },
     ]),
   )
-  const sums = { failures: 0, ignored: 0, rescued: 0, unreachable: 0 }
-  const document = {
-    plays: [{ play: { name: 'all' }, tasks: [{ task: { name: 'Deploy' }, hosts }] }],
-    stats: Object.fromEntries(Object.keys(hosts).map((name) => [name, sums])),
-    cut_short: false,
-  }
-  const out = join(directory(t, { out: JSON.stringify(document) }), 'out')
+  const out = join(directory(t, { out: documentOf(hosts) }), 'out')
   const env = { PATH: standIn(t, `cp ${out} "$GITOPS_RESULT"`), GITOPS_STATUS_URL: `${server.url}/api/status` }
   const { code, log } = await report(t, [], { env })
   t.equal(code, 0, log)
@@ -809,6 +757,61 @@ t.test('a report of any size is delivered, in parts by server', needs('curl'), a
   t.match(files.at(-1), { kind: 'other', name: `${9000 - files.length + 1} more files` })
   t.ok(files.length > 1000)
   t.match(log, /Acknowledged[^]*Acknowledged/, 'more than one post')
+})
+
+/** A callback of Ansible. */
+const callback = (type: string, name: string, body: string): string =>
+  [
+    'from ansible.plugins.callback import CallbackBase',
+    `DOCUMENTATION = "name: ${name}\\ntype: ${type}\\nshort_description: x\\ndescription: x\\n"`,
+    'class CallbackModule(CallbackBase):',
+    `    CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, "${type}", "${name}"`,
+    body,
+  ].join('\n')
+
+t.test('what an operator has set up for Ansible keeps working', WITH_ANSIBLE, async (t) => {
+  const cwd = repository(t, { a: { value: 'SECRET-CONTENT' }, b: { value: 'y' } }, [
+    {
+      hosts: 'all',
+      tasks: [mayFail('Deploy'), { name: 'Loop', debug: { msg: 'x' }, loop: [{ content: 'SECRET-ITEM' }] }],
+    },
+  ])
+  const told = '    def v2_playbook_on_stats(self, stats):\n        self._display.display("'
+  write(cwd, {
+    'mine/theirs.py': callback('notification', 'theirs', `${told}the notification of theirs")\n`),
+    'mine/shown.py': callback('stdout', 'shown', `${told}shown as they like")\n`),
+    'ansible.cfg': '[defaults]\ncallback_plugins = ./mine\nstdout_callback = shown\nforce_color = true\n',
+  })
+  const env = { GITOPS_BASE_PATH: base(cwd), ANSIBLE_VERBOSITY: '2' }
+  const silent = await report(t, CHECK, { cwd, env })
+  t.same(driftIn(silent), { a: ['file'], b: ['file'] }, silent.log)
+  t.match(silent.log, 'the notification of theirs')
+  t.notMatch(silent.log, 'shown as they like')
+  const shown = await report(t, [...CHECK, '--show-output'], { cwd, env })
+  t.same(driftIn(shown), { a: ['file'], b: ['file'] }, shown.log)
+  t.match(shown.log, 'shown as they like')
+  rmSync(join(cwd, 'ansible.cfg'))
+  const own = await report(t, CHECK, { cwd, env: { ...env, ANSIBLE_CALLBACK_PLUGINS: 'mine' } })
+  t.match(own.log, 'the notification of theirs')
+  t.notMatch(own.log + silent.log, /SECRET-/, 'the contents of files are not in the log')
+})
+
+t.test('what looks like a secret is not sent', needs('curl'), async (t) => {
+  const after = 'user = x\npassword = hunter2\nserial: SN-1234\n'
+  const out = documentOf({ a: { changed: true, dest: '/etc/app.conf', diff: { before: '', after } } })
+  const cwd = directory(t)
+  write(cwd, { out, masks: '# numbers\n\nSN-[0-9]+\n', broken: '(\n' })
+  const env = { PATH: standIn(t, `cp ${cwd}/out "$GITOPS_RESULT"`) }
+  const diffOf = async (...args: string[]): Promise<string> => {
+    const { stdout } = await report(t, ['--dry-run', '--send-diff', ...args], { cwd, env })
+    return JSON.parse(stdout)[0].files[0].diff
+  }
+  t.match(await diffOf(), '+user = x\n+password = ***\n+serial: SN-1234\n')
+  t.match(await diffOf('--mask-file', 'masks'), '+password = ***\n+serial: ***\n')
+  for (const file of ['broken', 'gone']) {
+    const ran = await report(t, ['--dry-run', '--mask-file', file], { cwd, env })
+    t.match(ran, { code: 2, stdout: '', log: `the mask file ${file} must have one regular expression a line: ` })
+  }
 })
 
 t.test('only the head of a branch is reported, and no pull request', needs('git', 'curl'), async (t) => {

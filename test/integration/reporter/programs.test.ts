@@ -1,0 +1,40 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { assembled, placesOf } from '../../../reporter/assemble.ts'
+import { needs } from '../../support/machine.ts'
+import { REPORTER, report } from '../../support/reporter.ts'
+
+const SOURCES = ['src', 'test'].map((name) => join(REPORTER, name))
+
+t.test('what is committed is what is assembled', async (t) => {
+  for (const [name, text] of Object.entries(assembled())) {
+    for (const place of placesOf(name)) {
+      t.equal(readFileSync(place, 'utf8'), text, place)
+      t.ok(statSync(place).mode & 0o100, `${place} can be run`)
+    }
+  }
+  t.match(await report(t, ['--version']), { code: 0, stdout: /^update-gitops-status \d+\.\d+\.\d+\n$/ })
+})
+
+t.test('ruff finds nothing in the programs of the reporter', needs('ruff'), async (t) => {
+  succeeds(t, 'ruff', ['check', '--no-cache', ...SOURCES])
+  succeeds(t, 'ruff', ['format', '--check', '--no-cache', ...SOURCES])
+})
+
+t.test('mypy finds nothing in the programs of the reporter', needs('mypy'), async (t) => {
+  const options = ['--strict', '--ignore-missing-imports', '--cache-dir', t.testdir()]
+  succeeds(t, 'mypy', [...options, join(REPORTER, 'src')])
+})
+
+t.test('the unit tests of the programs', needs('python3'), async (t) => {
+  const ran = succeeds(t, 'python3', ['-B', '-m', 'unittest', 'discover', '--start-directory', join(REPORTER, 'test')])
+  t.match(ran, /Ran [1-9]\d* tests/)
+})
+
+function succeeds(t: Test, program: string, args: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+  t.equal(status, 0, stdout + stderr)
+  return stdout + stderr
+}
