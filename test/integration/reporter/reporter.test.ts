@@ -628,7 +628,9 @@ t.test(
       'the script in the example is the script',
     )
     const etc = directory(t)
-    const host = { ...LOCAL, rsyslog_etc: etc, rsyslog_restart: false }
+    const host = { ...LOCAL, rsyslog_etc: etc, rsyslog_apply: true, rsyslog_remove_unknown: true }
+    const key = join(directory(t), 'key')
+    execute('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key)
     write(cwd, { 'inventory.yml': JSON.stringify({ rsyslog: { hosts: { 'rsyslog-lab': host } } }) })
     const pipeline = async (name: string): Promise<void> => {
       const { steps } = parse(readFileSync(join(cwd, '.woodpecker', name), 'utf8'), { merge: true }) as {
@@ -638,8 +640,7 @@ t.test(
         t.match(environment['SSH_KEY'], { from_secret: 'rsyslog_ssh_key' })
         const env = {
           CI_REPO: 'ops/rsyslog',
-          SSH_KEY: 'a key',
-          ANSIBLE_PRIVATE_KEY_FILE: join(etc, '../ssh-key'),
+          SSH_KEY: readFileSync(key, 'utf8'),
           GITOPS_BASE_PATH: etc,
           // The address of the example is in a cluster.
           ...('GITOPS_STATUS_URL' in environment ? { GITOPS_STATUS_URL: `${server.url}/api/status` } : {}),
@@ -647,7 +648,6 @@ t.test(
         const { code, log, stdout } = await sh(t, ['sh', '-ec', commands.join('\n')], env, cwd)
         t.equal(code, 0, `${name}, ${step}: ${stdout}${log}`)
       }
-      rmSync(join(etc, '../ssh-key'))
     }
     const shown = async (): Promise<unknown> => (await ask(`${server.url}/status.json`)).json
     await pipeline('deploy.yaml')
