@@ -193,7 +193,7 @@ const CASES: Readonly<Record<string, Case>> = {
 const PLAYBOOK = `
 { echo "$*"; ssh-add -L || ssh-keygen -y -f "$ANSIBLE_PRIVATE_KEY_FILE"; } >>"$CALLS" 2>/dev/null
 [ -z "\${GITOPS_RESULT-}" ] || cat >"$GITOPS_RESULT" <<'EOF'
-${documentOf('rsyslog-lab', { changed: true, dest: '/etc/rsyslog.conf' })}
+${documentOf({ 'rsyslog-lab': { changed: true, dest: '/etc/rsyslog.conf' } })}
 EOF`
 
 /** A status server that takes nothing without the token. */
