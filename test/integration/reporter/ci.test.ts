@@ -260,7 +260,7 @@ for (const [name, { files, branch, shells, variables, reported }] of Object.entr
     await eventually(() => {
       if (readdirSync(temporary).length > 0) throw new Error('the agent is still there')
     }, 15_000)
-    const kept = spawnSync('grep', ['-rl', 'PRIVATE KEY', cwd, temporary], { encoding: 'utf8' }).stdout
+    const kept = spawnSync('grep', ['-rl', 'BEGIN OPENSSH PRIVATE KEY', cwd, temporary], { encoding: 'utf8' }).stdout
     t.equal(kept, '', 'no file has the key')
   })
 
