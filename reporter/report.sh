@@ -664,7 +664,7 @@ def program_of(command: list[str]) -> str:
 
 
 def arguments_of(command: list[str], programs: tuple[str, ...]) -> list[str] | None:
-    """The arguments of the first of these programs in a command, perhaps run by sudo, ssh or `sh -c`. None without one."""
+    """The arguments of the first of these programs in a command, perhaps run by sudo, ssh or `sh -c`; else None."""
     for position, word in enumerate(command):
         if os.path.basename(word) in programs:
             return command[position + 1 :]
@@ -708,6 +708,7 @@ PYTHON
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -798,7 +799,10 @@ def aide(outcome: Outcome) -> list[Difference]:
         found |= bit
         differences.append(Difference(name))
     if found != outcome.code:
-        raise CheckFailed(f"exit code {outcome.code}, but the report names entries of exit code {found}")
+        raise CheckFailed(
+            f"exit code {outcome.code}, but the report names entries of exit code {found}; it needs report_grouped=yes and "
+            "at least report_level=list_entries"
+        )
     return differences
 
 
@@ -813,9 +817,13 @@ def aide_document(outcome: Outcome) -> Iterable[tuple[int, str]]:
 
 def aide_text(outcome: Outcome) -> Iterable[tuple[int, str]]:
     bit = 0
+    is_empty = True
+    has_verdict = False
     for line in outcome.lines():
         if not line or line.startswith("-----"):
             continue
+        is_empty = False
+        has_verdict = has_verdict or bool(re.match(r"AIDE .*found (NO )?differences", line))
         if line in SECTIONS:
             bit = SECTIONS[line]
         elif line.endswith(":") and not line.startswith((" ", "\t")) and ": /" not in line:
@@ -826,6 +834,9 @@ def aide_text(outcome: Outcome) -> Iterable[tuple[int, str]]:
             if not separator or not name.startswith("/"):
                 raise unknown(line)
             yield bit, name
+    # With another report_url, or report_quiet, there may be none.
+    if not is_empty and not has_verdict:
+        raise CheckFailed("the output is not a report of AIDE")
 
 
 def refuse_salt(arguments: list[str]) -> str | None:
@@ -1002,7 +1013,7 @@ def unescaped(name: str) -> str:
 
 
 def refuse_debsums(arguments: list[str]) -> str | None:
-    if flags_of(arguments, "rdpg") & {"-c", "--changed"}:
+    if flags_of(arguments, "rdpg") & {"-c", "--changed", "-s", "--silent"}:
         return None
     return "the command lacks --changed: without, it lists every file"
 
@@ -1013,8 +1024,9 @@ def debsums(outcome: Outcome) -> list[Difference]:
     outcome.expect(0, 2)
     differences = [Difference(line) for line in outcome.lines()]
     for line in outcome.messages("stderr"):
-        match = re.match(r"debsums: (?:missing|changed) file (/.*) \((?:observed:.*\) \()?from \S+ package\)$", line)
-        match = match or re.match(r"debsums: can't check \S+ file (/.*) \(not a regular file\)$", line)
+        match = re.match(r"debsums: can't check \S+ file (/.*) \(not a regular file\)$", line) or re.match(
+            r"debsums: (?:missing|changed) file (/.*?)(?: \(observed:\S+ expected:\S+\))? \(from \S+ package\)$", line
+        )
         if match:
             differences.append(Difference(match.group(1)))
         elif line.startswith("debsums: "):
@@ -1282,9 +1294,12 @@ class Stream:
             return
         self.left -= len(data)
         try:
-            self.file.write(data)
+            while data:
+                data = data[self.file.write(data) :]
         except OSError as error:
             self.fault = f"it could not be kept: {error.strerror}"
+            # The report needs the space.
+            self.file.truncate(0)
 
     def pass_on(self, data: bytes) -> None:
         while data and self.target is not None:
@@ -1339,7 +1354,7 @@ def environment() -> dict[str, str]:
 def watch(work: str, process: subprocess.Popen[bytes]) -> dict[str, Any]:
     """Passes the output through until it ends, or until the command has ended and nothing more comes for a while."""
     assert process.stdout and process.stderr
-    with open(os.path.join(work, "stdout"), "wb") as out, open(os.path.join(work, "stderr"), "wb") as err:
+    with open(os.path.join(work, "stdout"), "wb", 0) as out, open(os.path.join(work, "stderr"), "wb", 0) as err:
         streams = {"stdout": Stream(process.stdout, 1, out), "stderr": Stream(process.stderr, 2, err)}
         with selectors.DefaultSelector() as selector:
             for name, stream in streams.items():
@@ -1408,7 +1423,7 @@ from outcome import CheckFailed, Difference, Outcome, arguments_of, without_colo
 from presets import PRESETS, preset_for
 from run import check as check_run
 from run import failed_check, setting, snapshot
-from text import as_name, say, tell_all
+from text import as_name, say, tell_all, unique
 
 # What the server takes.
 TARGET_NAME_MAX = 253
@@ -1498,7 +1513,7 @@ def with_tail(fault: str, work: str) -> str:
         file.seek(max(0, os.path.getsize(file.name) - TAIL_BYTES))
         text = without_colors(file.read().decode("utf-8", "replace"))
     lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and line not in fault]
+    lines = unique(line for line in lines if line and line not in fault)
     return "; ".join([re.sub(r"\s*\n\s*", " ", fault), *lines[-TAIL_LINES:]])
 
 
@@ -1574,4 +1589,6 @@ began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 run_command "$@"
 code=0
 GITOPS_BASE_PATH=$base_path python tool.py report "$work" "$server" "$began" "$@" || code=1
+# A program that has failed has written none.
+[ -e "$work/posts/0000.json" ] || code=3
 deliver "$code"

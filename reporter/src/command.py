@@ -53,9 +53,12 @@ class Stream:
             return
         self.left -= len(data)
         try:
-            self.file.write(data)
+            while data:
+                data = data[self.file.write(data) :]
         except OSError as error:
             self.fault = f"it could not be kept: {error.strerror}"
+            # The report needs the space.
+            self.file.truncate(0)
 
     def pass_on(self, data: bytes) -> None:
         while data and self.target is not None:
@@ -110,7 +113,7 @@ def environment() -> dict[str, str]:
 def watch(work: str, process: subprocess.Popen[bytes]) -> dict[str, Any]:
     """Passes the output through until it ends, or until the command has ended and nothing more comes for a while."""
     assert process.stdout and process.stderr
-    with open(os.path.join(work, "stdout"), "wb") as out, open(os.path.join(work, "stderr"), "wb") as err:
+    with open(os.path.join(work, "stdout"), "wb", 0) as out, open(os.path.join(work, "stderr"), "wb", 0) as err:
         streams = {"stdout": Stream(process.stdout, 1, out), "stderr": Stream(process.stderr, 2, err)}
         with selectors.DefaultSelector() as selector:
             for name, stream in streams.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -93,7 +94,10 @@ def aide(outcome: Outcome) -> list[Difference]:
         found |= bit
         differences.append(Difference(name))
     if found != outcome.code:
-        raise CheckFailed(f"exit code {outcome.code}, but the report names entries of exit code {found}")
+        raise CheckFailed(
+            f"exit code {outcome.code}, but the report names entries of exit code {found}; it needs report_grouped=yes and "
+            "at least report_level=list_entries"
+        )
     return differences
 
 
@@ -108,9 +112,13 @@ def aide_document(outcome: Outcome) -> Iterable[tuple[int, str]]:
 
 def aide_text(outcome: Outcome) -> Iterable[tuple[int, str]]:
     bit = 0
+    is_empty = True
+    has_verdict = False
     for line in outcome.lines():
         if not line or line.startswith("-----"):
             continue
+        is_empty = False
+        has_verdict = has_verdict or bool(re.match(r"AIDE .*found (NO )?differences", line))
         if line in SECTIONS:
             bit = SECTIONS[line]
         elif line.endswith(":") and not line.startswith((" ", "\t")) and ": /" not in line:
@@ -121,6 +129,9 @@ def aide_text(outcome: Outcome) -> Iterable[tuple[int, str]]:
             if not separator or not name.startswith("/"):
                 raise unknown(line)
             yield bit, name
+    # With another report_url, or report_quiet, there may be none.
+    if not is_empty and not has_verdict:
+        raise CheckFailed("the output is not a report of AIDE")
 
 
 def refuse_salt(arguments: list[str]) -> str | None:

@@ -132,7 +132,7 @@ def unescaped(name: str) -> str:
 
 
 def refuse_debsums(arguments: list[str]) -> str | None:
-    if flags_of(arguments, "rdpg") & {"-c", "--changed"}:
+    if flags_of(arguments, "rdpg") & {"-c", "--changed", "-s", "--silent"}:
         return None
     return "the command lacks --changed: without, it lists every file"
 
@@ -143,8 +143,9 @@ def debsums(outcome: Outcome) -> list[Difference]:
     outcome.expect(0, 2)
     differences = [Difference(line) for line in outcome.lines()]
     for line in outcome.messages("stderr"):
-        match = re.match(r"debsums: (?:missing|changed) file (/.*) \((?:observed:.*\) \()?from \S+ package\)$", line)
-        match = match or re.match(r"debsums: can't check \S+ file (/.*) \(not a regular file\)$", line)
+        match = re.match(r"debsums: can't check \S+ file (/.*) \(not a regular file\)$", line) or re.match(
+            r"debsums: (?:missing|changed) file (/.*?)(?: \(observed:\S+ expected:\S+\))? \(from \S+ package\)$", line
+        )
         if match:
             differences.append(Difference(match.group(1)))
         elif line.startswith("debsums: "):

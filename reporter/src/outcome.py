@@ -117,7 +117,7 @@ def program_of(command: list[str]) -> str:
 
 
 def arguments_of(command: list[str], programs: tuple[str, ...]) -> list[str] | None:
-    """The arguments of the first of these programs in a command, perhaps run by sudo, ssh or `sh -c`. None without one."""
+    """The arguments of the first of these programs in a command, perhaps run by sudo, ssh or `sh -c`; else None."""
     for position, word in enumerate(command):
         if os.path.basename(word) in programs:
             return command[position + 1 :]

@@ -153,4 +153,6 @@ began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 run_command "$@"
 code=0
 GITOPS_BASE_PATH=$base_path python tool.py report "$work" "$server" "$began" "$@" || code=1
+# A program that has failed has written none.
+[ -e "$work/posts/0000.json" ] || code=3
 deliver "$code"

@@ -13,7 +13,7 @@ from outcome import CheckFailed, Difference, Outcome, arguments_of, without_colo
 from presets import PRESETS, preset_for
 from run import check as check_run
 from run import failed_check, setting, snapshot
-from text import as_name, say, tell_all
+from text import as_name, say, tell_all, unique
 
 # What the server takes.
 TARGET_NAME_MAX = 253
@@ -103,7 +103,7 @@ def with_tail(fault: str, work: str) -> str:
         file.seek(max(0, os.path.getsize(file.name) - TAIL_BYTES))
         text = without_colors(file.read().decode("utf-8", "replace"))
     lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and line not in fault]
+    lines = unique(line for line in lines if line and line not in fault)
     return "; ".join([re.sub(r"\s*\n\s*", " ", fault), *lines[-TAIL_LINES:]])
 
 
