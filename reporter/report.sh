@@ -800,8 +800,8 @@ def aide(outcome: Outcome) -> list[Difference]:
         differences.append(Difference(name))
     if found != outcome.code:
         raise CheckFailed(
-            f"exit code {outcome.code}, but the report names entries of exit code {found}; it needs report_grouped=yes and "
-            "at least report_level=list_entries"
+            f"exit code {outcome.code}, but the report names entries of exit code {found}; "
+            "it needs report_grouped=yes and at least report_level=list_entries"
         )
     return differences
 
@@ -952,8 +952,27 @@ def reads_standard_input(command: list[str]) -> bool:
     return any(re.match(r"(-|/dev/stdin|-[A-Za-z]*f=?-|--filename=-)$", word) for word in words)
 
 
+def manifests_of(command: list[str]) -> Iterator[str]:
+    """The files that the option -f names."""
+    words = [part for word in command for part in words_of(word)]
+    for word, following in zip(words, [*words[1:], ""]):
+        if re.match(r"(-[A-Za-z]*f|--filename)$", word):
+            yield from following.split(",")
+        elif match := re.match(r"(?:-f=?|--filename=)(.+)$", word):
+            yield from match.group(1).split(",")
+
+
+def is_empty_manifest(path: str) -> bool:
+    with open(path, "rb") as file:
+        return all(line.split(b"#", 1)[0].strip() in (b"", b"---", b"...") for line in file)
+
+
 def kubectl_diff(outcome: Outcome) -> list[Difference]:
     """The output of diff on two directories with a file for each object, GROUP.VERSION.KIND.NAMESPACE.NAME."""
+    # To a file without objects kubectl says 0.
+    for path in manifests_of(outcome.command):
+        if os.path.isfile(path) and is_empty_manifest(path):
+            raise CheckFailed(f"the file has no object: {path}")
     differences: list[Difference] = []
     for line in outcome.messages():
         header = re.match(r"diff .*/LIVE-\d+/([^/']+)'? .*/MERGED-\d+/\1'?$", line)
@@ -1254,6 +1273,7 @@ import time
 from types import FrameType
 from typing import IO, Any
 
+from listings import is_empty_manifest
 from outcome import KEPT_MAX
 from presets import PRESETS
 
@@ -1379,11 +1399,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
             process.wait(END_SECONDS)
         except (ProcessLookupError, subprocess.TimeoutExpired):
             continue
-
-
-def is_empty_manifest(path: str) -> bool:
-    with open(path, "rb") as file:
-        return all(line.split(b"#", 1)[0].strip() in (b"", b"---", b"...") for line in file)
 
 
 def stop(_number: int, _frame: FrameType | None) -> None:

@@ -13,6 +13,7 @@ import time
 from types import FrameType
 from typing import IO, Any
 
+from listings import is_empty_manifest
 from outcome import KEPT_MAX
 from presets import PRESETS
 
@@ -138,11 +139,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
             process.wait(END_SECONDS)
         except (ProcessLookupError, subprocess.TimeoutExpired):
             continue
-
-
-def is_empty_manifest(path: str) -> bool:
-    with open(path, "rb") as file:
-        return all(line.split(b"#", 1)[0].strip() in (b"", b"---", b"...") for line in file)
 
 
 def stop(_number: int, _frame: FrameType | None) -> None:

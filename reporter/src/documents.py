@@ -95,8 +95,8 @@ def aide(outcome: Outcome) -> list[Difference]:
         differences.append(Difference(name))
     if found != outcome.code:
         raise CheckFailed(
-            f"exit code {outcome.code}, but the report names entries of exit code {found}; it needs report_grouped=yes and "
-            "at least report_level=list_entries"
+            f"exit code {outcome.code}, but the report names entries of exit code {found}; "
+            "it needs report_grouped=yes and at least report_level=list_entries"
         )
     return differences
 

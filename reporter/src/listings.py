@@ -71,8 +71,27 @@ def reads_standard_input(command: list[str]) -> bool:
     return any(re.match(r"(-|/dev/stdin|-[A-Za-z]*f=?-|--filename=-)$", word) for word in words)
 
 
+def manifests_of(command: list[str]) -> Iterator[str]:
+    """The files that the option -f names."""
+    words = [part for word in command for part in words_of(word)]
+    for word, following in zip(words, [*words[1:], ""]):
+        if re.match(r"(-[A-Za-z]*f|--filename)$", word):
+            yield from following.split(",")
+        elif match := re.match(r"(?:-f=?|--filename=)(.+)$", word):
+            yield from match.group(1).split(",")
+
+
+def is_empty_manifest(path: str) -> bool:
+    with open(path, "rb") as file:
+        return all(line.split(b"#", 1)[0].strip() in (b"", b"---", b"...") for line in file)
+
+
 def kubectl_diff(outcome: Outcome) -> list[Difference]:
     """The output of diff on two directories with a file for each object, GROUP.VERSION.KIND.NAMESPACE.NAME."""
+    # To a file without objects kubectl says 0.
+    for path in manifests_of(outcome.command):
+        if os.path.isfile(path) and is_empty_manifest(path):
+            raise CheckFailed(f"the file has no object: {path}")
     differences: list[Difference] = []
     for line in outcome.messages():
         header = re.match(r"diff .*/LIVE-\d+/([^/']+)'? .*/MERGED-\d+/\1'?$", line)

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 import command
-from command import Stream, is_empty_manifest
-from listings import reads_standard_input
+from command import Stream
+from listings import is_empty_manifest, reads_standard_input
 
 
 class Manifests(unittest.TestCase):

@@ -138,6 +138,25 @@ class Kubectl(unittest.TestCase):
         self.assertIn("names nothing", read("kubectl-diff", "kubectl diff", "", 1))
         self.assertIn("exit code 0, but", read("kubectl-diff", "kubectl diff", self.HEADER))
 
+    def test_empty_file(self) -> None:
+        with TemporaryDirectory() as directory:
+            for name, text in (("empty", "---\n# x\n"), ("full", "a: 1\n")):
+                with open(f"{directory}/{name}", "w") as file:
+                    file.write(text)
+            for form in (
+                "-f {}",
+                "-f{}",
+                "-f={}",
+                "-Rf {}",
+                "--filename={}",
+                "--filename {}",
+                "-f full,{}",
+                "--filename=full,{}",
+            ):
+                command = f"kubectl diff {form.format(f'{directory}/empty')}"
+                self.assertEqual(read("kubectl-diff", command), f"the file has no object: {directory}/empty", form)
+                self.assertEqual(read("kubectl-diff", command.replace("empty", "full")), [])
+
     def test_another_diff(self) -> None:
         for line in ("Files a and b differ", "error: x", "diff a b", "( metadata.generation )"):
             self.assertIn("unknown form", read("kubectl-diff", "kubectl diff", self.HEADER + line, 1), line)
@@ -225,7 +244,9 @@ class Aide(unittest.TestCase):
 
     def test_lines_of_a_section(self) -> None:
         head = "AIDE found differences between database and filesystem!!\nAdded entries:\n-----\n\n"
-        self.assertEqual(read("aide", "aide", f"{head}f++: /a: b: \n", 1), files("/a: b: "))
+        self.assertEqual(
+            read("aide", "aide", f"{head}f++: /a: b: \nf++: /c:\nf++: /d\n", 1), files("/a: b: ", "/c:", "/d")
+        )
         self.assertIn("unknown form", read("aide", "aide", f"{head}f++ /a\n", 1))
 
 
@@ -266,7 +287,12 @@ class Puppet(unittest.TestCase):
             self.assertEqual(read("puppet", "puppet", text), f"the summary counts 2 resources as {name.lower()}")
 
     def test_without_the_end_of_the_run(self) -> None:
-        for text in ("", "Notice: Applied catalog in 0.01 seconds\n", "Resources:\n   Total: 1\n"):
+        for text in (
+            "",
+            "Notice: Applied catalog in 0.01 seconds\n",
+            "Resources:\n   Total: 1\n",
+            self.SUMMARY.replace("Resources", "Time"),
+        ):
             self.assertEqual(read("puppet", "puppet", text), "the output has no summary of a run")
 
     def test_resources(self) -> None:
