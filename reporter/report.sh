@@ -888,6 +888,7 @@ import re
 from collections.abc import Iterator
 
 from outcome import CheckFailed, Difference, Outcome, agreed, decoded, flags_of, unknown, words_of
+from text import say
 
 INSTEAD_OF_UNCLEAN = "use --preset git -- etckeeper vcs -d DIR status --porcelain -z"
 # The options of git and etckeeper before the subcommand that have a value.
@@ -975,8 +976,9 @@ def kubectl_diff(outcome: Outcome) -> list[Difference]:
             raise CheckFailed(f"the file has no object: {path}")
     differences: list[Difference] = []
     for line in outcome.messages():
-        header = re.match(r"diff .*/LIVE-\d+/([^/']+)'? .*/MERGED-\d+/\1'?$", line)
-        only = re.match(r"Only in .*/(?:LIVE|MERGED)-\d+'?: (.+)$", line)
+        # diff puts names with odd characters in quotes.
+        header = re.match(r"diff .*/LIVE-\d+/([^/'\"]+)['\"]? .*/MERGED-\d+/\1['\"]?$", line)
+        only = re.match(r"Only in .*/(?:LIVE|MERGED)-\d+['\"]?: (.+)$", line)
         if header or only:
             differences += [Difference(match.group(1), "other") for match in (header, only) if match]
         elif not line.startswith((" ", "+", "-", "@@ ", "\\")):
@@ -1039,6 +1041,8 @@ def refuse_debsums(arguments: list[str]) -> str | None:
 
 def debsums(outcome: Outcome) -> list[Difference]:
     """What changed is on standard output, what is missing on standard error."""
+    if not flags_of(outcome.command, "rdpg") & {"-a", "--all", "-e", "--config"}:
+        say("  changed configuration files are not looked at; see the option --all of debsums")
     # 1 and 3: some package could not be checked.
     outcome.expect(0, 2)
     differences = [Difference(line) for line in outcome.lines()]
@@ -1561,12 +1565,11 @@ server=${GITOPS_SERVER-}
 preset=${GITOPS_PRESET-}
 base_path=${GITOPS_BASE_PATH-}
 
-is_complete=false
 while [ $# -gt 0 ]; do
   option=$1
   shift
   case $option in
-    --) is_complete=true && break ;;
+    --) break ;;
     --help | -h) usage && exit ;;
     --version) echo "$NAME $VERSION" && exit ;;
     --dry-run) dry_run=true && continue ;;
@@ -1586,7 +1589,7 @@ while [ $# -gt 0 ]; do
     *) set_option "$option" "$value" || refuse "$option is unknown, or takes no value; see --help" ;;
   esac
 done
-if [ "$is_complete" = false ] || [ -z "${1-}" ]; then refuse 'the command is missing; it goes after --; see --help'; fi
+[ -n "${1-}" ] || refuse 'the command is missing; it goes after --; see --help'
 [ -n "$server" ] || refuse "the server's name is missing; set --server or GITOPS_SERVER"
 check_programs python3
 checkout=.

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from outcome import CheckFailed, Difference, Outcome, agreed, decoded, flags_of, unknown, words_of
+from text import say
 
 INSTEAD_OF_UNCLEAN = "use --preset git -- etckeeper vcs -d DIR status --porcelain -z"
 # The options of git and etckeeper before the subcommand that have a value.
@@ -94,8 +95,9 @@ def kubectl_diff(outcome: Outcome) -> list[Difference]:
             raise CheckFailed(f"the file has no object: {path}")
     differences: list[Difference] = []
     for line in outcome.messages():
-        header = re.match(r"diff .*/LIVE-\d+/([^/']+)'? .*/MERGED-\d+/\1'?$", line)
-        only = re.match(r"Only in .*/(?:LIVE|MERGED)-\d+'?: (.+)$", line)
+        # diff puts names with odd characters in quotes.
+        header = re.match(r"diff .*/LIVE-\d+/([^/'\"]+)['\"]? .*/MERGED-\d+/\1['\"]?$", line)
+        only = re.match(r"Only in .*/(?:LIVE|MERGED)-\d+['\"]?: (.+)$", line)
         if header or only:
             differences += [Difference(match.group(1), "other") for match in (header, only) if match]
         elif not line.startswith((" ", "+", "-", "@@ ", "\\")):
@@ -158,6 +160,8 @@ def refuse_debsums(arguments: list[str]) -> str | None:
 
 def debsums(outcome: Outcome) -> list[Difference]:
     """What changed is on standard output, what is missing on standard error."""
+    if not flags_of(outcome.command, "rdpg") & {"-a", "--all", "-e", "--config"}:
+        say("  changed configuration files are not looked at; see the option --all of debsums")
     # 1 and 3: some package could not be checked.
     outcome.expect(0, 2)
     differences = [Difference(line) for line in outcome.lines()]

@@ -110,12 +110,11 @@ server=${GITOPS_SERVER-}
 preset=${GITOPS_PRESET-}
 base_path=${GITOPS_BASE_PATH-}
 
-is_complete=false
 while [ $# -gt 0 ]; do
   option=$1
   shift
   case $option in
-    --) is_complete=true && break ;;
+    --) break ;;
     --help | -h) usage && exit ;;
     --version) echo "$NAME $VERSION" && exit ;;
     --dry-run) dry_run=true && continue ;;
@@ -135,7 +134,7 @@ while [ $# -gt 0 ]; do
     *) set_option "$option" "$value" || refuse "$option is unknown, or takes no value; see --help" ;;
   esac
 done
-if [ "$is_complete" = false ] || [ -z "${1-}" ]; then refuse 'the command is missing; it goes after --; see --help'; fi
+[ -n "${1-}" ] || refuse 'the command is missing; it goes after --; see --help'
 [ -n "$server" ] || refuse "the server's name is missing; set --server or GITOPS_SERVER"
 check_programs python3
 checkout=.

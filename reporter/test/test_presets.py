@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import unittest
+from contextlib import redirect_stderr
+from io import StringIO
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -128,6 +130,7 @@ class Kubectl(unittest.TestCase):
         # diff puts names with odd characters in quotes, and an external diff may color lines.
         for header in (
             "diff -u -N '/a b/LIVE-1/v1.X..a:b' '/a b/MERGED-2/v1.X..a:b'",
+            'diff -u -N "/a b/LIVE-1/v1.X..a:b" "/a b/MERGED-2/v1.X..a:b"',
             "\x1b[1mdiff -u -N /tmp/LIVE-1/v1.X..a:b /tmp/MERGED-2/v1.X..a:b\x1b[0m",
             "Only in /tmp/MERGED-2: v1.X..a:b",
         ):
@@ -170,6 +173,12 @@ class Debsums(unittest.TestCase):
             self.assertEqual(read("debsums", "debsums -c", "", 2, missing), files(name))
             self.assertEqual(read("debsums", "debsums -c", "", 2, changed), files(name))
             self.assertEqual(read("debsums", "debsums -c", f"{name}\n", 2), files(name))
+
+    def test_conffiles(self) -> None:
+        for options, hint in {"-c": True, "-ca": False, "-ce": False, "-c --all": False, "-c --config": False}.items():
+            with redirect_stderr(StringIO()) as log:
+                self.assertEqual(read("debsums", f"debsums {options}"), [])
+            self.assertEqual("configuration files are not looked at" in log.getvalue(), hint, options)
 
     def test_what_is_not_checked(self) -> None:
         for line in ("debsums: no md5sums for p", "debsums: can't open p file /a (Permission denied)"):
