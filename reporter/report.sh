@@ -553,8 +553,9 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 # What is kept of each of the command's two streams, and the longest line that is read.
@@ -562,6 +563,8 @@ KEPT_MAX = 256 * 1024 * 1024
 LINE_MAX = 1024 * 1024
 DOCUMENT_MAX = 64 * 1024 * 1024
 SHOWN_MAX = 200
+# More names than any server has files to compare; the post has room for the first few thousand.
+NAMES_MAX = 500_000
 
 
 class CheckFailed(Exception):
@@ -631,6 +634,14 @@ class Outcome:
 
     def path(self, stream: str) -> str:
         return os.path.join(self.work, stream)
+
+
+def limited(differences: Iterable[Difference]) -> list[Difference]:
+    """The differences, if they are not so many that they would fill the memory."""
+    found = list(islice(differences, NAMES_MAX + 1))
+    if len(found) > NAMES_MAX:
+        raise CheckFailed(f"the output names more than {NAMES_MAX} differences")
+    return found
 
 
 def agreed(outcome: Outcome, drifted: int, differences: list[Difference]) -> list[Difference]:
@@ -887,7 +898,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from outcome import CheckFailed, Difference, Outcome, agreed, decoded, flags_of, unknown, words_of
+from outcome import CheckFailed, Difference, Outcome, agreed, decoded, flags_of, limited, unknown, words_of
 from text import say
 
 INSTEAD_OF_UNCLEAN = "use --preset git -- etckeeper vcs -d DIR status --porcelain -z"
@@ -924,8 +935,8 @@ def git(outcome: Outcome) -> list[Difference]:
     words = [part for word in outcome.command for part in words_of(word)]
     if "--porcelain" in words:
         outcome.expect(0)
-        return list(changed_paths(outcome.fields()))
-    return agreed(outcome, 1, [Difference(field) for field in outcome.fields()])
+        return limited(changed_paths(outcome.fields()))
+    return agreed(outcome, 1, limited(map(Difference, outcome.fields())))
 
 
 def changed_paths(fields: Iterator[str]) -> Iterator[Difference]:
@@ -1006,8 +1017,11 @@ def rsync(outcome: Outcome) -> list[Difference]:
         # Without --delete an empty source has nothing that could differ.
         if os.path.isdir(path) and not os.listdir(path):
             raise CheckFailed(f"the source is empty: {path}")
-    differences: list[Difference] = []
-    for line in outcome.lines():
+    return limited(itemized(outcome.lines()))
+
+
+def itemized(lines: Iterator[str]) -> Iterator[Difference]:
+    for line in lines:
         if not line:
             continue
         if line.startswith("skipping non-regular file "):
@@ -1023,8 +1037,7 @@ def rsync(outcome: Outcome) -> list[Difference]:
             name = name.split(" -> ")[0]
         elif update == "h":
             name = name.split(" => ")[0]
-        differences.append(Difference(unescaped(name)))
-    return differences
+        yield Difference(unescaped(name))
 
 
 def unescaped(name: str) -> str:
@@ -1045,7 +1058,7 @@ def debsums(outcome: Outcome) -> list[Difference]:
         say("  changed configuration files are not looked at; see the option --all of debsums")
     # 1 and 3: some package could not be checked.
     outcome.expect(0, 2)
-    differences = [Difference(line) for line in outcome.lines()]
+    differences = limited(map(Difference, outcome.lines()))
     for line in outcome.messages("stderr"):
         match = re.match(r"debsums: can't check \S+ file (/.*) \(not a regular file\)$", line) or re.match(
             r"debsums: (?:missing|changed) file (/.*?)(?: \(observed:\S+ expected:\S+\))? \(from \S+ package\)$", line
@@ -1186,7 +1199,7 @@ from dataclasses import dataclass
 import documents
 import listings
 import managers
-from outcome import Difference, Outcome, program_of, words_of
+from outcome import Difference, Outcome, limited, program_of, words_of
 
 
 @dataclass(frozen=True)
@@ -1199,6 +1212,8 @@ class Preset:
     refuse: Callable[[list[str]], str | None] = lambda arguments: None
     # Whether the command reads what it compares from standard input.
     reads_manifest: Callable[[list[str]], bool] = lambda command: False
+    # The streams that must be complete.
+    streams: tuple[str, ...] = ("stdout",)
 
 
 def by_exit_code(outcome: Outcome) -> list[Difference]:
@@ -1234,9 +1249,10 @@ def refuse_exit_code(command: list[str]) -> str | None:
 
 def by_lines(outcome: Outcome) -> list[Difference]:
     outcome.expect(0)
-    return [Difference(line) for line in outcome.lines() if line.strip()]
+    return limited(Difference(line) for line in outcome.lines() if line.strip())
 
 
+BOTH = ("stdout", "stderr")
 # In the order in which they are documented.
 PRESETS = {
     "tofu": Preset(documents.terraform, ("tofu",), documents.refuse_terraform),
@@ -1246,13 +1262,13 @@ PRESETS = {
     ),
     "git": Preset(listings.git, ("git", "etckeeper"), listings.refuse_git),
     "rsync": Preset(listings.rsync, ("rsync",), listings.refuse_rsync),
-    "debsums": Preset(listings.debsums, ("debsums",), listings.refuse_debsums),
+    "debsums": Preset(listings.debsums, ("debsums",), listings.refuse_debsums, streams=BOTH),
     "aide": Preset(documents.aide, ("aide",), documents.refuse_aide),
     "puppet": Preset(managers.puppet, ("puppet",), managers.refuse_puppet),
     "salt": Preset(documents.salt, ("salt-call",), documents.refuse_salt),
-    "cf-agent": Preset(managers.cf_agent, ("cf-agent",), managers.refuse_cf_agent),
+    "cf-agent": Preset(managers.cf_agent, ("cf-agent",), managers.refuse_cf_agent, streams=BOTH),
     "lines": Preset(by_lines),
-    "exit-code": Preset(by_exit_code, refuse=refuse_exit_code),
+    "exit-code": Preset(by_exit_code, refuse=refuse_exit_code, streams=()),
 }
 
 
@@ -1512,8 +1528,9 @@ def judge(work: str, preset: str, command: list[str]) -> tuple[list[Difference],
         return [], with_tail(f"{program}: {error}", work)
     # What is not all there may lack what differs. Standard error may stay open: that of ssh does.
     faults = run["faults"]
-    if "stdout" in faults:
-        return [], f"{program}: its standard output is not complete: {faults['stdout']}"
+    for stream in PRESETS[preset].streams:
+        if stream in faults:
+            return [], f"{program}: its {stream} is not complete: {faults[stream]}"
     return differences, ""
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from outcome import CheckFailed, Difference, Outcome, agreed, decoded, flags_of, unknown, words_of
+from outcome import CheckFailed, Difference, Outcome, agreed, decoded, flags_of, limited, unknown, words_of
 from text import say
 
 INSTEAD_OF_UNCLEAN = "use --preset git -- etckeeper vcs -d DIR status --porcelain -z"
@@ -43,8 +43,8 @@ def git(outcome: Outcome) -> list[Difference]:
     words = [part for word in outcome.command for part in words_of(word)]
     if "--porcelain" in words:
         outcome.expect(0)
-        return list(changed_paths(outcome.fields()))
-    return agreed(outcome, 1, [Difference(field) for field in outcome.fields()])
+        return limited(changed_paths(outcome.fields()))
+    return agreed(outcome, 1, limited(map(Difference, outcome.fields())))
 
 
 def changed_paths(fields: Iterator[str]) -> Iterator[Difference]:
@@ -125,8 +125,11 @@ def rsync(outcome: Outcome) -> list[Difference]:
         # Without --delete an empty source has nothing that could differ.
         if os.path.isdir(path) and not os.listdir(path):
             raise CheckFailed(f"the source is empty: {path}")
-    differences: list[Difference] = []
-    for line in outcome.lines():
+    return limited(itemized(outcome.lines()))
+
+
+def itemized(lines: Iterator[str]) -> Iterator[Difference]:
+    for line in lines:
         if not line:
             continue
         if line.startswith("skipping non-regular file "):
@@ -142,8 +145,7 @@ def rsync(outcome: Outcome) -> list[Difference]:
             name = name.split(" -> ")[0]
         elif update == "h":
             name = name.split(" => ")[0]
-        differences.append(Difference(unescaped(name)))
-    return differences
+        yield Difference(unescaped(name))
 
 
 def unescaped(name: str) -> str:
@@ -164,7 +166,7 @@ def debsums(outcome: Outcome) -> list[Difference]:
         say("  changed configuration files are not looked at; see the option --all of debsums")
     # 1 and 3: some package could not be checked.
     outcome.expect(0, 2)
-    differences = [Difference(line) for line in outcome.lines()]
+    differences = limited(map(Difference, outcome.lines()))
     for line in outcome.messages("stderr"):
         match = re.match(r"debsums: can't check \S+ file (/.*) \(not a regular file\)$", line) or re.match(
             r"debsums: (?:missing|changed) file (/.*?)(?: \(observed:\S+ expected:\S+\))? \(from \S+ package\)$", line

@@ -6,8 +6,9 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 # What is kept of each of the command's two streams, and the longest line that is read.
@@ -15,6 +16,8 @@ KEPT_MAX = 256 * 1024 * 1024
 LINE_MAX = 1024 * 1024
 DOCUMENT_MAX = 64 * 1024 * 1024
 SHOWN_MAX = 200
+# More names than any server has files to compare; the post has room for the first few thousand.
+NAMES_MAX = 500_000
 
 
 class CheckFailed(Exception):
@@ -84,6 +87,14 @@ class Outcome:
 
     def path(self, stream: str) -> str:
         return os.path.join(self.work, stream)
+
+
+def limited(differences: Iterable[Difference]) -> list[Difference]:
+    """The differences, if they are not so many that they would fill the memory."""
+    found = list(islice(differences, NAMES_MAX + 1))
+    if len(found) > NAMES_MAX:
+        raise CheckFailed(f"the output names more than {NAMES_MAX} differences")
+    return found
 
 
 def agreed(outcome: Outcome, drifted: int, differences: list[Difference]) -> list[Difference]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import documents
 import listings
 import managers
-from outcome import Difference, Outcome, program_of, words_of
+from outcome import Difference, Outcome, limited, program_of, words_of
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Preset:
     refuse: Callable[[list[str]], str | None] = lambda arguments: None
     # Whether the command reads what it compares from standard input.
     reads_manifest: Callable[[list[str]], bool] = lambda command: False
+    # The streams that must be complete.
+    streams: tuple[str, ...] = ("stdout",)
 
 
 def by_exit_code(outcome: Outcome) -> list[Difference]:
@@ -56,9 +58,10 @@ def refuse_exit_code(command: list[str]) -> str | None:
 
 def by_lines(outcome: Outcome) -> list[Difference]:
     outcome.expect(0)
-    return [Difference(line) for line in outcome.lines() if line.strip()]
+    return limited(Difference(line) for line in outcome.lines() if line.strip())
 
 
+BOTH = ("stdout", "stderr")
 # In the order in which they are documented.
 PRESETS = {
     "tofu": Preset(documents.terraform, ("tofu",), documents.refuse_terraform),
@@ -68,13 +71,13 @@ PRESETS = {
     ),
     "git": Preset(listings.git, ("git", "etckeeper"), listings.refuse_git),
     "rsync": Preset(listings.rsync, ("rsync",), listings.refuse_rsync),
-    "debsums": Preset(listings.debsums, ("debsums",), listings.refuse_debsums),
+    "debsums": Preset(listings.debsums, ("debsums",), listings.refuse_debsums, streams=BOTH),
     "aide": Preset(documents.aide, ("aide",), documents.refuse_aide),
     "puppet": Preset(managers.puppet, ("puppet",), managers.refuse_puppet),
     "salt": Preset(documents.salt, ("salt-call",), documents.refuse_salt),
-    "cf-agent": Preset(managers.cf_agent, ("cf-agent",), managers.refuse_cf_agent),
+    "cf-agent": Preset(managers.cf_agent, ("cf-agent",), managers.refuse_cf_agent, streams=BOTH),
     "lines": Preset(by_lines),
-    "exit-code": Preset(by_exit_code, refuse=refuse_exit_code),
+    "exit-code": Preset(by_exit_code, refuse=refuse_exit_code, streams=()),
 }
 
 

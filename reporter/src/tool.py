@@ -83,8 +83,9 @@ def judge(work: str, preset: str, command: list[str]) -> tuple[list[Difference],
         return [], with_tail(f"{program}: {error}", work)
     # What is not all there may lack what differs. Standard error may stay open: that of ssh does.
     faults = run["faults"]
-    if "stdout" in faults:
-        return [], f"{program}: its standard output is not complete: {faults['stdout']}"
+    for stream in PRESETS[preset].streams:
+        if stream in faults:
+            return [], f"{program}: its {stream} is not complete: {faults[stream]}"
     return differences, ""
 
 

@@ -9,6 +9,7 @@ from contextlib import redirect_stderr
 from io import StringIO
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 from presets import PRESETS, preset_for
 from support import ODD_NAMES, encoded, files, others, read
@@ -38,6 +39,19 @@ class AnyPreset(unittest.TestCase):
             for output in ("{\n", "{", b"\xff\xfe\0\1", "Segmentation fault\n"):
                 with self.subTest(name, output=output):
                     self.assertIsInstance(read(name, f"{name} x", output), str)
+
+    def test_more_names_than_memory_holds(self) -> None:
+        with patch("outcome.NAMES_MAX", 3):
+            for preset, command, line, code in (
+                ("lines", "x", "{}\n", 0),
+                ("rsync", RSYNC, ">f+++++++++ {}\n", 0),
+                ("git", GIT_DIFF, "{}\0", 1),
+                ("git", GIT_STATUS, "?? {}\0", 0),
+                ("debsums", "debsums -ca", "/{}\n", 2),
+            ):
+                for count, expected in ((3, list), (4, str)):
+                    output = "".join(line.format(number) for number in range(count))
+                    self.assertIsInstance(read(preset, command, output, code), expected, command)
 
     def test_long_lines(self) -> None:
         self.assertIn("a line of more than 1024 KiB", read("lines", "x", "a" * (1024 * 1024 + 1)))

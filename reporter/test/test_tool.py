@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import unittest
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from outcome import Difference, arguments_of, flags_of
 from support import ODD_NAMES, files, others
 from text import BLANK, UNSEEN
-from tool import NAME_MAX, base_of, fault_of, files_of
+from tool import NAME_MAX, base_of, fault_of, files_of, judge
 
 ACCEPTED = """
 tofu plan -json -detailed-exitcode
@@ -122,6 +125,25 @@ class Commands(unittest.TestCase):
                 self.assertIn("repository's name", fault_of("lines", "web-1", ["x"]) or "")
         self.assertIsNone(fault_of("lines", "x" * 253, ["x"]))
         self.assertIn("there are tofu, terraform,", fault_of("line", "web-1", ["x"]) or "")
+
+
+class Streams(unittest.TestCase):
+    def test_not_complete(self) -> None:
+        """What a preset reads must be complete, and nothing else."""
+        for preset, read in {
+            "exit-code": "",
+            "lines": "stdout",
+            "debsums": "stdout stderr",
+            "cf-agent": "stdout stderr",
+        }.items():
+            for stream in ("stdout", "stderr"):
+                with TemporaryDirectory() as work:
+                    for name in ("stdout", "stderr"):
+                        Path(work, name).touch()
+                    run = {"code": 0, "faults": {stream: "why"}}
+                    Path(work, "outcome.json").write_text(json.dumps(run))
+                    fault = f"x: its {stream} is not complete: why" if stream in read else ""
+                    self.assertEqual(judge(work, preset, ["x"]), ([], fault), preset)
 
 
 class Arguments(unittest.TestCase):

@@ -226,7 +226,7 @@ t.test('what the command has started and left', RUNS, async (t) => {
   t.match(await outcome(t, left('2>/dev/null')), {
     code: 1,
     report: {
-      check_failed: 'sh: its standard output is not complete: something that it has started still has it open',
+      check_failed: 'sh: its stdout is not complete: something that it has started still has it open',
     },
   })
   process.kill(Number(readFileSync(join(pids, 'pid'), 'utf8')), 'SIGKILL')
@@ -378,7 +378,7 @@ t.test('output that cannot be kept is not taken for all', { ...RUNS, ...needs('p
   })
   t.equal(code, 1)
   t.match(report, {
-    check_failed: 'sh: its standard output is not complete: it could not be kept: No space left on device',
+    check_failed: 'sh: its stdout is not complete: it could not be kept: No space left on device',
   })
 })
 
