@@ -1480,9 +1480,10 @@ def check(work: str, preset: str, server: str, *command: str) -> int:
 
 
 def fault_of(name: str, server: str, command: list[str]) -> str | None:
-    for what, value in (("server", server), ("repository", setting("REPO"))):
+    for what, option, value in (("server", "server", server), ("repository", "repo", setting("REPO"))):
         if not value or as_name(value) != value or len(value) > TARGET_NAME_MAX:
-            return f"the {what}'s name must have 1 to {TARGET_NAME_MAX} characters, all visible, not {value!r}"
+            faulty = f"must have 1 to {TARGET_NAME_MAX} characters, all visible, not {value!r}"
+            return f"the {what}'s name {faulty}; see --{option}"
     known = name or preset_for(command)
     if known is None:
         return f"no preset is for {command[0]}; name one: {', '.join(PRESETS)}"
@@ -1607,7 +1608,6 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ -n "${1-}" ] || refuse 'the command is missing; it goes after --; see --help'
-[ -n "$server" ] || refuse "the server's name is missing; set --server or GITOPS_SERVER"
 check_programs python3
 checkout=.
 check_settings

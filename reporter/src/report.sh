@@ -135,7 +135,6 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ -n "${1-}" ] || refuse 'the command is missing; it goes after --; see --help'
-[ -n "$server" ] || refuse "the server's name is missing; set --server or GITOPS_SERVER"
 check_programs python3
 checkout=.
 check_settings

@@ -179,6 +179,8 @@ t.test('exit codes', RUNS, async (t) => {
     'i=0; while [ $i -lt 3000 ]; do echo "line $i" >&2; i=$((i + 1)); done; printf "\\033[31mlast\\033[0m \\007" >&2; exit 9'
   const { report } = await outcome(t, shell(noisy))
   t.equal(report.check_failed, 'sh: exit code 9; line 2996; line 2997; line 2998; line 2999; last \u0007')
+  const long = await outcome(t, shell('head -c 9000 /dev/zero | tr "\\0" x >&2; exit 9'))
+  t.equal(long.report.check_failed, `sh: exit code 9; ${'x'.repeat(2000)}`)
 })
 
 t.test('the output is passed through as it is, the two streams apart', POSTS, async (t) => {
@@ -275,7 +277,7 @@ t.test('wrong usage: nothing is run', RUNS, async (t) => {
     [['--preset', 'rsync', '--', ...touch], {}, /the preset rsync is for rsync, which the command does not run/],
     [['--', 'git', 'status'], {}, /lacks --porcelain and -z/],
     [['--', 'etckeeper', 'unclean'], {}, /exit code 0 for drift; use --preset git -- etckeeper vcs/],
-    [['--preset', 'lines', '--', ...touch], { GITOPS_SERVER: '' }, /server's name is missing/],
+    [['--preset', 'lines', '--', ...touch], { GITOPS_SERVER: '' }, /the server's name must have .*see --server/],
     [['--preset', 'lines', '--server', 'a\nb', '--', ...touch], {}, /the server's name must have 1 to 253 characters/],
     [['--preset', 'lines', '--base-path', 'etc', '--', ...touch], {}, /the base path must begin with \//],
     [['--preset', 'lines', '--labels', 'x', '--', ...touch], {}, /the labels must be such as/],
@@ -359,7 +361,7 @@ t.test(
     )
     for (const [index, { code, log, report }] of ran.entries()) {
       t.equal(code, 0, log)
-      t.match(report, { server: `web-${index}`, files: [{ name: `${index} x` }] })
+      t.same([report.server, report.files], [`web-${index}`, [{ name: `${index} x` }]])
     }
     t.same(readdirSync(tmp), [])
     t.match(await run(t, shell('true'), { env: { TMPDIR: '/nosuch' } }), {
