@@ -1,0 +1,156 @@
+#!/bin/sh
+# Runs a command that compares a server with Git, and reports to gitops-status-server what it says. One file: copy it
+# into the repository or into CI's image. It needs python3 and curl. See --help.
+# shellcheck disable=SC2034,SC2154 # settings.sh and delivery.sh set and read the rest
+set -eu
+
+NAME=gitops-report
+VERSION=0.2.0
+
+usage() {
+  cat <<'HELP'
+Usage: report.sh --repo NAME --server NAME [OPTION]... -- COMMAND [ARGUMENT]...
+
+Runs a command that compares a server with Git and changes nothing, and posts to gitops-status-server: in sync with Git,
+what differs, or why that is not known. The command's output is passed through.
+
+  option             variable           default
+  --url URL          GITOPS_STATUS_URL  http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status
+                                        the whole address that is posted to
+  --repo NAME        GITOPS_REPO        owner/name as CI has it, else the name of the Git repository
+  --server NAME      GITOPS_SERVER      none: it must be given
+  --preset NAME      GITOPS_PRESET      the one that is for the program: how its outcome is read
+  --base-path DIR    GITOPS_BASE_PATH   none: a directory that is left out at the front of file names; {host} stands for
+                                        the server's name
+  --token-file FILE  GITOPS_TOKEN_FILE  the bearer token; GITOPS_TOKEN holds the token itself
+  --timeout SECONDS  GITOPS_TIMEOUT     30, for the POST; the command may take as long as it takes
+  --labels LIST      GITOPS_LABELS      none; such as env=prod,owner=team-a
+  --stale-after SECONDS
+                     GITOPS_STALE_AFTER the server's setting
+  --any-commit       GITOPS_ANY_COMMIT  false: report also a commit that is no longer the head of its branch
+  --dry-run          GITOPS_DRY_RUN     false: print the report instead of sending it; what the command prints then goes
+                                        to standard error
+  --version, --help
+
+An option goes before its variable; an empty variable counts as not set. The command sees neither GITOPS_TOKEN nor
+GITOPS_STATUS_URL, and runs with LC_ALL=C.UTF-8. It is run as it is given, without a shell.
+
+  preset          command                                           what differs
+  tofu            tofu plan -json -detailed-exitcode                resources, outputs
+  terraform       terraform plan -json -detailed-exitcode           resources, outputs
+  kubectl-diff    kubectl diff -f FILE                              objects
+  git             git diff --exit-code --name-only -z               files
+                  git status --porcelain -z
+                  etckeeper vcs -d DIR status --porcelain -z
+  rsync           rsync --dry-run --itemize-changes FROM TO         files
+  debsums         debsums --changed                                 files
+  aide            aide --check                                      files
+  puppet          puppet apply --noop --detailed-exitcodes --summarize FILE
+                  puppet agent --test --noop --summarize            files, other resources
+  salt            salt-call --out json state.apply test=true        files, other states
+  cf-agent        cf-agent --no-lock --dry-run                      files, other promises
+  lines           any that prints the name of a file a line         the lines; the exit code must be 0
+  exit-code       any with 0 for in sync and 1 for drift            the command
+
+The options in this table are required, others may stand beside them. The program may be run by another, such as sudo or
+ssh; then --preset is required. Whatever a preset does not know is a failed check: an exit code, a line of the output,
+an output and an exit code that contradict each other. So is a command that is not there or that a signal has ended.
+
+The commit, its branch and the address of the run are sent, too: GITOPS_COMMIT, GITOPS_BRANCH and GITOPS_PIPELINE_URL,
+else what Woodpecker, GitLab, GitHub, Forgejo, Gitea or Jenkins tell, else the commit and the branch of the checkout in
+the present directory. A pull request is never reported, nor is a commit that the branch at the remote repository
+"origin" has left behind.
+
+A failed check has the exit code and the last lines that the command wrote to standard error. On SIGHUP, SIGINT and
+SIGTERM the command is ended, and nothing is posted.
+
+Exit codes:
+  0  the server was checked, whether it drifted or not, and the report was acknowledged
+  1  the server could not be checked; that was posted
+  2  nothing was run: an option or a setting is wrong, or a program is missing
+  3  the report was not acknowledged; the result of the check stands in the log
+  129, 130, 143  a signal has ended it
+HELP
+}
+
+#@ settings.sh
+#@ delivery.sh
+
+# Runs the command. The outcome is left in $work.
+run_command() {
+  exec 3<&0
+  if [ "$dry_run" = true ]; then exec 4>&2; else exec 4>&1; fi
+  # In the background, for a signal to be seen at once.
+  python3 "$work/command.py" "$work" "$(cat "$work/preset")" "$@" <&3 >&4 3<&- 4>&- &
+  runner=$!
+  exec 3<&- 4>&-
+  trap 'stop 129' HUP
+  trap 'stop 130' INT
+  trap 'stop 143' TERM
+  # A program that has failed has left no outcome.
+  wait "$runner" || :
+}
+
+# Ends the command, then the script with this exit code.
+stop() {
+  trap '' HUP INT TERM
+  kill -TERM "$runner" 2>/dev/null || :
+  wait "$runner" || :
+  exit "$1"
+}
+
+# Writes the programs to $work.
+write_programs() {
+  :
+  #@ text.py run.py delivery.py outcome.py documents.py listings.py managers.py presets.py command.py tool.py
+}
+
+read_environment
+server=${GITOPS_SERVER-}
+preset=${GITOPS_PRESET-}
+base_path=${GITOPS_BASE_PATH-}
+
+while [ $# -gt 0 ]; do
+  option=$1
+  shift
+  case $option in
+    --) break ;;
+    --help | -h) usage && exit ;;
+    --version) echo "$NAME $VERSION" && exit ;;
+    --dry-run) dry_run=true && continue ;;
+    --any-commit) any_commit=true && continue ;;
+    --*=*) value=${option#*=} option=${option%%=*} ;;
+    --*)
+      [ $# -gt 0 ] || refuse "$option is unknown, or its value is missing; see --help"
+      value=$1
+      shift
+      ;;
+    *) refuse "'$option' is no option; the command goes after --; see --help" ;;
+  esac
+  case $option in
+    --server) server=$value ;;
+    --preset) preset=$value ;;
+    --base-path) base_path=$value ;;
+    *) set_option "$option" "$value" || refuse "$option is unknown, or takes no value; see --help" ;;
+  esac
+done
+[ -n "${1-}" ] || refuse 'the command is missing; it goes after --; see --help'
+check_programs python3
+checkout=.
+check_settings
+case $base_path in
+  '' | /*) ;;
+  *) refuse "the base path must begin with /, not '$base_path'" ;;
+esac
+
+make_work
+write_programs
+python tool.py check "$work" "$preset" "$server" "$@" || exit 2
+# When the check began: one that began earlier and ends later must not replace a newer one.
+began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+run_command "$@"
+code=0
+GITOPS_BASE_PATH=$base_path python tool.py report "$work" "$server" "$began" "$@" || code=1
+# A program that has failed has written none.
+[ -e "$work/posts/0000.json" ] || code=3
+deliver "$code"
