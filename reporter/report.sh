@@ -139,7 +139,7 @@ read_ci() {
     read_run "${GITHUB_REPOSITORY-}" "$GITHUB_SHA" "$GITHUB_REF_NAME" \
       "${GITHUB_SERVER_URL-}/${GITHUB_REPOSITORY-}/actions/runs/${GITHUB_RUN_ID-}"
     case ${GITHUB_EVENT_NAME-} in pull_request*) is_pull_request=true ;; esac
-  elif [ -n "${JENKINS_URL-}" ]; then
+  elif [ -n "${JENKINS_URL-}${BUILD_TAG-}${CHANGE_ID-}" ]; then # Jenkins, also without an address of its own
     jenkins_branch=${BRANCH_NAME:-${GIT_BRANCH-}}
     read_run '' "${GIT_COMMIT-}" "${jenkins_branch#origin/}" "${BUILD_URL-}"
     [ -z "${CHANGE_ID-}" ] || is_pull_request=true

@@ -837,7 +837,7 @@ def failures_of(result: Result) -> list[str]:
 
 def message_of(leaf: Result) -> str:
     """Ansible's reason, and the last line of what a command or a module that crashed had to say."""
-    places = ("msg", "reason", "censored", "exception")
+    places = ("reason", "msg", "censored", "exception")
     message = str(next((leaf[name] for name in places if leaf.get(name)), "no message")).strip()
     for name in ("module_stderr", "module_stdout", "stderr", "stdout"):
         lines = str(leaf.get(name) or "").strip().splitlines()

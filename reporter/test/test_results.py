@@ -1,17 +1,13 @@
-"""Unit tests of the programs that read what Ansible found: python3 -m unittest discover -s reporter/test."""
+"""What is made of the results of Ansible."""
 
-import os
-import sys
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "src"))
-
-from delivery import POST_BYTES_MAX, fitted, posts_of  # noqa: E402
-from differences import Namer, normalized, written_paths  # noqa: E402
-from masks import Masks  # noqa: E402
-from paths import path_of  # noqa: E402
-from results import failures_of, leaves_of, message_of, suppressed_failure  # noqa: E402
-from text import as_name  # noqa: E402
+from delivery import POST_BYTES_MAX, fitted, posts_of
+from differences import Namer, normalized, written_paths
+from masks import Masks
+from paths import path_of
+from results import failures_of, leaves_of, message_of, suppressed_failure
+from text import as_name
 
 
 def invocation(**arguments):

@@ -170,10 +170,9 @@ export const TOGETHER: readonly Case[] = [
   {
     name: 'a directory with its files',
     tasks: [{ copy: { src: 'tree/', dest: '{{ etc }}/tree/', mode: '0644' } }],
-    servers: { a: { 'tree/same': 'same\n', 'tree/differs': 'old\n' } },
+    servers: { a: { 'tree/same': 'same\n', 'tree/differs': 'old\n', 'tree/sub/kept': '' } },
     files: { 'tree/same': 'same\n', 'tree/differs': 'new\n', 'tree/sub/missing': '' },
     expected: { a: ['tree/differs', 'tree/sub/missing'] },
-    before219: { a: ['tree/differs', 'tree/sub', 'tree/sub/missing'] },
   },
   {
     name: 'a directory by its name',
