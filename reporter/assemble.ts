@@ -1,10 +1,10 @@
 /*
  * Assembles the scripts that a repository copies, each one file, from reporter/src: npm run reporter.
- * A line `#@ a.sh` becomes the functions of that file. A line `#@ a.py b.py` becomes commands that write these programs
- * to $work; `#@ a.py dir/b.py` gives one another name.
+ * A line `#@ FILE...` becomes the functions of a file .sh, and commands that write a file .py to $work; FILE=NAME gives it
+ * another name there.
  */
 import { chmodSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
 const REPORTER = import.meta.dirname
 const SOURCE = join(REPORTER, 'src')
@@ -24,15 +24,12 @@ export function placesOf(name: string): string[] {
 }
 
 function assemble(template: string): string {
-  return template.replaceAll(/^ *#@ (.*)\n/gm, (_line, list: string) => {
-    const [first = '', second] = list.split(' ')
-    if (first.endsWith('.sh')) return functionsOf(first)
-    if (second?.includes('/')) return written(first, second)
-    return list
+  return template.replaceAll(/^ *#@ (.*)\n/gm, (_line, list: string) =>
+    list
       .split(' ')
-      .map((name) => written(name, name))
-      .join('')
-  })
+      .map((item) => (item.endsWith('.sh') ? functionsOf(item) : written(item)))
+      .join(''),
+  )
 }
 
 /** A file without its first lines, which are for who reads it alone. */
@@ -41,7 +38,8 @@ function functionsOf(name: string): string {
   return text.slice(text.indexOf('\n\n') + 2)
 }
 
-function written(source: string, name: string): string {
+function written(item: string): string {
+  const [source = '', name = basename(source)] = item.split('=')
   return `  cat >"$work/${name}" <<'PYTHON'\n${readFileSync(join(SOURCE, source), 'utf8')}PYTHON\n`
 }
 

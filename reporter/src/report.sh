@@ -102,7 +102,8 @@ stop() {
 # Writes the programs to $work.
 write_programs() {
   :
-  #@ text.py run.py delivery.py outcome.py documents.py listings.py managers.py presets.py command.py tool.py
+  #@ text.py run.py delivery.py
+  #@ tools/outcome.py tools/documents.py tools/listings.py tools/managers.py tools/presets.py tools/command.py tools/tool.py
 }
 
 read_environment

@@ -85,7 +85,7 @@ callback_plugins() {
     printf '%s' "$ANSIBLE_CALLBACK_PLUGINS"
   elif grep -Eqs '^ *callback_plugins' "${ANSIBLE_CONFIG:-ansible.cfg}" "${ANSIBLE_CONFIG:-.}/ansible.cfg" \
     "${HOME-}/.ansible.cfg" /etc/ansible/ansible.cfg; then
-    ANSIBLE_FORCE_COLOR=false ANSIBLE_VERBOSITY=0 ansible-config dump --format json >"$work/config.json" && python callbacks.py "$work/config.json"
+    ANSIBLE_FORCE_COLOR=false ANSIBLE_VERBOSITY=0 ansible-config dump --format json >"$work/config.json" && python callback_paths.py "$work/config.json"
   else
     printf '%s' "${ANSIBLE_HOME:-${HOME-}/.ansible}/plugins/callback:/usr/share/ansible/plugins/callback"
   fi
@@ -100,9 +100,9 @@ report() {
 # Writes the programs to $work.
 write_programs() {
   mkdir "$work/callback"
-  #@ callback.py callback/gitops_result.py
-  #@ silent.py callback/gitops_silent.py
-  #@ text.py run.py callbacks.py results.py paths.py differences.py masks.py servers.py delivery.py report.py
+  #@ playbook/callback.py=callback/gitops_result.py playbook/silent.py=callback/gitops_silent.py
+  #@ text.py run.py delivery.py
+  #@ playbook/callback_paths.py playbook/results.py playbook/paths.py playbook/differences.py playbook/masks.py playbook/servers.py playbook/report.py
 }
 
 read_environment

@@ -6,7 +6,9 @@ import { assembled, placesOf } from '../../../reporter/assemble.ts'
 import { needs } from '../../support/machine.ts'
 import { REPORTER, report } from '../../support/reporter.ts'
 
-const SOURCES = ['src', 'test'].map((name) => join(REPORTER, name))
+const SOURCE = join(REPORTER, 'src')
+const SOURCES = [SOURCE, join(REPORTER, 'test')]
+const PYTHONPATH = [SOURCE, join(SOURCE, 'playbook'), join(SOURCE, 'tools')].join(':')
 
 t.test('what is committed is what is assembled', async (t) => {
   for (const [name, text] of Object.entries(assembled())) {
@@ -25,11 +27,13 @@ t.test('ruff finds nothing in the programs of the reporter', needs('ruff'), asyn
 
 t.test('mypy finds nothing in the programs of the reporter', needs('mypy'), async (t) => {
   const options = ['--strict', '--ignore-missing-imports', '--cache-dir', t.testdir()]
-  succeeds(t, 'mypy', [...options, join(REPORTER, 'src')])
+  for (const programs of ['playbook', 'tools']) {
+    succeeds(t, 'mypy', [...options, join(SOURCE, programs)], { ...process.env, MYPYPATH: SOURCE })
+  }
 })
 
 t.test('the unit tests of the programs', needs('python3'), async (t) => {
-  const env = { ...process.env, PYTHONPATH: join(REPORTER, 'src'), PYTHONDONTWRITEBYTECODE: '1' }
+  const env = { ...process.env, PYTHONPATH, PYTHONDONTWRITEBYTECODE: '1' }
   const ran = succeeds(t, 'python3', ['-m', 'unittest', 'discover', '--start-directory', join(REPORTER, 'test')], env)
   t.match(ran, /^Ran [1-9]\d+ tests/m)
 })
