@@ -2,18 +2,17 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { FailedCheck, Snapshot } from '../../../src/status/schema.ts'
-import { directory } from '../../support/directory.ts'
-import { ANSIBLES } from '../../support/ansible.ts'
-import { type Ran, report, write } from '../../support/reporter.ts'
-import { ALONE, type Case, TOGETHER, type Verdict } from './playbooks.ts'
+import type { FailedCheck, Snapshot } from '../../src/status/schema.ts'
+import { directory } from './directory.ts'
+import type { Ansible } from './ansible.ts'
+import { type Ran, report, write } from './reporter.ts'
+import { ALONE, type Case, TOGETHER, type Verdict } from '../integration/reporter/playbooks.ts'
 
 const LOCAL = { ansible_connection: 'local', ansible_python_interpreter: '{{ ansible_playbook_python }}' }
-const LIMIT = 400_000
+const LIMIT = 500_000
 
-// The versions run side by side.
-t.jobs = 2
-for (const ansible of ANSIBLES) {
+/** Runs all cases with a version of ansible-core. */
+export function testCases(ansible: Ansible): void {
   const options = { timeout: LIMIT, ...ansible.options }
   t.test(`${TOGETHER.length} playbooks in one run, ${ansible.name}`, options, async (t) => {
     await check(t, TOGETHER, ansible.path)
