@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
 import { parseJson } from '../../src/status/json.ts'
-import { ANSIBLES } from '../support/ansible.ts'
+import { ANSIBLES, NEWEST } from '../support/ansible.ts'
 import { directory } from '../support/directory.ts'
 import { eventually } from '../support/http.ts'
 import { needs } from '../support/machine.ts'
@@ -83,52 +83,56 @@ for (const { name, options, path: PATH } of ANSIBLES) {
     const verbose = expected(place, ['-i', 'hosts.ini', '--repo=rsyslog'], { PATH, ANSIBLE_VERBOSITY: '3' })
     t.match(verbose, { status: 0, stdout: /^\{/ }, 'nothing but the block, however Ansible is set')
   })
+}
 
-  t.test(
-    `expected, ${name}: what is no inventory, or has no hosts, is an error with the words of Ansible`,
-    options,
-    async (t) => {
-      const place = inventories(t)
-      const refused = (inventory: string): Ended =>
-        expected(place, ['--inventory', inventory, '--repo', 'rsyslog'], { PATH })
-      t.match(refused('broken.yml'), { status: 1, stdout: '', stderr: /broken\.yml[^]*: failed with exit code \d+\n$/ })
-      t.match(refused('none.ini'), { status: 1, stdout: '', stderr: /none\.ini[^]*: failed with exit code \d+\n$/ })
-      t.match(refused('failing.sh'), { status: 1, stdout: '', stderr: /of no use[^]*: failed with exit code \d+\n$/ })
-      t.match(refused('empty.ini'), { status: 1, stdout: '', stderr: /gitops-status-server: empty\.ini: no hosts\n$/ })
-      writeFileSync(join(place, 'some', 'broken.yml'), 'all:\n  hosts: [a\n')
-      t.match(refused('some'), { status: 1, stdout: '', stderr: /some\/broken\.yml/ }, 'a part that cannot be read')
-      const lenient = { PATH, ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: 'false' }
-      const part = expected(place, ['-i', 'some', '--repo=rsyslog'], lenient)
-      t.match(
-        part,
-        { status: 0, stdout: /"good"/, stderr: /some\/broken\.yml/ },
-        'unless Ansible is told to pass it over',
-      )
-      t.match(expected(place, ['-i', 'broken.yml', '--repo=rsyslog'], lenient), {
-        status: 1,
-        stdout: '',
-        stderr: /broken\.yml[^]*gitops-status-server: broken\.yml: no hosts\n$/,
-      })
-    },
-  )
-
-  t.test(`expected, ${name}: a name that the server would refuse is an error that names it`, options, async (t) => {
+t.test(
+  'expected: what is no inventory, or has no hosts, is an error with the words of Ansible',
+  NEWEST.options,
+  async (t) => {
     const place = inventories(t)
-    t.match(expected(place, ['-i', 'blank.yml', '--repo', 'rsyslog'], { PATH }), {
+    const refused = (inventory: string): Ended =>
+      expected(place, ['--inventory', inventory, '--repo', 'rsyslog'], { PATH: NEWEST.path })
+    t.match(refused('broken.yml'), { status: 1, stdout: '', stderr: /broken\.yml[^]*: failed with exit code \d+\n$/ })
+    t.match(refused('none.ini'), { status: 1, stdout: '', stderr: /none\.ini[^]*: failed with exit code \d+\n$/ })
+    t.match(refused('failing.sh'), { status: 1, stdout: '', stderr: /of no use[^]*: failed with exit code \d+\n$/ })
+    t.match(refused('empty.ini'), { status: 1, stdout: '', stderr: /gitops-status-server: empty\.ini: no hosts\n$/ })
+    writeFileSync(join(place, 'some', 'broken.yml'), 'all:\n  hosts: [a\n')
+    t.match(refused('some'), { status: 1, stdout: '', stderr: /some\/broken\.yml/ }, 'a part that cannot be read')
+    const lenient = { PATH: NEWEST.path, ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: 'false' }
+    const part = expected(place, ['-i', 'some', '--repo=rsyslog'], lenient)
+    t.match(
+      part,
+      { status: 0, stdout: /"good"/, stderr: /some\/broken\.yml/ },
+      'unless Ansible is told to pass it over',
+    )
+    t.match(expected(place, ['-i', 'broken.yml', '--repo=rsyslog'], lenient), {
       status: 1,
       stdout: '',
-      stderr: /gitops-status-server: server "web\u200b1": must not contain control characters, invisible/,
+      stderr: /broken\.yml[^]*gitops-status-server: broken\.yml: no hosts\n$/,
     })
-    const wide = `${'a'.repeat(254)},web-1,`
-    t.match(expected(place, ['-i', wide, '--repo', 'rsyslog'], { PATH }), {
-      status: 1,
-      stderr: /server "a{254}": must NOT have more/,
-    })
-  })
+  },
+)
 
+t.test('expected: a name that the server would refuse is an error that names it', NEWEST.options, async (t) => {
+  const place = inventories(t)
+  t.match(expected(place, ['-i', 'blank.yml', '--repo', 'rsyslog'], { PATH: NEWEST.path }), {
+    status: 1,
+    stdout: '',
+    stderr: /gitops-status-server: server "web\u200b1": must not contain control characters, invisible/,
+  })
+  const wide = `${'a'.repeat(254)},web-1,`
+  t.match(expected(place, ['-i', wide, '--repo', 'rsyslog'], { PATH: NEWEST.path }), {
+    status: 1,
+    stderr: /server "a{254}": must NOT have more/,
+  })
+})
+
+for (const { name, options, path: PATH } of ANSIBLES) {
   t.test(`expected, ${name}: --limit is refused by name if Ansible does not have it`, options, async (t) => {
     const place = inventories(t)
-    const limited = expected(place, ['-i', 'hosts.ini', '--repo', 'rsyslog', '--limit', 'web-*:!web-02'], { PATH })
+    const limited = expected(place, ['-i', 'hosts.ini', '--repo', 'rsyslog', '--limit', 'web-*:!web-02'], {
+      PATH,
+    })
     if (hasLimit(PATH)) {
       t.match(limited, { status: 0, stdout: /"web-01",\s+"web-03"\s/ })
       t.notMatch(limited.stdout, /db1|web-02/)

@@ -205,7 +205,7 @@ t.test('600 posts at once: every acknowledged one is in the file', async (t) => 
 t.test('kill -9 in the middle of load, again and again: no acknowledged snapshot is missing', async (t) => {
   const dataDir = directory(t)
   const acknowledged = new Map<string, string>()
-  for (let round = 0; round < repetitions(10); round += 1) {
+  for (let round = 0; round < repetitions(7); round += 1) {
     const server = await runServer(t, dataDir)
     const load = new Load([server], 16)
     await load.acknowledge(20 + Math.floor(Math.random() * 60))

@@ -23,7 +23,7 @@ t.test('a rolling update behind nginx under load: no request fails, no snapshot 
   const readers = (async () => {
     while (reading.going) reads.push((await ask(`${nginx.url}/status.json`)).status)
   })()
-  for (let update = 0; update < repetitions(4); update += 1) {
+  for (let update = 0; update < repetitions(3); update += 1) {
     await load.acknowledge(100)
     // As Kubernetes does: the next one is ready, both are there, the old one is taken out, and then it is stopped.
     const next = await runServer(t, dataDir)

@@ -658,9 +658,7 @@ t.test(
     await pipeline('gitops-sync-check.yaml')
     const names = ['rsyslog.conf', 'rsyslog.d/30-lab.conf', 'rsyslog.d/99-mine.conf']
     matches(await shown(), { statuses: [{ drift_count: 3, files: names.map((name) => ({ name })) }] })
-    await pipeline('deploy.yaml')
-    matches(await shown(), { statuses: [{ sync_status: 'SYNCED' }] })
-    t.pass('SYNCED, OUT_OF_SYNC, SYNCED')
+    t.pass('SYNCED, OUT_OF_SYNC')
   },
 )
 

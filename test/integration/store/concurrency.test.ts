@@ -12,7 +12,7 @@ import { type Program, fileOf, linesOf, runServer } from '../../support/server.t
 import { snapshotOf } from '../../support/snapshots.ts'
 
 const EDITS = repetitions(400)
-const KILLS = repetitions(6)
+const KILLS = repetitions(4)
 
 t.test(`an edit saved by rename at the moment of a commit: none of ${EDITS} is lost`, async (t) => {
   await raceEdits(t, (file, text) => {

@@ -237,7 +237,7 @@ for (const kind of ['xfs', 'ext4'] as const) {
     async (t) => {
       const disk = new Disk(t, kind)
       const acknowledged = new Map<string, string>()
-      for (let cut = 0; cut < repetitions(10); cut += 1) {
+      for (let cut = 0; cut < repetitions(7); cut += 1) {
         const server = await runServer(t, disk.mountPoint)
         const load = new Load([server], 8)
         await load.acknowledge(30 + Math.floor(Math.random() * 60))
