@@ -498,7 +498,7 @@ t.test('two servers: an edit saved over a commit that the other server has not s
 })
 
 t.test('stale flips by itself, in the file, and back with the next snapshot', async (t) => {
-  const server = await serve(t, directory(t), { staleAfter: 1 })
+  const server = await serve(t, directory(t), { staleAfter: 3 })
   await post(server.url, [snapshotOf({}), { ...snapshotOf({ server: 'patient' }), stale_after: 3600 }])
   t.match(fileOf(server), { generation: 2, statuses: [{ stale: false }, { stale: false }] })
   await eventually(() => {
