@@ -48,7 +48,7 @@ export async function start(
     const url = await listener.listen(settings.port, settings.host)
     store = await openStore({ directory, staleAfter, historyRetention, events: metrics, log })
     const access = { tokens, protectReads }
-    listener.attach(createApp({ store, metrics, access, trustProxy, log, version }).listener)
+    listener.attach(createApp({ store, staleAfter, metrics, access, trustProxy, log, version }).listener)
     tokens?.watch()
     const parts = { listener, store, tokens }
     logStart(log, url, settings, parts)

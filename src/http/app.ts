@@ -8,7 +8,6 @@ import { addAccepted, endAccepted, listAccepted } from './accepted.ts'
 import { badge } from './badge.ts'
 import { ANY_ORIGIN_HEADERS, JSON_HEADERS, SECURITY_HEADERS } from './headers.ts'
 import { alive, ready } from './health.ts'
-import { listHistory } from './history.ts'
 import { ingest } from './ingest.ts'
 import type { Metrics } from './metrics.ts'
 import { openapi } from './openapi.ts'
@@ -19,9 +18,12 @@ import { type Handler, type Route, createRouter } from './router.ts'
 import { statusPage } from './status-page.ts'
 import { showSummary } from './summary.ts'
 import { listTargets, removeTargets } from './targets.ts'
+import { VIEWS, showView } from './views.ts'
 
 export interface AppOptions {
-  readonly store: Pick<Store, 'submit' | 'published' | 'health' | 'history' | 'volume'>
+  readonly store: Pick<Store, 'submit' | 'published' | 'health' | 'history' | 'periods' | 'volume'>
+  /** In seconds, for a status without its own. */
+  readonly staleAfter: number
   readonly metrics: Metrics
   readonly access: AccessOptions
   /** See `clientAddress`. */
@@ -37,7 +39,15 @@ export interface App {
   readonly paths: readonly string[]
 }
 
-export function createApp({ store, metrics, access: accessOptions, trustProxy, log, version }: AppOptions): App {
+export function createApp({
+  store,
+  staleAfter,
+  metrics,
+  access: accessOptions,
+  trustProxy,
+  log,
+  version,
+}: AppOptions): App {
   const access = new Access(accessOptions, clientAddress(trustProxy))
   const page = statusPage()
   const routes: readonly Route[] = [
@@ -57,7 +67,7 @@ export function createApp({ store, metrics, access: accessOptions, trustProxy, l
       delete: endAccepted(store, access, log),
     },
     { path: '/api/summary', anyOrigin: true, get: showSummary(store) },
-    { path: '/api/history', anyOrigin: true, get: listHistory(store) },
+    ...VIEWS.map((view) => ({ path: view.path, anyOrigin: true as const, get: showView(view, store, staleAfter) })),
     { path: '/status.schema.json', anyOrigin: true, get: constant(publishedFileSchema) },
     { path: '/openapi.json', anyOrigin: true, get: constant(openapi(version)) },
     { path: '/healthz', get: alive },

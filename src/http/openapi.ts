@@ -4,7 +4,6 @@ import {
   publishedRuleSchema,
   publishedSnapshotSchema,
 } from '../status/contract.ts'
-import { historyRowSchema } from '../status/history.ts'
 import {
   POSTED_ITEMS_MAX,
   STATES,
@@ -14,7 +13,8 @@ import {
   summarySchema,
 } from '../status/schema.ts'
 import { ruleQuerySchema } from './accepted.ts'
-import { LIMIT_DEFAULT, LIMIT_MAX, TIME_MAX_MS, historyQuerySchema } from './history.ts'
+import { type Choice, type Count, FORMAT, TIME_MAX_MS } from './view-query.ts'
+import { VIEWS, type View } from './views.ts'
 import { CONDITION_PATTERN, filterSchema } from '../views/filter.ts'
 import { targetsSummarySchema } from '../views/summary.ts'
 import { verdictInWords } from '../views/words.ts'
@@ -94,6 +94,75 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
     commit: '9fceb02d0ae598e95dc970b74767f19372d61af8',
     pipeline_url: 'https://ci.example.net/repos/7/pipeline/812',
   },
+  TargetRow: {
+    repo: SNAPSHOT.repo,
+    server: SNAPSHOT.server,
+    state: 'drifted',
+    status: 'out of sync',
+    since: SNAPSHOT.last_check,
+    since_seconds: 93_725,
+    differences: 2,
+    what: '2 files',
+    last_check: SNAPSHOT.last_check,
+    last_check_seconds: 41,
+    reason: null,
+    accepted_until: null,
+    commit: '9fceb02d0ae598e95dc970b74767f19372d61af8',
+    branch: 'main',
+    pipeline_url: 'https://ci.example.net/repos/7/pipeline/812',
+    labels: 'env=prod,owner=team-a',
+  },
+  FileRow: {
+    repo: SNAPSHOT.repo,
+    server: SNAPSHOT.server,
+    name: 'rsyslog.conf',
+    kind: 'file',
+    since: SNAPSHOT.last_check,
+    since_seconds: 93_725,
+    diff: null,
+  },
+  FileSum: {
+    repo: SNAPSHOT.repo,
+    name: 'rsyslog.conf',
+    kind: 'file',
+    servers: 4,
+    since: SNAPSHOT.last_check,
+    since_seconds: 93_725,
+  },
+  RepositoryRow: {
+    repo: SNAPSHOT.repo,
+    ...SUMMARY,
+    newest_check: SNAPSHOT.last_check,
+    newest_check_seconds: 41,
+    newest_reason: null,
+  },
+  CountsRow: { time: DOCUMENT.updated_at, drifted: 1, failing: 0, missing: 0, stale: 0, accepted: 0, synced: 0 },
+  TimelineRow: {
+    target: 'rsyslog / rsyslog-lab',
+    repo: SNAPSHOT.repo,
+    server: SNAPSHOT.server,
+    state: 'drifted',
+    status: 'out of sync',
+    from: SNAPSHOT.last_check,
+    to: DOCUMENT.updated_at,
+    seconds: 1,
+  },
+  NameRow: { name: 'rsyslog' },
+  ReportRow: {
+    repo: SNAPSHOT.repo,
+    server: SNAPSHOT.server,
+    from: '2026-04-20T00:00:00Z',
+    to: '2026-04-21T00:00:00Z',
+    seconds: 86_400,
+    synced_seconds: 82_800,
+    drifted_seconds: 1800,
+    accepted_seconds: 0,
+    unknown_seconds: 1800,
+    synced_share: 0.9583,
+    drifted_share: 0.0208,
+    accepted_share: 0,
+    unknown_share: 0.0208,
+  },
   Removed: { removed: [STAMPED] },
   AcceptedRule: RULE,
   Added: { result: 'added', rule: RULE, targets: 4 },
@@ -144,7 +213,7 @@ const schemas = {
     },
     additionalProperties: false,
   },
-  HistoryRow: historyRowSchema,
+  ...Object.fromEntries(VIEWS.flatMap(({ rows }) => Object.values(rows).map((row) => [row.title, row]))),
   Removed: {
     type: 'object',
     description: 'What a removal has removed.',
@@ -435,18 +504,7 @@ export function openapi(version: string): object {
           problems: ['invalid-query'],
         }),
       },
-      '/api/history': {
-        get: read({
-          operationId: 'listHistory',
-          summary: 'Changes, oldest first',
-          description: 'Before them comes the state of each target at the beginning of the range.',
-          content: {
-            'application/json': { schema: listOf('HistoryRow'), example: [EXAMPLES['HistoryRow']] },
-          },
-          parameters: [...TARGET_FILTER, ...RANGE],
-          problems: ['invalid-query'],
-        }),
-      },
+      ...Object.fromEntries(VIEWS.map((view) => [view.path, { get: viewOperation(view) }])),
       '/status.schema.json': {
         get: read({
           operationId: 'getSchema',
@@ -599,14 +657,51 @@ const EMPTY = { type: 'string', maxLength: 0 }
 const timeParameter = {
   anyOf: [{ type: 'string', pattern: TIME_PATTERN }, { type: 'integer', minimum: 0, maximum: TIME_MAX_MS }, EMPTY],
 }
-const { from, to, limit } = historyQuerySchema.properties
-const RANGE = [
-  parameter('from', from.description, timeParameter),
-  parameter('to', to.description, timeParameter),
-  parameter('limit', limit.description, {
-    anyOf: [{ type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: LIMIT_DEFAULT }, EMPTY],
-  }),
-]
+const TIME = 'ISO 8601 with a zone, or milliseconds since 1970.'
+const RANGES = {
+  day: [
+    parameter('from', `${TIME} Empty: a day before to.`, timeParameter),
+    parameter('to', `${TIME} Empty, or in the future: now.`, timeParameter),
+  ],
+  all: [
+    parameter('from', `${TIME} Empty: the beginning of the history.`, timeParameter),
+    parameter('to', `${TIME} Empty: now.`, timeParameter),
+  ],
+}
+
+function choice([name, { description, values }]: [string, Choice]): object {
+  return parameter(name, `${description} By default ${values[0]}.`, { type: 'string', enum: ['', ...values] })
+}
+
+function count([name, { description, min, max, fallback }]: [string, Count]): object {
+  return parameter(name, description, {
+    anyOf: [{ type: 'integer', minimum: min, maximum: max, default: fallback }, EMPTY],
+  })
+}
+
+/** The operation of a view. */
+function viewOperation(view: View): object {
+  const { operationId, summary, description, rows, choices, counts, range, ofThePast } = view
+  const names = Object.values(rows).map(({ title }) => title)
+  const lists = names.map(listOf)
+  const examples = Object.fromEntries(names.map((name) => [name, { value: [EXAMPLES[name]] }]))
+  return read({
+    operationId,
+    summary,
+    description,
+    content: {
+      'application/json': { schema: lists.length === 1 ? lists[0] : { anyOf: lists }, examples },
+      'text/csv': { schema: { type: 'string' }, example: 'repo,server\r\nrsyslog,rsyslog-lab\r\n' },
+    },
+    parameters: [
+      ...(ofThePast === true ? TARGET_FILTER : FILTER),
+      ...(range === undefined ? [] : RANGES[range]),
+      ...Object.entries(counts).map(count),
+      ...Object.entries({ ...choices, format: FORMAT }).map(choice),
+    ],
+    problems: ['invalid-query'],
+  })
+}
 
 interface ReadOperation {
   readonly operationId: string

@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import compression from 'compression'
 import express, { type Express, type RequestHandler } from 'express'
 import type { Access } from './access.ts'
 import { ANY_ORIGIN_HEADERS, SECURITY_HEADERS, setHeaders } from './headers.ts'
@@ -91,6 +92,8 @@ function createExpress(): Express {
   app.set('case sensitive routing', true)
   app.set('strict routing', true)
   app.set('query parser', parseQuery)
+  // What has an encoding of its own is left as it is.
+  app.use(compression())
   return app
 }
 

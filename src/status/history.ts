@@ -1,10 +1,12 @@
 import type { FromSchema } from 'json-schema-to-ts'
 import type { Actor, StatusDocument } from './document.ts'
+import type { Period } from './periods.ts'
 import type { Target } from './target.ts'
 import type { Cause, EndedRule, Restoration } from './draft.ts'
 import {
   type AcceptedRule,
   STATES,
+  type State,
   type Status,
   fileProperties,
   statusSchema,
@@ -12,7 +14,8 @@ import {
   time,
 } from './schema.ts'
 import { stampChanges } from './stamps.ts'
-import { timeOf } from './time.ts'
+import { freshSpan } from './states.ts'
+import { formatTime, timeOf } from './time.ts'
 import { validator } from './validation.ts'
 
 /** What can happen to a target. */
@@ -53,6 +56,10 @@ export const historyRowSchema = {
     state: {
       enum: [...STATES, null],
       description: 'null: the target was removed. Missing in rows of version 0.1.',
+    },
+    since: {
+      ...time,
+      description: 'When this state began, where the server has found out later: when the last check became too old.',
     },
     sync_status: {
       enum: ['SYNCED', 'OUT_OF_SYNC', null],
@@ -167,17 +174,43 @@ export function readEventTime(line: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms
 }
 
-const HEAD = /^\{"time":"([^"\\]+)","repo":("(?:[^"\\]|\\.)*"),"server":("(?:[^"\\]|\\.)*"),/
+/** What an index needs of a row. */
+export interface RowHead extends Target {
+  /** Of the row, in ms since the epoch. */
+  readonly time: number
+  /** What began, and when, in ms since the epoch. */
+  readonly period: Period
+}
 
-/** The target and the time of a line, in ms since the epoch: all that an index needs, in a fifth of the time. */
-export function readHead(line: string): (Target & { readonly time: number }) | undefined {
-  const [, at = '', repo = '', server = ''] = HEAD.exec(line) ?? []
-  const ms = Date.parse(at)
-  if (Number.isNaN(ms)) {
+const HEAD =
+  /^\{"time":"([^"\\]+)","repo":("(?:[^"\\]|\\.)*"),"server":("(?:[^"\\]|\\.)*"),"state":(?:null|"(\w+)")(?:,"since":"([^"\\]+)")?,/
+
+/** The head of a line, in a fifth of the time that the whole row takes. Lines of version 0.1 have no state. */
+export function readHead(line: string): RowHead | undefined {
+  const [, at = '', repo = '', server = '', state, since = at] = HEAD.exec(line) ?? []
+  const [ms, from] = [Date.parse(at), Date.parse(since)]
+  if (Number.isNaN(ms) || Number.isNaN(from)) {
     const row = readRow(line)
-    return row && { repo: row.repo, server: row.server, time: timeOf(row.time) }
+    return row && headOf(row)
   }
-  return { repo: unquoted(repo), server: unquoted(server), time: ms }
+  return { repo: unquoted(repo), server: unquoted(server), time: ms, period: { from, state: knownState(state) } }
+}
+
+/** The head of a row. */
+export function headOf(row: HistoryRow): RowHead {
+  const { repo, server, since = row.time } = row
+  return { repo, server, time: timeOf(row.time), period: { from: timeOf(since), state: stateOf(row) } }
+}
+
+/** The state that a row speaks of; null if the target was removed. */
+function stateOf(row: HistoryRow): State | null {
+  if (row.state !== undefined || isRemoval(row)) return row.state ?? null
+  if (row.stale) return 'stale'
+  return row.sync_status === 'SYNCED' ? 'synced' : 'drifted'
+}
+
+function knownState(text: string | undefined): State | null {
+  return STATES.find((state) => state === text) ?? null
 }
 
 function unquoted(text: string): string {
@@ -190,6 +223,7 @@ function unquoted(text: string): string {
  * @param last the newest row of the target
  * @param status its status in the document; `undefined` if it has none
  * @param cause what made the change; `undefined` if that is not known
+ * @param staleAfter in seconds, for a status without its own
  * @returns `undefined` if nothing that the history records has changed
  */
 export function nextRow(
@@ -198,14 +232,17 @@ export function nextRow(
   last: HistoryRow | undefined,
   status: Status | undefined,
   cause: Cause | undefined,
+  staleAfter: number,
 ): HistoryRow | undefined {
   const changes = changesBetween(last === undefined || isRemoval(last) ? undefined : last, status)
   if (changes.length === 0) return undefined
+  const staleSince = status?.state === 'stale' ? freshSpan(status, staleAfter).until : undefined
   return {
     time: updatedAt,
     repo: target.repo,
     server: target.server,
     state: status?.state ?? null,
+    ...(staleSince === undefined || staleSince >= timeOf(updatedAt) ? {} : { since: formatTime(staleSince) }),
     sync_status: status?.sync_status ?? null,
     drift_count: status?.drift_count ?? 0,
     files: status?.files.map(({ name }) => name) ?? [],

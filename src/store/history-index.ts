@@ -1,5 +1,6 @@
+import { type HistoryRow, type RowHead, isRemoval } from '../status/history.ts'
+import type { Period, TargetPeriods } from '../status/periods.ts'
 import { keyOf, type Target } from '../status/target.ts'
-import { type HistoryRow, isRemoval } from '../status/history.ts'
 
 /** A part of a file, in bytes. */
 export interface Span {
@@ -15,6 +16,8 @@ export interface Range {
   /** The largest number of rows, and of their bytes; the newest are kept. */
   readonly limit: number
   readonly bytes: number
+  /** True if the state of each target before the rows is of no interest. */
+  readonly changesOnly?: boolean
   /** Which targets; all of them without it. */
   readonly matches?: (target: Target) => boolean
 }
@@ -28,7 +31,7 @@ export interface Selection {
   readonly rows: readonly number[]
 }
 
-/** Where the rows are in the file, by time and by target. Takes some 30 bytes a row. */
+/** Where the rows are in the file, by time and by target, and what state began there. Takes some 60 bytes a row. */
 export class HistoryIndex {
   /** The newest row of each target, by key, including one that says that it was removed. */
   readonly last = new Map<string, HistoryRow>()
@@ -38,14 +41,15 @@ export class HistoryIndex {
   /** Where each row ends, including its line break. */
   readonly #ends: number[] = []
   readonly #starts: number[] = []
+  readonly #periods: Period[] = []
   readonly #byTarget = new Map<string, { readonly target: Target; readonly numbers: number[] }>()
 
   get size(): number {
     return this.#times.length
   }
 
-  /** @param time in ms since the epoch */
-  add(target: Target, time: number, { from, to }: Span): void {
+  add({ repo, server, time, period }: RowHead, { from, to }: Span): void {
+    const target = { repo, server }
     const key = keyOf(target)
     const known = this.#byTarget.get(key)
     if (known === undefined) this.#byTarget.set(key, { target, numbers: [this.size] })
@@ -53,6 +57,18 @@ export class HistoryIndex {
     this.#times.push(time)
     this.#starts.push(from)
     this.#ends.push(to)
+    this.#periods.push(period)
+  }
+
+  /** The states that targets were in, by target, in the order of time. */
+  periods(matches: (target: Target) => boolean): TargetPeriods[] {
+    return [...this.#byTarget.values()].flatMap(({ target, numbers }) => {
+      if (!matches(target)) return []
+      const periods = numbers.flatMap((number) => this.#periods[number] ?? [])
+      // A clock may have been set back.
+      const isInOrder = periods.every(({ from }, index) => index === 0 || from >= (periods[index - 1]?.from ?? 0))
+      return { ...target, periods: isInOrder ? periods : periods.toSorted((a, b) => a.from - b.from) }
+    })
   }
 
   /** @param time in ms since the epoch */
@@ -79,7 +95,7 @@ export class HistoryIndex {
    * Finds rows by the times of the targets that are asked for, without reading the file. Rows need not be in order of
    * time: a clock may have been set back.
    */
-  select({ from, to, limit, bytes, matches }: Range): Selection {
+  select({ from, to, limit, bytes, changesOnly, matches }: Range): Selection {
     const targets = [...this.#byTarget.values()].flatMap(({ target, numbers }) =>
       matches?.(target) === false ? [] : [numbers],
     )
@@ -88,6 +104,7 @@ export class HistoryIndex {
       .toSorted((a, b) => this.timeOf(a) - this.timeOf(b) || a - b)
     const rows = found.slice(this.#newest(found, limit, bytes))
     const begin = rows.length < found.length ? this.timeOf(rows[0] ?? 0) : from
+    if (changesOnly === true) return { from: begin, inForce: [], rows }
     const chosen = new Set(rows)
     const inForce = targets.flatMap((numbers) => {
       const number = numbers.findLast((each) => this.timeOf(each) <= begin)

@@ -2,11 +2,13 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { type Entry, type StatusDocument, changedEntries, findEntry } from '../status/document.ts'
+import type { TargetPeriods } from '../status/periods.ts'
 import { type Target, keyOf } from '../status/target.ts'
 import type { Cause } from '../status/draft.ts'
 import {
   type EventLine,
   type HistoryRow,
+  headOf,
   isRemoval,
   nextRow,
   readEventTime,
@@ -31,6 +33,8 @@ const NEWLINE = 10
 export interface HistoryOptions {
   readonly directory: string
   readonly files: VolumeFiles
+  /** In seconds, for a status without its own. */
+  readonly staleAfter: number
   /** How long rows are kept, in ms. */
   readonly retention: number
   /** The largest size of the file, in bytes; if it grows larger, its newer half stays. */
@@ -138,6 +142,19 @@ export class History {
     })
   }
 
+  /** The states that targets were in, by target, as far as the file has them. */
+  async periods(matches: (target: Target) => boolean): Promise<TargetPeriods[]> {
+    return this.#inTurn(async () => {
+      const file = await openIfPresent(this.#path)
+      if (file === undefined) return []
+      try {
+        return (await this.#catchUp(file, false)).index.periods(matches)
+      } finally {
+        await file.close()
+      }
+    })
+  }
+
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(work)
     this.#turn = result.catch(() => undefined)
@@ -151,7 +168,16 @@ export class History {
         : changedEntries(this.#recorded, document.entries).map(({ target }) => target)
     return [...targets].flatMap((target) => {
       const key = keyOf(target)
-      return nextRow(document, target, index.last.get(key), findEntry(document, target)?.status, causes.get(key)) ?? []
+      return (
+        nextRow(
+          document,
+          target,
+          index.last.get(key),
+          findEntry(document, target)?.status,
+          causes.get(key),
+          this.#options.staleAfter,
+        ) ?? []
+      )
     })
   }
 
@@ -183,7 +209,7 @@ export class History {
       const eventTime = head === undefined ? readEventTime(line) : undefined
       if (eventTime !== undefined) known.index.addEvent(eventTime, span)
       if (head === undefined) return eventTime !== undefined
-      known.index.add(head, head.time, span)
+      known.index.add(head, span)
       newest.set(keyOf(head), line)
       return true
     })
@@ -251,7 +277,7 @@ async function append(file: FileHandle, known: Known, rows: readonly (HistoryRow
     const span = { from: known.size, to }
     if ('event' in row) known.index.addEvent(timeOf(row.time), span)
     else {
-      known.index.add(row, timeOf(row.time), span)
+      known.index.add(headOf(row), span)
       known.index.last.set(keyOf(row), row)
     }
     known.size = to

@@ -4,6 +4,8 @@ import type { Logger } from 'pino'
 import type { StatusDocument } from '../status/document.ts'
 import type { Draft } from '../status/draft.ts'
 import type { HistoryRow } from '../status/history.ts'
+import type { TargetPeriods } from '../status/periods.ts'
+import type { Target } from '../status/target.ts'
 import { decide } from '../status/next.ts'
 import { Directory } from './directory.ts'
 import { HISTORY_BYTES_MAX, History } from './history.ts'
@@ -81,6 +83,7 @@ export class Store {
     this.#history = new History({
       directory: path,
       files,
+      staleAfter,
       retention: historyRetention * DAY_MS,
       bytesMax: HISTORY_BYTES_MAX,
       log,
@@ -183,6 +186,11 @@ export class Store {
     const result = this.#requests.add(change)
     this.#scheduler.wake()
     return result
+  }
+
+  /** The states that targets were in, by target. */
+  async periods(matches: (target: Target) => boolean): Promise<TargetPeriods[]> {
+    return this.#history.periods(matches)
   }
 
   /** The rows of a range, oldest first; before them the state of each target at its beginning. */

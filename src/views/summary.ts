@@ -1,9 +1,8 @@
 import { type Status, type Summary, summarySchema } from '../status/schema.ts'
 import { summaryOf } from '../status/states.ts'
 import { AHEAD_MAX_MS, timeOf } from '../status/time.ts'
+import { ageAt, ageProperty } from './ages.ts'
 import { verdictInWords } from './words.ts'
-
-const seconds = { type: ['integer', 'null'], minimum: 0 } as const
 
 /** What is to be said of some targets in one object. */
 export const targetsSummarySchema = {
@@ -13,14 +12,10 @@ export const targetsSummarySchema = {
   required: [...summarySchema.required, 'longest_drift_seconds', 'newest_check_seconds', 'verdict'],
   properties: {
     ...summarySchema.properties,
-    longest_drift_seconds: {
-      ...seconds,
-      description: 'The age of the oldest since among the targets that are drifted; null if none is.',
-    },
-    newest_check_seconds: {
-      ...seconds,
-      description: 'The age of the newest last_check; null if there was no check.',
-    },
+    longest_drift_seconds: ageProperty(
+      'The age of the oldest since among the targets that are drifted; null if none is.',
+    ),
+    newest_check_seconds: ageProperty('The age of the newest last_check; null if there was no check.'),
     verdict: { type: 'string', description: 'The verdict as a sentence, for people.' },
   },
 } as const
@@ -55,9 +50,4 @@ export function summarize(
     newest_check_seconds: ageAt(now, newestCheck),
     verdict: verdictInWords(summary),
   }
-}
-
-/** In whole seconds. The clock of a server that checks may be ahead. */
-function ageAt(now: number, time: number): number | null {
-  return Number.isFinite(time) ? Math.max(0, Math.floor((now - time) / 1000)) : null
 }

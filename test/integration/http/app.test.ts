@@ -129,6 +129,7 @@ t.test('a defect of the program is 500 internal, logged once with its stack, wha
   const store: AppOptions['store'] = {
     submit: () => Promise.reject(submitError),
     history: () => Promise.reject(Object.assign(new Error('inside'), { code: 'EIO' })),
+    periods: () => Promise.reject(defect),
     health: { canCommit: true, troubles: [] },
     volume: undefined,
     get published() {
@@ -136,7 +137,7 @@ t.test('a defect of the program is 500 internal, logged once with its stack, wha
       return published
     },
   }
-  const app = createApp({ store, metrics, access: { protectReads: false }, log, version: '0' })
+  const app = createApp({ store, staleAfter: 600, metrics, access: { protectReads: false }, log, version: '0' })
   const listener = new Listener(metrics)
   const url = await listener.listen(0, '127.0.0.1')
   listener.attach(app.listener)

@@ -97,7 +97,14 @@ t.test('every route that there is stands in the OpenAPI document', async (t) => 
   const options = { directory: directory(t), staleAfter: 600, historyRetention: 90, events: metrics, log }
   const store = await Store.start(options)
   t.teardown(async () => store.stop())
-  const { paths: routes } = createApp({ store, metrics, access: { protectReads: false }, log, version: '0' })
+  const { paths: routes } = createApp({
+    store,
+    staleAfter: 600,
+    metrics,
+    access: { protectReads: false },
+    log,
+    version: '0',
+  })
   const server = await serve(t)
   const { paths } = (await ask(`${server.url}/openapi.json`)).json as { paths: object }
   t.same(

@@ -191,7 +191,14 @@ t.test('a start tells a change that was not written down from an edit that was m
 t.test('a server that was killed before it could write its row: another one writes it, whatever it knew', async (t) => {
   const place = directory(t)
   const log = pino({ level: 'silent' })
-  const options = { directory: place, files: filesOf('local'), retention: 3650 * DAY, bytesMax: 1e9, log }
+  const options = {
+    directory: place,
+    files: filesOf('local'),
+    staleAfter: 600,
+    retention: 3650 * DAY,
+    bytesMax: 1e9,
+    log,
+  }
   const [one, two] = [new History(options), new History(options)]
   const synced = posted(EMPTY_DOCUMENT, snapshotOf({}, [], '2026-04-21T10:00:00Z')).document
   const drifted = posted(synced, snapshotOf({}, ['a'], '2026-04-21T10:01:00Z')).document
@@ -214,6 +221,7 @@ t.test('commits of another server are no commits of this one: its missing rows a
   const history = new History({
     directory: server.dataDir,
     files: filesOf('local'),
+    staleAfter: 600,
     retention: 3650 * DAY,
     bytesMax: 1e9,
     log,
@@ -247,6 +255,7 @@ t.test('a commit that changes no state does not touch the file', async (t) => {
   const history = new History({
     directory: place,
     files: filesOf('local'),
+    staleAfter: 600,
     retention: 3650 * DAY,
     bytesMax: 1e9,
     log: pino({ level: 'silent' }),
@@ -387,7 +396,7 @@ t.test('any name, and a server that sees what another has written', async (t) =>
   t.equal(linesIn(one.dataDir).length, HOSTILE_NAMES.length + 1, 'each change is written once')
 })
 
-t.test('retention: old lines go, the last known state of each target stays', async (t) => {
+t.test('staleAfter: 600, retention: old lines go, the last known state of each target stays', async (t) => {
   const dataDir = directory(t)
   const old = [
     line(ago(90), 'quiet', []),
@@ -454,7 +463,14 @@ t.test('a file that grows too large: the newer half stays, and the last known st
   writeFileSync(join(place, 'history.jsonl'), [quiet, ...busy].join(''))
   const bytesMax = busy.join('').length
   const log = pino({ level: 'silent' })
-  const history = new History({ directory: place, files: filesOf('local'), retention: 90 * DAY, bytesMax, log })
+  const history = new History({
+    directory: place,
+    files: filesOf('local'),
+    staleAfter: 600,
+    retention: 90 * DAY,
+    bytesMax,
+    log,
+  })
   const known = { ...EMPTY_DOCUMENT, entries: [], updatedAt: formatTime(Date.now()) }
   await history.record(known, new Map(), false)
   const lines = readFileSync(join(place, 'history.jsonl'), 'utf8').split(/(?<=\n)/)

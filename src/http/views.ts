@@ -1,0 +1,172 @@
+import type { RequestHandler } from 'express'
+import { historyRowSchema } from '../status/history.ts'
+import type { Status } from '../status/schema.ts'
+import type { Clock } from '../status/time.ts'
+import type { Store } from '../store/store.ts'
+import { countsRowSchema, countsRows } from '../views/counts.ts'
+import { fileRowSchema, fileRows, fileSumSchema, fileSums } from '../views/files.ts'
+import { NAME_KINDS, nameRowSchema, nameRows } from '../views/name-list.ts'
+import { reportRowSchema, reportRows } from '../views/report.ts'
+import { repositoryRowSchema, repositoryRows } from '../views/repositories.ts'
+import { TARGET_ORDERS, targetRowSchema, targetRows } from '../views/targets.ts'
+import { timelineRowSchema, timelineRows } from '../views/timeline.ts'
+import { type Row, toCsv } from './csv.ts'
+import { JSON_HEADERS } from './headers.ts'
+import { type Asked, type Count, type Parameters, readQuery } from './view-query.ts'
+
+type Views = Pick<Store, 'published' | 'periods' | 'history'>
+
+interface RowSchema {
+  readonly title: string
+  readonly properties: Readonly<Record<string, object>>
+}
+
+/** A read-only answer of flat rows, small whatever the size of the fleet. */
+export interface View extends Parameters {
+  readonly path: string
+  readonly operationId: string
+  readonly summary: string
+  readonly description: string
+  /** The schema of a row, by the value of `by` if there is that parameter. */
+  readonly rows: Readonly<Record<string, RowSchema>>
+  /** @param clock the time at which it is asked */
+  readonly answer: (store: Views, asked: Asked, clock: Clock) => Promise<readonly Row[]> | readonly Row[]
+}
+
+const limit = (fallback: number, max: number, what = 'rows'): Count => ({
+  description: `The largest number of ${what}.`,
+  min: 1,
+  max,
+  fallback,
+})
+
+/** Rows of the history differ in size: one names up to 10,000 files. */
+const HISTORY_BYTES_MAX = 64 * 1024 * 1024
+
+/** All views but the summary, which is one object. */
+export const VIEWS: readonly View[] = [
+  {
+    path: '/api/targets',
+    operationId: 'viewTargets',
+    summary: 'Lists targets as rows of a table',
+    description: 'Without differences. The worst state first, and in it the longest.',
+    rows: { '': targetRowSchema },
+    choices: {
+      sort: {
+        description: 'The order: the worst state first, the longest in its state first, or by name.',
+        values: TARGET_ORDERS,
+      },
+    },
+    counts: { limit: limit(200, 100_000) },
+    answer: (store, asked, clock) =>
+      targetRows(matching(store, asked), asked.choice('sort'), asked.count('limit'), clock),
+  },
+  {
+    path: '/api/files',
+    operationId: 'viewFiles',
+    summary: 'Lists what differs',
+    description: 'A row for each difference of each target, or with by=file for each name in a repository.',
+    rows: { target: fileRowSchema, file: fileSumSchema },
+    choices: { by: { description: 'A row for each target and name, or for each name.', values: ['target', 'file'] } },
+    counts: { limit: limit(200, 100_000) },
+    answer: (store, asked, { now }) =>
+      (asked.choice('by') === 'file' ? fileSums : fileRows)(matching(store, asked), asked.count('limit'), now),
+  },
+  {
+    path: '/api/repositories',
+    operationId: 'viewRepositories',
+    summary: 'Counts targets by repository',
+    description: 'The repository with the most targets that are not in sync first.',
+    rows: { '': repositoryRowSchema },
+    choices: {},
+    counts: { limit: limit(200, 100_000) },
+    answer: (store, asked, { now }) => repositoryRows(matching(store, asked), asked.count('limit'), now),
+  },
+  {
+    path: '/api/counts',
+    operationId: 'viewCounts',
+    summary: 'Counts targets by state over time',
+    description: 'At times that lie at equal distances, from from to to.',
+    rows: { '': countsRowSchema },
+    choices: {},
+    counts: { points: { description: 'The number of times.', min: 2, max: 1000, fallback: 240 } },
+    range: 'day',
+    ofThePast: true,
+    answer: async (store, asked) =>
+      countsRows(await store.periods(asked.matchesTarget), asked.from, asked.to, asked.count('points')),
+  },
+  {
+    path: '/api/history',
+    operationId: 'listHistory',
+    summary: 'Lists changes',
+    description:
+      'The oldest first, and before them the state of each target at the beginning of the range; or the newest first, and nothing but changes. If there are more than limit, the newest.',
+    rows: { '': historyRowSchema },
+    choices: { order: { description: 'Which change is first.', values: ['oldest', 'newest'] } },
+    counts: { limit: limit(10_000, 100_000, 'changes') },
+    range: 'all',
+    ofThePast: true,
+    answer: async (store, { from, to, matchesTarget: matches, choice, count }) => {
+      const range = { from, to, limit: count('limit'), bytes: HISTORY_BYTES_MAX, matches }
+      if (choice('order') === 'oldest') return store.history(range)
+      return (await store.history({ ...range, changesOnly: true })).toReversed()
+    },
+  },
+  {
+    path: '/api/timeline',
+    operationId: 'viewTimeline',
+    summary: 'Lists the states that targets were in',
+    description: 'Targets that are not in sync at the end first, the worst first; then those that changed last.',
+    rows: { '': timelineRowSchema },
+    choices: {},
+    counts: { limit: limit(20, 1000, 'targets') },
+    range: 'day',
+    ofThePast: true,
+    answer: async (store, asked) =>
+      timelineRows(await store.periods(asked.matchesTarget), asked.from, asked.to, asked.count('limit')),
+  },
+  {
+    path: '/api/names',
+    operationId: 'viewNames',
+    summary: 'Lists names to choose from',
+    description: 'For variables of a dashboard: * stands first, and the answer is never empty.',
+    rows: { '': nameRowSchema },
+    choices: { of: { description: 'Which names.', values: NAME_KINDS } },
+    counts: { limit: limit(10_000, 100_000) },
+    answer: (store, asked) => nameRows(matching(store, asked), asked.choice('of'), asked.count('limit')),
+  },
+  {
+    path: '/api/report',
+    operationId: 'viewReport',
+    summary: 'Sums up how long targets were in which state',
+    description: 'What is not known is never counted as in sync: see docs/views.md.',
+    rows: { '': reportRowSchema },
+    choices: {},
+    counts: { limit: limit(10_000, 100_000, 'targets') },
+    range: 'day',
+    ofThePast: true,
+    answer: async (store, asked) =>
+      reportRows(await store.periods(asked.matchesTarget), asked.from, asked.to, asked.count('limit')),
+  },
+]
+
+function matching({ published }: Pick<Store, 'published'>, { matches }: Asked): readonly Status[] {
+  return published.document.entries.flatMap(({ status }) => (matches(status) ? status : []))
+}
+
+/** Serves a view. Express adds an ETag. */
+export function showView(view: View, store: Views, staleAfter: number): RequestHandler {
+  return async (req, res) => {
+    const clock = { now: Date.now(), staleAfter }
+    const asked = readQuery(req.query, view, clock.now)
+    const rows = await view.answer(store, asked, clock)
+    if (asked.choice('format') === 'csv') {
+      const { properties = {} } = view.rows[asked.choice('by')] ?? {}
+      res.set({ ...JSON_HEADERS, 'Content-Type': 'text/csv; charset=utf-8' }).send(toCsv(Object.keys(properties), rows))
+      return
+    }
+    res
+      .set(JSON_HEADERS)
+      .send(`[${rows.length === 0 ? '' : '\n'}${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]\n`)
+  }
+}

@@ -1,0 +1,78 @@
+import type { FromSchema } from 'json-schema-to-ts'
+import { type Status, fileProperties, targetProperties, time } from '../status/schema.ts'
+import { formatTime, timeOf } from '../status/time.ts'
+import { ageAt, ageProperty } from './ages.ts'
+
+const KINDS = ['file', 'other'] as const
+const kind = { type: 'string', enum: KINDS, description: 'other: a difference that is no file.' } as const
+
+/** A difference of a target as a row of a table. */
+export const fileRowSchema = {
+  title: 'FileRow',
+  description: 'A difference of a target.',
+  type: 'object',
+  required: ['repo', 'server', 'name', 'kind', 'since', 'since_seconds', 'diff'],
+  properties: {
+    ...targetProperties,
+    name: fileProperties.name,
+    kind,
+    since: { ...time, description: 'Since when it differs.' },
+    since_seconds: ageProperty('The age of since.'),
+    diff: { type: ['string', 'null'], description: 'What differs, if the reporter has sent it.' },
+  },
+  additionalProperties: false,
+} as const
+
+export type FileRow = FromSchema<typeof fileRowSchema>
+
+/** A name that differs on some servers as a row of a table. */
+export const fileSumSchema = {
+  title: 'FileSum',
+  description: 'A file, or what else differs, with the number of servers on which it does.',
+  type: 'object',
+  required: ['repo', 'name', 'kind', 'servers', 'since', 'since_seconds'],
+  properties: {
+    repo: targetProperties.repo,
+    name: fileProperties.name,
+    kind,
+    servers: { type: 'integer', minimum: 1, description: 'Number of servers on which it differs.' },
+    since: { ...time, description: 'Since when it differs on the first of them.' },
+    since_seconds: ageProperty('The age of since.'),
+  },
+  additionalProperties: false,
+} as const
+
+export type FileSum = FromSchema<typeof fileSumSchema>
+
+/** The differences of some targets, in the order of the document. */
+export function fileRows(statuses: readonly Status[], limit: number, now: number): FileRow[] {
+  const rows: FileRow[] = []
+  for (const { repo, server, files } of statuses) {
+    for (const { name, kind: known = 'file', since, diff = null } of files) {
+      if (rows.length === limit) return rows
+      rows.push({ repo, server, name, kind: known, since, since_seconds: ageAt(now, timeOf(since)), diff })
+    }
+  }
+  return rows
+}
+
+/** What differs, by repository and name: that of the most servers first, and of these the oldest. */
+export function fileSums(statuses: readonly Status[], limit: number, now: number): FileSum[] {
+  const sums = new Map<string, { repo: string; name: string; kind: 'file' | 'other'; servers: number; since: number }>()
+  for (const { repo, files } of statuses) {
+    for (const { name, kind: known = 'file', since } of files) {
+      const at = timeOf(since)
+      const key = JSON.stringify([repo, name])
+      const sum = sums.get(key)
+      if (sum === undefined) sums.set(key, { repo, name, kind: known, servers: 1, since: at })
+      else {
+        sum.servers += 1
+        sum.since = Math.min(sum.since, at)
+      }
+    }
+  }
+  return [...sums.values()]
+    .toSorted((one, other) => other.servers - one.servers || one.since - other.since)
+    .slice(0, limit)
+    .map((sum) => ({ ...sum, since: formatTime(sum.since), since_seconds: ageAt(now, sum.since) }))
+}

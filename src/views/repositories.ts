@@ -1,0 +1,56 @@
+import type { FromSchema } from 'json-schema-to-ts'
+import { STATES, type Status, summarySchema, targetProperties, time } from '../status/schema.ts'
+import { summaryOf } from '../status/states.ts'
+import { AHEAD_MAX_MS, formatTime, timeOf } from '../status/time.ts'
+import { ageAt, ageProperty } from './ages.ts'
+
+/** A repository as a row of a table. */
+export const repositoryRowSchema = {
+  title: 'RepositoryRow',
+  description: 'The targets of a repository: how many are in each state.',
+  type: 'object',
+  required: ['repo', ...summarySchema.required, 'newest_check', 'newest_check_seconds', 'newest_reason'],
+  properties: {
+    repo: targetProperties.repo,
+    ...summarySchema.properties,
+    newest_check: { type: ['string', 'null'], format: time.format, description: 'The newest last_check.' },
+    newest_check_seconds: ageProperty('The age of newest_check.'),
+    newest_reason: { type: ['string', 'null'], description: 'The reason of the newest failed check.' },
+  },
+  additionalProperties: false,
+} as const
+
+export type RepositoryRow = FromSchema<typeof repositoryRowSchema>
+
+/** The repositories of some targets, the one with the most targets that are not in sync first, then by name. */
+export function repositoryRows(statuses: readonly Status[], limit: number, now: number): RepositoryRow[] {
+  const groups = new Map<string, Status[]>()
+  for (const status of statuses) {
+    const group = groups.get(status.repo)
+    if (group === undefined) groups.set(status.repo, [status])
+    else group.push(status)
+  }
+  return [...groups]
+    .map(([repo, group]) => repositoryRow(repo, group, now))
+    .toSorted((one, other) => notInSync(other) - notInSync(one))
+    .slice(0, limit)
+}
+
+function repositoryRow(repo: string, statuses: readonly Status[], now: number): RepositoryRow {
+  const checks = statuses.flatMap(({ last_check: at }) => (at === null ? [] : timeOf(at)))
+  // A time in an impossible future says nothing of when the check was made.
+  const newest = checks.reduce((most, at) => (at <= now + AHEAD_MAX_MS ? Math.max(most, at) : most), -Infinity)
+  const failures = statuses.flatMap(({ state, failed_check: failed }) => (state === 'failing' && failed ? failed : []))
+  const failure = failures.toSorted((one, other) => timeOf(other.at) - timeOf(one.at))[0]
+  return {
+    repo,
+    ...summaryOf(statuses),
+    newest_check: Number.isFinite(newest) ? formatTime(newest) : null,
+    newest_check_seconds: ageAt(now, newest),
+    newest_reason: failure?.reason ?? null,
+  }
+}
+
+const NOT_IN_SYNC = STATES.filter((state) => state !== 'synced')
+
+const notInSync = (row: RepositoryRow): number => NOT_IN_SYNC.reduce((sum, state) => sum + row[state], 0)

@@ -1,0 +1,123 @@
+import t from 'tap'
+import { checked } from '../../support/api.ts'
+import { ask, post } from '../../support/http.ts'
+import { serve } from '../../support/server.ts'
+import { snapshotOf } from '../../support/snapshots.ts'
+
+const NOW = new Date().toISOString()
+
+t.test('views: flat rows of what matches', async (t) => {
+  const server = await serve(t)
+  const http = await checked(t, server)
+  const rows = async (path: string): Promise<Record<string, unknown>[]> =>
+    (await http(path)).json as Record<string, unknown>[]
+
+  t.same(await rows('/api/targets'), [])
+  t.same(await rows('/api/names?of=server'), [{ name: '*' }], 'never empty')
+  await post(server.url, [
+    {
+      ...snapshotOf({ server: 'web-1' }, ['b.conf', 'a.conf']),
+      files: [{ name: 'b.conf', diff: '-x\n+y\n' }, { name: 'a.conf' }, { name: 'service x', kind: 'other' }],
+      drift_count: 3,
+      labels: { env: 'prod', owner: 'team-a' },
+      commit: 'c0ffee',
+      branch: 'main',
+    },
+    { ...snapshotOf({ server: 'web-2' }, ['a.conf']), labels: { env: 'lab' } },
+    snapshotOf({ repo: 'nginx', server: 'web-1' }),
+    {
+      repo: 'nginx',
+      server: 'web-9',
+      check_failed: 'no route to host',
+      attempted_at: NOW,
+      pipeline_url: 'https://ci.example.net/9',
+    },
+  ])
+
+  const targets = await rows('/api/targets')
+  t.same(
+    targets.map(({ repo, server: name, status, what }) => [repo, name, status, what]),
+    [
+      ['rsyslog', 'web-1', 'out of sync', '2 files, service x'],
+      ['rsyslog', 'web-2', 'out of sync', '1 file'],
+      ['nginx', 'web-9', 'check failing', ''],
+      ['nginx', 'web-1', 'in sync', ''],
+    ],
+  )
+  t.match(targets[0], {
+    since_seconds: Number,
+    last_check_seconds: Number,
+    commit: 'c0ffee',
+    branch: 'main',
+    labels: 'env=prod,owner=team-a',
+    reason: null,
+  })
+  t.match(targets[2], { reason: 'no route to host', last_check: null, pipeline_url: 'https://ci.example.net/9' })
+  t.match(await rows('/api/targets?sort=name&limit=1'), [{ repo: 'nginx', server: 'web-1' }])
+  t.match(await rows('/api/targets?state=failing'), [{ server: 'web-9' }])
+  t.match(await rows('/api/targets?label=env=lab'), [{ server: 'web-2' }])
+  t.match(await rows('/api/targets?repo={nginx,none}&server=web-1'), [{ repo: 'nginx', server: 'web-1' }])
+
+  t.same(
+    (await rows('/api/files?repo=rsyslog&server=web-1')).map(({ name, kind, diff }) => [name, kind, diff]),
+    [
+      ['b.conf', 'file', '-x\n+y\n'],
+      ['a.conf', 'file', null],
+      ['service x', 'other', null],
+    ],
+  )
+  t.match(await rows('/api/files?by=file&limit=1'), [{ repo: 'rsyslog', name: 'a.conf', servers: 2 }])
+  t.match(await rows('/api/repositories'), [
+    { repo: 'rsyslog', targets: 2, drifted: 2, state: 'drifted', newest_reason: null },
+    { repo: 'nginx', targets: 2, failing: 1, synced: 1, newest_reason: 'no route to host' },
+  ])
+  const named = async (query: string): Promise<unknown[]> => (await rows(`/api/names?${query}`)).map(({ name }) => name)
+  t.same(await named(''), ['*', 'nginx', 'rsyslog'])
+  t.same(await named('of=server&repo=rsyslog'), ['*', 'web-1', 'web-2'])
+  t.same(await named('of=label'), ['*', 'env=lab', 'env=prod', 'owner=team-a'])
+
+  t.match((await rows('/api/counts?points=2')).at(-1), { drifted: 2, failing: 1, synced: 1, missing: 0 })
+  t.equal((await rows('/api/counts')).length, 240)
+  t.same([...new Set((await rows('/api/timeline?repo=nginx')).map(({ server: name }) => name))], ['web-9', 'web-1'])
+  t.match(await rows('/api/report?repo=nginx'), [
+    { server: 'web-1', seconds: 86_400, drifted_seconds: 0 },
+    { server: 'web-9', seconds: 86_400, synced_seconds: 0, unknown_seconds: 86_400 },
+  ])
+})
+
+t.test('views: CSV has the columns of the rows, and no formula', async (t) => {
+  const server = await serve(t)
+  await post(server.url, [{ ...snapshotOf({ server: 'web-1' }, ['=1+1', 'a "b", c']) }])
+  const { text, headers } = await ask(`${server.url}/api/files?format=csv`)
+  t.match(headers, { 'content-type': 'text/csv; charset=utf-8', etag: String })
+  t.match(
+    text.split('\r\n').map((line) => line.split(/,\d{4}-/)[0]),
+    [
+      'repo,server,name,kind,since,since_seconds,diff',
+      "rsyslog,web-1,'=1+1,file",
+      'rsyslog,web-1,"a ""b"", c",file',
+      '',
+    ],
+  )
+  t.match(
+    (await ask(`${server.url}/api/files?by=file&format=csv`)).text,
+    /^repo,name,kind,servers,since,since_seconds\r\n/,
+  )
+})
+
+t.test('views: what is not known is refused with every fault', async (t) => {
+  const server = await serve(t)
+  const http = await checked(t, server)
+  const faults = async (path: string): Promise<unknown[]> => {
+    const { status, json } = await http(path)
+    t.equal(status, 422, path)
+    return (json as { errors: { pointer: string }[] }).errors.map(({ pointer }) => pointer)
+  }
+  t.same(await faults('/api/targets?sort=up&limit=0&what=x'), ['/what', '/sort', '/limit'])
+  t.same(await faults('/api/targets?from=2026-11-01T00:00:00Z'), ['/from'], 'a view of now has no range')
+  t.same(await faults('/api/counts?state=drifted'), ['/state'], 'the past has no labels and states to choose')
+  t.same(await faults('/api/counts?from=yesterday&points=1001'), ['/points', '/from'])
+  t.same(await faults('/api/report?from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z'), ['/from'])
+  t.same(await faults('/api/timeline?limit=1&limit=2'), ['/limit'])
+  t.same(await faults('/api/names?format=xml&repo=*'), ['/format'])
+})
