@@ -142,7 +142,7 @@ export const VIEWS: readonly View[] = [
     description: 'What is not known is never counted as in sync: see docs/views.md.',
     rows: { '': reportRowSchema },
     choices: {},
-    counts: { limit: limit(10_000, 100_000, 'targets') },
+    counts: { limit: limit(200, 100_000, 'targets') },
     range: 'day',
     ofThePast: true,
     answer: async (store, asked) =>
