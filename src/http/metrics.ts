@@ -40,6 +40,7 @@ export class Metrics implements CommitEvents {
     registers: [this.#own],
   })
   readonly #rejectedEdit = this.#gauge('rejected_edit', '1 while there is an invalid edit.')
+  readonly #internalError = this.#gauge('internal_error', '1 while a defect of the program stands in the way.')
   readonly #ready = this.#gauge('ready', '1 while snapshots can be committed.')
   readonly #generation = this.#gauge('document_generation', 'Generation of the document.')
   readonly #bytes = this.#gauge('document_bytes', 'Size of the document.')
@@ -89,7 +90,9 @@ export class Metrics implements CommitEvents {
   expose(store: Pick<Store, 'published' | 'health'>): RequestHandler {
     return async (_req, res) => {
       const { published, health } = store
-      this.#rejectedEdit.set(health.troubles.some(({ kind }) => kind === 'rejected-edit') ? 1 : 0)
+      const has = (trouble: string): number => (health.troubles.some(({ kind }) => kind === trouble) ? 1 : 0)
+      this.#rejectedEdit.set(has('rejected-edit'))
+      this.#internalError.set(has('internal-error'))
       this.#ready.set(health.canCommit ? 1 : 0)
       this.#generation.set(published.document.generation)
       this.#bytes.set(published.bytes.length)

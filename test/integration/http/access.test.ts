@@ -69,16 +69,19 @@ t.test('PROTECT_READS: nothing but the probes can be read without a token, whate
   t.ok(assets.length >= 3)
   const readable = [...Object.keys(paths).filter((path) => paths[path]?.['get'] !== undefined), ...assets]
   t.ok(readable.length > 10)
-  for (const path of readable) {
+  let asked = server
+  for (const [number, path] of readable.entries()) {
+    // An address may be refused 30 times a minute.
+    if (number % 10 === 9) asked = await guarded(t, true)
     const probe = ['/healthz', '/readyz'].includes(path)
     for (const method of ['GET', 'HEAD']) {
-      const { status, headers } = await ask(server.url + path, { method })
+      const { status, headers } = await ask(asked.url + path, { method })
       t.equal(status, probe ? 200 : 401, `${method} ${path}`)
       if (!probe) t.match(headers['www-authenticate'], /^Bearer .+, Basic realm="gitops-status-server"/)
     }
-    t.equal((await ask(server.url + path, { headers: bearer(GRAFANA) })).status, 200, `bearer: ${path}`)
-    t.equal((await ask(server.url + path, { headers: basic(GRAFANA) })).status, 200, `basic: ${path}`)
-    t.equal((await ask(server.url + path, { headers: bearer(CI) })).status, probe ? 200 : 403, `not to read: ${path}`)
+    t.equal((await ask(asked.url + path, { headers: bearer(GRAFANA) })).status, 200, `bearer: ${path}`)
+    t.equal((await ask(asked.url + path, { headers: basic(GRAFANA) })).status, 200, `basic: ${path}`)
+    t.equal((await ask(asked.url + path, { headers: bearer(CI) })).status, probe ? 200 : 403, `not to read: ${path}`)
   }
   t.equal((await ask(`${server.url}/nothing`)).status, 401, 'not even what there is not')
 

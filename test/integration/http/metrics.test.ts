@@ -150,6 +150,7 @@ t.test('metrics: of the server itself', async (t) => {
     [merged]: 1,
     [`${own}edits_total{outcome="rejected"}`]: 1,
     [`${own}rejected_edit`]: 1,
+    [`${own}internal_error`]: 0,
     [`${own}ready`]: 1,
     [`${own}commit_failures_total`]: 0,
     [`${own}document_entries`]: 2,

@@ -101,6 +101,7 @@ t.test('an edit whose merge throws is kept aside, and everything after it goes o
       problem,
     )
   })
+  t.match((await ask(`${server.url}/metrics`)).text, '\ngitops_status_server_internal_error 1\n')
   mend()
   t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)
   const aside = await eventually(() => {
