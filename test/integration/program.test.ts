@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { ok } from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
@@ -264,8 +265,13 @@ t.test('SIGINT stops it as well', async (t) => {
 
 // `script` makes a terminal.
 t.test('on a terminal the log is for people', needs('script'), async (t) => {
-  const command = `timeout -s INT 2 ${process.execPath} ${PROGRAM} --port 0 --data-dir ${directory(t)}`
-  const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8' })
-  t.match(stdout, /INFO.*started/)
-  t.notMatch(stdout, /"level"/)
+  const command = `exec ${process.execPath} ${PROGRAM} --port 0 --data-dir ${directory(t)}`
+  const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  t.teardown(() => terminal.kill('SIGKILL'))
+  let shown = ''
+  terminal.stdout.on('data', (chunk) => (shown += String(chunk)))
+  await eventually(() => ok(/INFO.*started/.test(shown), shown), 30_000)
+  t.notMatch(shown, /"level"/)
+  terminal.kill('SIGTERM')
+  await once(terminal, 'close')
 })
