@@ -658,6 +658,18 @@ export const TOGETHER: readonly Case[] = [
   },
 ]
 
+/** secret_a: f, secret_b: changed, secret_c: "1", secret_d: 0-a; the password is sesame. */
+const VAULTED = [
+  '$ANSIBLE_VAULT;1.1;AES256',
+  '31653634616261613932623861663162313866386236633733656662663232313666653636393966',
+  '3066383033366639353030663930613735346564373134390a326561633031386638326332326665',
+  '65396535336233393334613964316531326161353738666535393061643661373738326533343862',
+  '3637353031373536620a613833653863383964326532313565656137396539623436316330626364',
+  '30616237323833363938626434616336396362633064343336646363353534633230386539383239',
+  '33333663386530643239316533366562653438323132313036616361393437316337323663626334',
+  '333139626236656637336134323132633334',
+].join('\n')
+
 /** Cases that end the run of Ansible, or need options of their own. */
 export const ALONE: readonly Case[] = [
   {
@@ -717,6 +729,15 @@ export const ALONE: readonly Case[] = [
     servers: { a: OLD },
     args: ['--', '--extra-vars', 'size=1'],
     expected: { a: ['f'] },
+  },
+  {
+    name: 'vaulted values that are the name of a file and of a server, a word of Ansible, and a digit',
+    play: { vars_files: ['vaulted.yml'] },
+    tasks: [line('{{ secret_a }}'), line('g1', { when: "secret_b + secret_c + secret_d != ''" })],
+    servers: { a: { f: 'old\n', g1: 'new\n' }, b: { f: 'new\n', g1: 'new\n' } },
+    files: { 'vaulted.yml': VAULTED, password: 'sesame' },
+    args: ['--', '--vault-password-file', 'password'],
+    expected: { a: ['f'], b: [] },
   },
   {
     name: 'end_host, accepted',
