@@ -899,20 +899,30 @@ if __name__ == "__main__":
         say(f"what ansible-config prints is not understood: {error}")
         sys.exit(1)
 PYTHON
-  cat >"$work/results.py" <<'PYTHON'
-"""The parts of a result of Ansible: what its items are, which of them failed, and why."""
+  cat >"$work/modules.py" <<'PYTHON'
+"""What is known of modules, by the last part of their names."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from text import writable
-
-Result = dict[str, Any]
-
-LABEL_MAX = 200
-MESSAGE_MAX = 500
-
+# What a module manages that is no file; its argument `name` says which.
+KINDS = {
+    "alternatives": "alternative",
+    "at": "at job",
+    "cron": "cron job",
+    "group": "group",
+    "hostname": "hostname",
+    "locale_gen": "locale",
+    "modprobe": "kernel module",
+    "mount": "mount",
+    "seboolean": "SELinux boolean",
+    "timezone": "timezone",
+    "user": "user",
+    **dict.fromkeys("openrc runit service systemd systemd_service sysvinit".split(), "service"),
+    **dict.fromkeys("snap flatpak gem npm pip pipx".split(), "package"),
+    **dict.fromkeys(
+        "apk apt apt_rpm dnf dnf5 homebrew opkg package pacman pkgng portage swupd yum yum4 zypper".split(), "package"
+    ),
+}
 # Modules that act or ask rather than describe how something should be.
 IMPERATIVE = frozenset(
     """
@@ -920,6 +930,40 @@ IMPERATIVE = frozenset(
     wait_for_connection win_command win_shell
     """.split()
 )
+# Modules that look at nothing that Git could tell.
+IDLE = frozenset("add_host assert debug gather_facts group_by include_vars meta pause set_fact set_stats setup".split())
+# Modules whose changes are none of the server's.
+NEVER_CHANGE = frozenset("add_host group_by fetch".split())
+# Imperative modules that write a file.
+WRITERS = frozenset("tempfile uri".split())
+# Modules that are not about a file, whatever paths their results have.
+NO_FILES = (
+    KINDS.keys()
+    | IDLE
+    | (IMPERATIVE - WRITERS)
+    | frozenset(
+        """
+        debconf dpkg_selections fail filesystem firewalld import_role import_tasks include include_role include_tasks
+        iptables lvg lvol package_facts parted rhsm_release rpm_key selinux_permissive service_facts ufw
+        validate_argument_spec
+        """.split()
+    )
+)
+PYTHON
+  cat >"$work/results.py" <<'PYTHON'
+"""The parts of a result of Ansible: what its items are, which of them failed, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modules import IMPERATIVE
+from text import writable
+
+Result = dict[str, Any]
+
+LABEL_MAX = 200
+MESSAGE_MAX = 500
 
 
 def action_of(result: Result) -> str:
@@ -1070,40 +1114,12 @@ import posixpath
 import re
 from typing import NamedTuple
 
+from modules import KINDS, NO_FILES
 from paths import arguments_of, diffs_of, path_of
 from results import LABEL_MAX, Result, label_of
 from text import as_name
 
-# What a module manages that is no file, by the last part of the module's name; `name` says which.
-KINDS = {
-    "alternatives": "alternative",
-    "at": "at job",
-    "cron": "cron job",
-    "group": "group",
-    "hostname": "hostname",
-    "locale_gen": "locale",
-    "modprobe": "kernel module",
-    "mount": "mount",
-    "seboolean": "SELinux boolean",
-    "timezone": "timezone",
-    "user": "user",
-    **dict.fromkeys("openrc runit service systemd systemd_service sysvinit".split(), "service"),
-    **dict.fromkeys("snap flatpak gem npm pip pipx".split(), "package"),
-    **dict.fromkeys(
-        "apk apt apt_rpm dnf dnf5 homebrew opkg package pacman pkgng portage swupd yum yum4 zypper".split(), "package"
-    ),
-}
-# Modules that are not about a file, whatever paths their results have.
-NO_FILES = KINDS.keys() | frozenset(
-    """
-    add_host assert async_status command debconf debug dpkg_selections expect fail filesystem find firewalld
-    gather_facts getent group_by import_role import_tasks include include_role include_tasks include_vars
-    iptables lvg lvol meta package_facts parted pause ping raw reboot rhsm_release rpm_key script
-    selinux_permissive service_facts set_fact set_stats setup shell slurp stat ufw validate_argument_spec wait_for
-    wait_for_connection
-    """.split()
-)
-ITEMIZED = re.compile(r"(?:[<>ch.*][fdLDS]\S{9}|[<>c.][fdL]\S{6}\.\?\?|\*deleting {2,}|>[fdL]\+{6}\.\?\?) (.+)")
+ITEMIZED = re.compile(r"(?:[<>ch.*][fdLDS]\S{9}|[<>c.][fdL]\S{6}\.\?\?|\*deleting {2,}) (.+)")
 
 
 class Difference(NamedTuple):
@@ -1257,17 +1273,13 @@ from typing import Any
 
 from differences import Difference, Namer, normalized
 from masks import Masks
+from modules import IDLE, IMPERATIVE, NEVER_CHANGE
 from paths import diff_of
-from results import IMPERATIVE, Result, action_of, failures_of, leaves_of, suppressed_failure
+from results import Result, action_of, failures_of, leaves_of, suppressed_failure
 from run import failed_check, snapshot
 from text import FAULTS_MAX, say, tell_all, unique, writable
 
 DIFF_MAX = 16 * 1024
-
-# Modules whose changes are none of the server's.
-NEVER_CHANGE = frozenset("add_host group_by fetch".split())
-# Modules that look at nothing that Git could tell.
-IDLE = frozenset("add_host assert debug gather_facts group_by include_vars meta pause set_fact set_stats setup".split())
 
 
 def read_document(path: str) -> Any:
@@ -1285,14 +1297,24 @@ def read_servers(document: Any, base_path: str, accept_partial: bool) -> list[Se
     names = sorted(name for name, is_implicit in document["hosts"].items() if not is_implicit)
     servers = {name: Server(name, base_path, accept_partial) for name in names}
     for play in document["plays"]:
-        for name in servers.keys() & play.get("hosts", []):
-            servers[name].ask(play)
+        questions = [f"nobody answered {question}" for question in questions_of(play)]
+        for name in servers.keys() & play["hosts"]:
+            servers[name].faults += questions
         for task in play["tasks"]:
             for name in servers.keys() & task["hosts"].keys():
                 servers[name].add(task["task"], task["hosts"][name])
     for name, server in servers.items():
         server.conclude(document["stats"].get(name, {}), document["unfinished"].get(name, []), document["errors"])
     return list(servers.values())
+
+
+def questions_of(play: dict[str, Any]) -> list[str]:
+    """What a play asks: nobody is there to answer."""
+    questions = [f"vars_prompt '{name}' (give it with --extra-vars)" for name in play["questions"]]
+    for task in play["tasks"]:
+        if task["task"].get("asks") and any(not result.get("skipped") for result in task["hosts"].values()):
+            questions.append(f"the pause '{task['task']['name']}'")
+    return questions
 
 
 class Server:
@@ -1308,26 +1330,19 @@ class Server:
         self.looked_at = False
         self.tasks = 0
 
-    def ask(self, play: dict[str, Any]) -> None:
-        """Takes the questions of a play: nobody is there to answer them."""
-        questions = [f"vars_prompt '{name}' (give it with --extra-vars)" for name in play.get("questions", [])]
-        for task in play["tasks"]:
-            if task["task"].get("asks") and any(not result.get("skipped") for result in task["hosts"].values()):
-                questions.append(f"the pause '{task['task']['name']}'")
-        self.faults += [f"nobody answered {question}" for question in questions]
-
     def add(self, task: dict[str, Any], result: Result) -> None:
         """Takes what one task said."""
         self.tasks += 1
         action = action_of(result)
         title = str(task.get("name") or action)
         unique_title = self.namer.title(title, self.tasks)
-        self.faults += [f"'{title}' {failure}" for failure in failures_of(result)[:FAULTS_MAX]]
+        failures = failures_of(result)
+        self.faults += [f"'{title}' {failure}" for failure in failures[:FAULTS_MAX]]
         for position, leaf in leaves_of(result):
             if leaf.get("skipped"):
                 self.skip(task, action, title, leaf)
                 continue
-            if "changed" not in leaf and not failures_of(result) and not action.startswith("include"):
+            if "changed" not in leaf and not failures and not action.startswith("include"):
                 self.faults.append(f"'{title}' does not tell whether something differs")
             self.looked_at = self.looked_at or action not in IDLE
             failure = suppressed_failure(leaf, action)

@@ -102,7 +102,7 @@ write_programs() {
   mkdir "$work/callback"
   #@ playbook/callback.py=callback/gitops_result.py playbook/silent.py=callback/gitops_silent.py
   #@ text.py run.py delivery.py
-  #@ playbook/callback_paths.py playbook/results.py playbook/paths.py playbook/differences.py playbook/masks.py playbook/servers.py playbook/report.py
+  #@ playbook/callback_paths.py playbook/modules.py playbook/results.py playbook/paths.py playbook/differences.py playbook/masks.py playbook/servers.py playbook/report.py
 }
 
 read_environment

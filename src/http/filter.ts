@@ -1,3 +1,5 @@
+import type { Status } from '../status/schema.ts'
+import type { Store } from '../store/store.ts'
 import { type Filter, filterSchema, readFilter } from '../views/filter.ts'
 import { Problem } from './problems.ts'
 
@@ -12,4 +14,9 @@ export function filterOf(query: unknown): Filter {
   const outcome = readFilter(query)
   if (outcome.ok) return outcome.value
   throw new Problem('invalid-query', `the parameters are ${NAMES.join(', ')}`, { faults: outcome.faults })
+}
+
+/** The statuses that match, in the order of the document. */
+export function matching({ published }: Pick<Store, 'published'>, matches: Filter): readonly Status[] {
+  return published.document.entries.flatMap(({ status }) => (matches(status) ? status : []))
 }

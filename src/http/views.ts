@@ -1,6 +1,5 @@
 import type { RequestHandler } from 'express'
 import { historyRowSchema } from '../status/history.ts'
-import type { Status } from '../status/schema.ts'
 import type { Clock } from '../status/time.ts'
 import type { Store } from '../store/store.ts'
 import { countsRowSchema, countsRows } from '../views/counts.ts'
@@ -11,6 +10,7 @@ import { repositoryRowSchema, repositoryRows } from '../views/repositories.ts'
 import { TARGET_ORDERS, targetRowSchema, targetRows } from '../views/targets.ts'
 import { timelineRowSchema, timelineRows } from '../views/timeline.ts'
 import { type Row, toCsv } from './csv.ts'
+import { matching } from './filter.ts'
 import { JSON_HEADERS } from './headers.ts'
 import { type Asked, type Count, type Parameters, readQuery } from './view-query.ts'
 
@@ -59,7 +59,7 @@ export const VIEWS: readonly View[] = [
     },
     counts: { limit: limit(200, 100_000) },
     answer: (store, asked, clock) =>
-      targetRows(matching(store, asked), asked.choice('sort'), asked.count('limit'), clock),
+      targetRows(matching(store, asked.matches), asked.choice('sort'), asked.count('limit'), clock),
   },
   {
     path: '/api/files',
@@ -70,7 +70,7 @@ export const VIEWS: readonly View[] = [
     choices: { by: { description: 'A row for each target and name, or for each name.', values: ['target', 'file'] } },
     counts: { limit: limit(200, 100_000) },
     answer: (store, asked, { now }) =>
-      (asked.choice('by') === 'file' ? fileSums : fileRows)(matching(store, asked), asked.count('limit'), now),
+      (asked.choice('by') === 'file' ? fileSums : fileRows)(matching(store, asked.matches), asked.count('limit'), now),
   },
   {
     path: '/api/repositories',
@@ -80,7 +80,7 @@ export const VIEWS: readonly View[] = [
     rows: { '': repositoryRowSchema },
     choices: {},
     counts: { limit: limit(200, 100_000) },
-    answer: (store, asked, { now }) => repositoryRows(matching(store, asked), asked.count('limit'), now),
+    answer: (store, asked, { now }) => repositoryRows(matching(store, asked.matches), asked.count('limit'), now),
   },
   {
     path: '/api/counts',
@@ -133,7 +133,7 @@ export const VIEWS: readonly View[] = [
     rows: { '': nameRowSchema },
     choices: { of: { description: 'Which names.', values: NAME_KINDS } },
     counts: { limit: limit(10_000, 100_000) },
-    answer: (store, asked) => nameRows(matching(store, asked), asked.choice('of'), asked.count('limit')),
+    answer: (store, asked) => nameRows(matching(store, asked.matches), asked.choice('of'), asked.count('limit')),
   },
   {
     path: '/api/report',
@@ -149,10 +149,6 @@ export const VIEWS: readonly View[] = [
       reportRows(await store.periods(asked.matchesTarget), asked.from, asked.to, asked.count('limit')),
   },
 ]
-
-function matching({ published }: Pick<Store, 'published'>, { matches }: Asked): readonly Status[] {
-  return published.document.entries.flatMap(({ status }) => (matches(status) ? status : []))
-}
 
 /** Serves a view. Express adds an ETag. */
 export function showView(view: View, store: Views, staleAfter: number): RequestHandler {

@@ -1,3 +1,6 @@
+import type { Status } from '../status/schema.ts'
+import { AHEAD_MAX_MS, timeOf } from '../status/time.ts'
+
 /** The schema of an age. */
 export function ageProperty(description: string): {
   readonly type: readonly ['integer', 'null']
@@ -14,4 +17,15 @@ export function ageProperty(description: string): {
  */
 export function ageAt(now: number, time: number): number | null {
   return Number.isFinite(time) ? Math.max(0, Math.floor((now - time) / 1000)) : null
+}
+
+/**
+ * When the newest check of some targets was made, in ms since the epoch; -Infinity if there was none. A time in an
+ * impossible future says nothing of when the check was made; such a target is stale.
+ */
+export function newestCheck(statuses: readonly Pick<Status, 'last_check'>[], now: number): number {
+  return statuses.reduce((newest, { last_check: lastCheck }) => {
+    const at = lastCheck === null ? -Infinity : timeOf(lastCheck)
+    return at <= now + AHEAD_MAX_MS ? Math.max(newest, at) : newest
+  }, -Infinity)
 }

@@ -1,8 +1,8 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { STATES, type Status, summarySchema, targetProperties, time } from '../status/schema.ts'
+import { type Status, summarySchema, targetProperties, time } from '../status/schema.ts'
 import { summaryOf } from '../status/states.ts'
-import { AHEAD_MAX_MS, formatTime, timeOf } from '../status/time.ts'
-import { ageAt, ageProperty } from './ages.ts'
+import { formatTime, timeOf } from '../status/time.ts'
+import { ageAt, ageProperty, newestCheck } from './ages.ts'
 
 /** A repository as a row of a table. */
 export const repositoryRowSchema = {
@@ -37,9 +37,7 @@ export function repositoryRows(statuses: readonly Status[], limit: number, now: 
 }
 
 function repositoryRow(repo: string, statuses: readonly Status[], now: number): RepositoryRow {
-  const checks = statuses.flatMap(({ last_check: at }) => (at === null ? [] : timeOf(at)))
-  // A time in an impossible future says nothing of when the check was made.
-  const newest = checks.reduce((most, at) => (at <= now + AHEAD_MAX_MS ? Math.max(most, at) : most), -Infinity)
+  const newest = newestCheck(statuses, now)
   const failures = statuses.flatMap(({ state, failed_check: failed }) => (state === 'failing' && failed ? failed : []))
   const failure = failures.toSorted((one, other) => timeOf(other.at) - timeOf(one.at))[0]
   return {
@@ -51,6 +49,4 @@ function repositoryRow(repo: string, statuses: readonly Status[], now: number): 
   }
 }
 
-const NOT_IN_SYNC = STATES.filter((state) => state !== 'synced')
-
-const notInSync = (row: RepositoryRow): number => NOT_IN_SYNC.reduce((sum, state) => sum + row[state], 0)
+const notInSync = ({ targets, synced }: RepositoryRow): number => targets - synced

@@ -1,7 +1,7 @@
 import { type Status, type Summary, summarySchema } from '../status/schema.ts'
 import { summaryOf } from '../status/states.ts'
-import { AHEAD_MAX_MS, timeOf } from '../status/time.ts'
-import { ageAt, ageProperty } from './ages.ts'
+import { timeOf } from '../status/time.ts'
+import { ageAt, ageProperty, newestCheck } from './ages.ts'
 import { verdictInWords } from './words.ts'
 
 /** What is to be said of some targets in one object. */
@@ -37,17 +37,13 @@ export function summarize(
 ): TargetsSummary {
   const summary = summaryOf(statuses)
   let oldestDrift = Infinity
-  let newestCheck = -Infinity
-  for (const { state, since, last_check: lastCheck } of statuses) {
+  for (const { state, since } of statuses) {
     if (state === 'drifted') oldestDrift = Math.min(oldestDrift, timeOf(since))
-    const checked = lastCheck === null ? -Infinity : timeOf(lastCheck)
-    // A time in an impossible future says nothing of when the check was made; such a target is stale.
-    if (checked <= now + AHEAD_MAX_MS) newestCheck = Math.max(newestCheck, checked)
   }
   return {
     ...summary,
     longest_drift_seconds: ageAt(now, oldestDrift),
-    newest_check_seconds: ageAt(now, newestCheck),
+    newest_check_seconds: ageAt(now, newestCheck(statuses, now)),
     verdict: verdictInWords(summary),
   }
 }

@@ -63,8 +63,6 @@ export type TargetRow = FromSchema<typeof targetRowSchema>
 
 export const TARGET_ORDERS = ['worst', 'longest', 'name'] as const
 
-const RANKS: ReadonlyMap<string, number> = new Map(STATES.map((state, rank) => [state, rank]))
-
 /**
  * Targets as rows, the first `limit` of them in an order: the worst state first, and in it the longest; the longest in its
  * state first; or by name.
@@ -75,7 +73,7 @@ const RANKS: ReadonlyMap<string, number> = new Map(STATES.map((state, rank) => [
 export function targetRows(statuses: readonly Status[], order: string, limit: number, clock: Clock): TargetRow[] {
   const ranked = statuses.map((status) => ({
     status,
-    rank: order === 'worst' ? (RANKS.get(status.state) ?? 0) : 0,
+    rank: order === 'worst' ? STATES.indexOf(status.state) : 0,
     since: stateSince(status, clock),
   }))
   if (order !== 'name')

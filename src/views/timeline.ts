@@ -29,8 +29,6 @@ interface Shown {
   readonly parts: readonly Stretch[]
 }
 
-const RANKS: ReadonlyMap<string, number> = new Map(STATES.map((state, rank) => [state, rank]))
-
 /**
  * What states targets were in: those that are not in sync at the end of the range first, the worst of them first, then
  * those that changed last.
@@ -49,7 +47,7 @@ export function timelineRows(
   })
   const rank = ({ parts }: Shown): number => {
     const last = parts.at(-1)
-    return last !== undefined && last.to >= to ? (RANKS.get(last.state) ?? 0) : STATES.length
+    return last !== undefined && last.to >= to ? STATES.indexOf(last.state) : STATES.length
   }
   const changed = ({ parts }: Shown): number => parts.at(-1)?.from ?? from
   return shown

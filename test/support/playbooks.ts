@@ -5,10 +5,9 @@ import t, { type Test } from 'tap'
 import type { FailedCheck, Snapshot } from '../../src/status/schema.ts'
 import { directory } from './directory.ts'
 import type { Ansible } from './ansible.ts'
-import { type Ran, report, write } from './reporter.ts'
+import { LOCAL, type Ran, report, write } from './reporter.ts'
 import { ALONE, type Case, TOGETHER, type Verdict } from '../integration/reporter/playbooks.ts'
 
-const LOCAL = { ansible_connection: 'local', ansible_python_interpreter: '{{ ansible_playbook_python }}' }
 const LIMIT = 500_000
 
 /** Runs all cases with a version of ansible-core. */

@@ -9,6 +9,12 @@ import { directory } from './directory.ts'
 export const REPORTER = resolve(import.meta.dirname, '../../reporter')
 const SCRIPT = join(REPORTER, 'update-gitops-status.sh')
 
+/** Variables of a server that is a directory of this machine. */
+export const LOCAL = {
+  ansible_connection: 'local',
+  ansible_python_interpreter: '{{ ansible_playbook_python }}',
+}
+
 export interface Ran {
   readonly code: number | null
   readonly stdout: string

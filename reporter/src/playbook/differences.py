@@ -6,40 +6,12 @@ import posixpath
 import re
 from typing import NamedTuple
 
+from modules import KINDS, NO_FILES
 from paths import arguments_of, diffs_of, path_of
 from results import LABEL_MAX, Result, label_of
 from text import as_name
 
-# What a module manages that is no file, by the last part of the module's name; `name` says which.
-KINDS = {
-    "alternatives": "alternative",
-    "at": "at job",
-    "cron": "cron job",
-    "group": "group",
-    "hostname": "hostname",
-    "locale_gen": "locale",
-    "modprobe": "kernel module",
-    "mount": "mount",
-    "seboolean": "SELinux boolean",
-    "timezone": "timezone",
-    "user": "user",
-    **dict.fromkeys("openrc runit service systemd systemd_service sysvinit".split(), "service"),
-    **dict.fromkeys("snap flatpak gem npm pip pipx".split(), "package"),
-    **dict.fromkeys(
-        "apk apt apt_rpm dnf dnf5 homebrew opkg package pacman pkgng portage swupd yum yum4 zypper".split(), "package"
-    ),
-}
-# Modules that are not about a file, whatever paths their results have.
-NO_FILES = KINDS.keys() | frozenset(
-    """
-    add_host assert async_status command debconf debug dpkg_selections expect fail filesystem find firewalld
-    gather_facts getent group_by import_role import_tasks include include_role include_tasks include_vars
-    iptables lvg lvol meta package_facts parted pause ping raw reboot rhsm_release rpm_key script
-    selinux_permissive service_facts set_fact set_stats setup shell slurp stat ufw validate_argument_spec wait_for
-    wait_for_connection
-    """.split()
-)
-ITEMIZED = re.compile(r"(?:[<>ch.*][fdLDS]\S{9}|[<>c.][fdL]\S{6}\.\?\?|\*deleting {2,}|>[fdL]\+{6}\.\?\?) (.+)")
+ITEMIZED = re.compile(r"(?:[<>ch.*][fdLDS]\S{9}|[<>c.][fdL]\S{6}\.\?\?|\*deleting {2,}) (.+)")
 
 
 class Difference(NamedTuple):

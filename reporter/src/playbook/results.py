@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from modules import IMPERATIVE
 from text import writable
 
 Result = dict[str, Any]
 
 LABEL_MAX = 200
 MESSAGE_MAX = 500
-
-# Modules that act or ask rather than describe how something should be.
-IMPERATIVE = frozenset(
-    """
-    async_status command expect fetch find getent pause ping raw reboot script shell slurp stat tempfile uri wait_for
-    wait_for_connection win_command win_shell
-    """.split()
-)
 
 
 def action_of(result: Result) -> str:

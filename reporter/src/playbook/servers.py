@@ -7,17 +7,13 @@ from typing import Any
 
 from differences import Difference, Namer, normalized
 from masks import Masks
+from modules import IDLE, IMPERATIVE, NEVER_CHANGE
 from paths import diff_of
-from results import IMPERATIVE, Result, action_of, failures_of, leaves_of, suppressed_failure
+from results import Result, action_of, failures_of, leaves_of, suppressed_failure
 from run import failed_check, snapshot
 from text import FAULTS_MAX, say, tell_all, unique, writable
 
 DIFF_MAX = 16 * 1024
-
-# Modules whose changes are none of the server's.
-NEVER_CHANGE = frozenset("add_host group_by fetch".split())
-# Modules that look at nothing that Git could tell.
-IDLE = frozenset("add_host assert debug gather_facts group_by include_vars meta pause set_fact set_stats setup".split())
 
 
 def read_document(path: str) -> Any:
@@ -35,14 +31,24 @@ def read_servers(document: Any, base_path: str, accept_partial: bool) -> list[Se
     names = sorted(name for name, is_implicit in document["hosts"].items() if not is_implicit)
     servers = {name: Server(name, base_path, accept_partial) for name in names}
     for play in document["plays"]:
-        for name in servers.keys() & play.get("hosts", []):
-            servers[name].ask(play)
+        questions = [f"nobody answered {question}" for question in questions_of(play)]
+        for name in servers.keys() & play["hosts"]:
+            servers[name].faults += questions
         for task in play["tasks"]:
             for name in servers.keys() & task["hosts"].keys():
                 servers[name].add(task["task"], task["hosts"][name])
     for name, server in servers.items():
         server.conclude(document["stats"].get(name, {}), document["unfinished"].get(name, []), document["errors"])
     return list(servers.values())
+
+
+def questions_of(play: dict[str, Any]) -> list[str]:
+    """What a play asks: nobody is there to answer."""
+    questions = [f"vars_prompt '{name}' (give it with --extra-vars)" for name in play["questions"]]
+    for task in play["tasks"]:
+        if task["task"].get("asks") and any(not result.get("skipped") for result in task["hosts"].values()):
+            questions.append(f"the pause '{task['task']['name']}'")
+    return questions
 
 
 class Server:
@@ -58,26 +64,19 @@ class Server:
         self.looked_at = False
         self.tasks = 0
 
-    def ask(self, play: dict[str, Any]) -> None:
-        """Takes the questions of a play: nobody is there to answer them."""
-        questions = [f"vars_prompt '{name}' (give it with --extra-vars)" for name in play.get("questions", [])]
-        for task in play["tasks"]:
-            if task["task"].get("asks") and any(not result.get("skipped") for result in task["hosts"].values()):
-                questions.append(f"the pause '{task['task']['name']}'")
-        self.faults += [f"nobody answered {question}" for question in questions]
-
     def add(self, task: dict[str, Any], result: Result) -> None:
         """Takes what one task said."""
         self.tasks += 1
         action = action_of(result)
         title = str(task.get("name") or action)
         unique_title = self.namer.title(title, self.tasks)
-        self.faults += [f"'{title}' {failure}" for failure in failures_of(result)[:FAULTS_MAX]]
+        failures = failures_of(result)
+        self.faults += [f"'{title}' {failure}" for failure in failures[:FAULTS_MAX]]
         for position, leaf in leaves_of(result):
             if leaf.get("skipped"):
                 self.skip(task, action, title, leaf)
                 continue
-            if "changed" not in leaf and not failures_of(result) and not action.startswith("include"):
+            if "changed" not in leaf and not failures and not action.startswith("include"):
                 self.faults.append(f"'{title}' does not tell whether something differs")
             self.looked_at = self.looked_at or action not in IDLE
             failure = suppressed_failure(leaf, action)

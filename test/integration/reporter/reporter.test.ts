@@ -25,15 +25,13 @@ import { execute } from '../../support/disk.ts'
 import { ask, eventually, matches } from '../../support/http.ts'
 import { NEWEST } from '../../support/ansible.ts'
 import { AS_ROOT, needs } from '../../support/machine.ts'
-import { type Ran, REPORTER, documentOf, report, sh, standIn, write } from '../../support/reporter.ts'
+import { LOCAL, type Ran, REPORTER, documentOf, report, sh, standIn, write } from '../../support/reporter.ts'
 import { fileOf, serve } from '../../support/server.ts'
 
 const RECORDINGS = join(import.meta.dirname, 'recordings')
 const LAB = { repo: 'rsyslog', server: 'rsyslog-lab' }
 const JSON_TYPE = { 'Content-Type': 'application/json' }
 const WITH_ANSIBLE = { timeout: 240_000, ...needs('curl', 'ssh', AS_ROOT), ...NEWEST.options }
-
-const LOCAL = { ansible_connection: 'local', ansible_python_interpreter: '{{ ansible_playbook_python }}' }
 
 /** A repository whose servers are directories: `servers/NAME/etc` and what is beside it. */
 function repository(t: Test, servers: Readonly<Record<string, object>>, plays: readonly object[]): string {
