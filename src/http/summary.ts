@@ -1,13 +1,18 @@
 import type { RequestHandler } from 'express'
 import type { Store } from '../store/store.ts'
-import { summarize } from '../views/summary.ts'
+import type { At } from '../views/ages.ts'
+import { type TargetsSummary, summarize } from '../views/summary.ts'
 import { filterOf, matching } from './filter.ts'
 import { JSON_HEADERS } from './headers.ts'
+import { Prepared } from './prepared.ts'
 
-/** Serves the summary of the matching targets. Express adds an ETag. */
+/** Serves the summary of the matching targets, computed once for each document. Express adds an ETag. */
 export function showSummary(store: Pick<Store, 'published'>): RequestHandler {
+  const prepared = new Prepared<At<TargetsSummary>>()
   return (req, res) => {
-    const statuses = matching(store, filterOf(req.query))
-    res.set(JSON_HEADERS).send(`${JSON.stringify(summarize(statuses, Date.now()))}\n`)
+    const now = Date.now()
+    const matches = filterOf(req.query)
+    const summary = prepared.of(store.published, req.url, () => summarize(matching(store, matches), now))
+    res.set(JSON_HEADERS).send(`${JSON.stringify(summary(now))}\n`)
   }
 }

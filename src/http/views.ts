@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express'
 import { historyRowSchema } from '../status/history.ts'
 import type { Clock } from '../status/time.ts'
 import type { Store } from '../store/store.ts'
+import type { At } from '../views/ages.ts'
 import { countsRowSchema, countsRows } from '../views/counts.ts'
 import { fileRowSchema, fileRows, fileSumSchema, fileSums } from '../views/files.ts'
 import { NAME_KINDS, nameRowSchema, nameRows } from '../views/name-list.ts'
@@ -12,6 +13,7 @@ import { timelineRowSchema, timelineRows } from '../views/timeline.ts'
 import { type Row, toCsv } from './csv.ts'
 import { matching } from './filter.ts'
 import { JSON_HEADERS } from './headers.ts'
+import { Prepared } from './prepared.ts'
 import { type Asked, type Count, type Parameters, readQuery } from './view-query.ts'
 
 type Views = Pick<Store, 'published' | 'periods' | 'history'>
@@ -29,8 +31,7 @@ export interface View extends Parameters {
   readonly description: string
   /** The schema of a row, by the value of `by` if there is that parameter. */
   readonly rows: Readonly<Record<string, RowSchema>>
-  /** @param clock the time at which it is asked */
-  readonly answer: (store: Views, asked: Asked, clock: Clock) => Promise<readonly Row[]> | readonly Row[]
+  readonly answer: (store: Views, asked: Asked, clock: Clock) => Promise<At<readonly Row[]>> | At<readonly Row[]>
 }
 
 const limit = (fallback: number, max: number, what = 'rows'): Count => ({
@@ -39,6 +40,11 @@ const limit = (fallback: number, max: number, what = 'rows'): Count => ({
   max,
   fallback,
 })
+
+/** The past has no ages. */
+function always<T>(rows: T): At<T> {
+  return () => rows
+}
 
 /** Rows of the history differ in size: one names up to 10,000 files. */
 const HISTORY_BYTES_MAX = 64 * 1024 * 1024
@@ -69,8 +75,8 @@ export const VIEWS: readonly View[] = [
     rows: { target: fileRowSchema, file: fileSumSchema },
     choices: { by: { description: 'A row for each target and name, or for each name.', values: ['target', 'file'] } },
     counts: { limit: limit(200, 100_000) },
-    answer: (store, asked, { now }) =>
-      (asked.choice('by') === 'file' ? fileSums : fileRows)(matching(store, asked.matches), asked.count('limit'), now),
+    answer: (store, asked) =>
+      (asked.choice('by') === 'file' ? fileSums : fileRows)(matching(store, asked.matches), asked.count('limit')),
   },
   {
     path: '/api/repositories',
@@ -92,8 +98,8 @@ export const VIEWS: readonly View[] = [
     counts: { points: { description: 'The number of times.', min: 2, max: 1000, fallback: 240 } },
     range: 'day',
     ofThePast: true,
-    answer: async (store, asked) =>
-      countsRows(await store.periods(asked.matchesTarget), asked.from, asked.to, asked.count('points')),
+    answer: async (store, { from, to, matchesTarget, count }) =>
+      always(countsRows(await store.periods(matchesTarget), from, to, count('points'))),
   },
   {
     path: '/api/history',
@@ -108,8 +114,8 @@ export const VIEWS: readonly View[] = [
     ofThePast: true,
     answer: async (store, { from, to, matchesTarget: matches, choice, count }) => {
       const range = { from, to, limit: count('limit'), bytes: HISTORY_BYTES_MAX, matches }
-      if (choice('order') === 'oldest') return store.history(range)
-      return (await store.history({ ...range, changesOnly: true })).toReversed()
+      if (choice('order') === 'oldest') return always(await store.history(range))
+      return always((await store.history({ ...range, changesOnly: true })).toReversed())
     },
   },
   {
@@ -122,8 +128,8 @@ export const VIEWS: readonly View[] = [
     counts: { limit: limit(20, 1000, 'targets') },
     range: 'day',
     ofThePast: true,
-    answer: async (store, asked) =>
-      timelineRows(await store.periods(asked.matchesTarget), asked.from, asked.to, asked.count('limit')),
+    answer: async (store, { from, to, matchesTarget, count }) =>
+      always(timelineRows(await store.periods(matchesTarget), from, to, count('limit'))),
   },
   {
     path: '/api/names',
@@ -145,17 +151,20 @@ export const VIEWS: readonly View[] = [
     counts: { limit: limit(200, 100_000, 'targets') },
     range: 'day',
     ofThePast: true,
-    answer: async (store, asked) =>
-      reportRows(await store.periods(asked.matchesTarget), asked.from, asked.to, asked.count('limit')),
+    answer: async (store, { from, to, matchesTarget, count }) =>
+      always(reportRows(await store.periods(matchesTarget), from, to, count('limit'))),
   },
 ]
 
-/** Serves a view. Express adds an ETag. */
+/** Serves a view. What is of now is computed once for each document. Express adds an ETag. */
 export function showView(view: View, store: Views, staleAfter: number): RequestHandler {
+  const prepared = new Prepared<ReturnType<View['answer']>>()
   return async (req, res) => {
     const clock = { now: Date.now(), staleAfter }
     const asked = readQuery(req.query, view, clock.now)
-    const rows = await view.answer(store, asked, clock)
+    const answer = (): ReturnType<View['answer']> => view.answer(store, asked, clock)
+    const at = await (view.ofThePast === true ? answer() : prepared.of(store.published, req.url, answer))
+    const rows = at(clock.now)
     if (asked.choice('format') === 'csv') {
       const { properties = {} } = view.rows[asked.choice('by')] ?? {}
       res.set({ ...JSON_HEADERS, 'Content-Type': 'text/csv; charset=utf-8' }).send(toCsv(Object.keys(properties), rows))

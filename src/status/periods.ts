@@ -24,9 +24,14 @@ export interface Stretch {
 
 /** The parts of a target's periods between two times, in ms since the epoch; times at which it was not there are left out. */
 export function stretches({ periods }: TargetPeriods, from: number, to: number): Stretch[] {
-  return periods.flatMap((period, index) => {
+  const found: Stretch[] = []
+  const first = periods.findLastIndex((period) => period.from <= from)
+  for (let index = Math.max(first, 0); index < periods.length; index += 1) {
+    const period = periods[index]
+    if (period === undefined || period.from >= to) break
     const begin = Math.max(period.from, from)
     const end = Math.min(periods[index + 1]?.from ?? Infinity, to)
-    return period.state === null || begin >= end ? [] : { from: begin, to: end, state: period.state }
-  })
+    if (period.state !== null && begin < end) found.push({ from: begin, to: end, state: period.state })
+  }
+  return found
 }

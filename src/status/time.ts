@@ -54,7 +54,15 @@ export function parseTime(text: string): number | undefined {
 
 /** Milliseconds since the epoch of a time that the schema has already checked; `NaN` for any other text. */
 export function timeOf(text: string): number {
-  return parseTime(text) ?? Number.NaN
+  // Every view reads thousands of times in the document's form, and this is ten times faster.
+  const ms = isPlain(text) ? Date.parse(text) : Number.NaN
+  return Number.isNaN(ms) ? (parseTime(text) ?? Number.NaN) : ms
+}
+
+/** True of a time in the document's form which Date reads as `parseTime` does: it knows 24:00 and 30 February. */
+function isPlain(text: string): boolean {
+  const isForm = text.length === 20 && text[4] === '-' && text[10] === 'T' && text[19] === 'Z'
+  return isForm && text.slice(8, 10) <= '28' && text.slice(11, 13) <= '23'
 }
 
 /** The time in the document's form. */

@@ -31,6 +31,12 @@ export interface Selection {
   readonly rows: readonly number[]
 }
 
+/** The rows of a target, by their number, and its states in the order of time. */
+interface OfTarget extends Target {
+  readonly numbers: number[]
+  readonly periods: Period[]
+}
+
 /** Where the rows are in the file, by time and by target, and what state began there. Takes some 60 bytes a row. */
 export class HistoryIndex {
   /** The newest row of each target, by key, including one that says that it was removed. */
@@ -41,8 +47,7 @@ export class HistoryIndex {
   /** Where each row ends, including its line break. */
   readonly #ends: number[] = []
   readonly #starts: number[] = []
-  readonly #periods: Period[] = []
-  readonly #byTarget = new Map<string, { readonly target: Target; readonly numbers: number[] }>()
+  readonly #byTarget = new Map<string, OfTarget>()
 
   get size(): number {
     return this.#times.length
@@ -52,23 +57,21 @@ export class HistoryIndex {
     const target = { repo, server }
     const key = keyOf(target)
     const known = this.#byTarget.get(key)
-    if (known === undefined) this.#byTarget.set(key, { target, numbers: [this.size] })
-    else known.numbers.push(this.size)
+    if (known === undefined) this.#byTarget.set(key, { ...target, numbers: [this.size], periods: [period] })
+    else {
+      known.numbers.push(this.size)
+      known.periods.push(period)
+      // A clock may have been set back.
+      if (period.from < (known.periods.at(-2)?.from ?? 0)) known.periods.sort((a, b) => a.from - b.from)
+    }
     this.#times.push(time)
     this.#starts.push(from)
     this.#ends.push(to)
-    this.#periods.push(period)
   }
 
-  /** The states that targets were in, by target, in the order of time. */
+  /** The states that targets were in, by target, in the order of time. They grow with the index. */
   periods(matches: (target: Target) => boolean): TargetPeriods[] {
-    return [...this.#byTarget.values()].flatMap(({ target, numbers }) => {
-      if (!matches(target)) return []
-      const periods = numbers.flatMap((number) => this.#periods[number] ?? [])
-      // A clock may have been set back.
-      const isInOrder = periods.every(({ from }, index) => index === 0 || from >= (periods[index - 1]?.from ?? 0))
-      return { ...target, periods: isInOrder ? periods : periods.toSorted((a, b) => a.from - b.from) }
-    })
+    return [...this.#byTarget.values()].filter((target) => matches(target))
   }
 
   /** @param time in ms since the epoch */
@@ -96,8 +99,8 @@ export class HistoryIndex {
    * time: a clock may have been set back.
    */
   select({ from, to, limit, bytes, changesOnly, matches }: Range): Selection {
-    const targets = [...this.#byTarget.values()].flatMap(({ target, numbers }) =>
-      matches?.(target) === false ? [] : [numbers],
+    const targets = [...this.#byTarget.values()].flatMap((target) =>
+      matches?.(target) === false ? [] : [target.numbers],
     )
     const found = targets
       .flatMap((numbers) => numbers.filter((each) => this.timeOf(each) >= from && this.timeOf(each) <= to))

@@ -1,6 +1,11 @@
 import type { Status } from '../status/schema.ts'
 import { AHEAD_MAX_MS, timeOf } from '../status/time.ts'
 
+/**
+ * What is to be said at a time, in ms since the epoch: all but the ages is the same as long as the document is.
+ */
+export type At<T> = (now: number) => T
+
 /** The schema of an age. */
 export function ageProperty(description: string): {
   readonly type: readonly ['integer', 'null']

@@ -1,7 +1,8 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { type Status, fileProperties, targetProperties, time } from '../status/schema.ts'
+import { type DriftedFile, type Status, fileProperties, targetProperties, time } from '../status/schema.ts'
 import { formatTime, timeOf } from '../status/time.ts'
-import { ageAt, ageProperty } from './ages.ts'
+import type { Target } from '../status/target.ts'
+import { type At, ageAt, ageProperty } from './ages.ts'
 
 const KINDS = ['file', 'other'] as const
 const kind = { type: 'string', enum: KINDS, description: 'other: a difference that is no file.' } as const
@@ -45,19 +46,20 @@ export const fileSumSchema = {
 export type FileSum = FromSchema<typeof fileSumSchema>
 
 /** The differences of some targets, in the order of the document. */
-export function fileRows(statuses: readonly Status[], limit: number, now: number): FileRow[] {
-  const rows: FileRow[] = []
-  for (const { repo, server, files } of statuses) {
-    for (const { name, kind: known = 'file', since, diff = null } of files) {
-      if (rows.length === limit) return rows
-      rows.push({ repo, server, name, kind: known, since, since_seconds: ageAt(now, timeOf(since)), diff })
-    }
+export function fileRows(statuses: readonly Status[], limit: number): At<FileRow[]> {
+  const shown: { readonly target: Target; readonly file: DriftedFile }[] = []
+  for (const target of statuses) {
+    if (shown.length >= limit) break
+    for (const file of target.files.slice(0, limit - shown.length)) shown.push({ target, file })
   }
-  return rows
+  return (now) =>
+    shown.map(({ target: { repo, server }, file: { name, kind: known = 'file', since, diff = null } }) => {
+      return { repo, server, name, kind: known, since, since_seconds: ageAt(now, timeOf(since)), diff }
+    })
 }
 
 /** What differs, by repository and name: that of the most servers first, and of these the oldest. */
-export function fileSums(statuses: readonly Status[], limit: number, now: number): FileSum[] {
+export function fileSums(statuses: readonly Status[], limit: number): At<FileSum[]> {
   const sums = new Map<string, { repo: string; name: string; kind: 'file' | 'other'; servers: number; since: number }>()
   for (const { repo, files } of statuses) {
     for (const { name, kind: known = 'file', since } of files) {
@@ -71,8 +73,8 @@ export function fileSums(statuses: readonly Status[], limit: number, now: number
       }
     }
   }
-  return [...sums.values()]
+  const shown = [...sums.values()]
     .toSorted((one, other) => other.servers - one.servers || one.since - other.since)
     .slice(0, limit)
-    .map((sum) => ({ ...sum, since: formatTime(sum.since), since_seconds: ageAt(now, sum.since) }))
+  return (now) => shown.map((sum) => ({ ...sum, since: formatTime(sum.since), since_seconds: ageAt(now, sum.since) }))
 }

@@ -1,5 +1,6 @@
 import type { FromSchema } from 'json-schema-to-ts'
 import type { Status } from '../status/schema.ts'
+import type { At } from './ages.ts'
 
 /** What names can be listed. */
 export const NAME_KINDS = ['repo', 'server', 'label'] as const
@@ -21,9 +22,10 @@ export type NameRow = FromSchema<typeof nameRowSchema>
  *
  * @param kind one of NAME_KINDS
  */
-export function nameRows(statuses: readonly Status[], kind: string, limit: number): NameRow[] {
+export function nameRows(statuses: readonly Status[], kind: string, limit: number): At<NameRow[]> {
   const names = new Set(statuses.flatMap((status) => namesOf(status, kind)))
-  return ['*', ...[...names].toSorted().slice(0, limit)].map((name) => ({ name }))
+  const rows = ['*', ...[...names].toSorted().slice(0, limit)].map((name) => ({ name }))
+  return () => rows
 }
 
 function namesOf(status: Status, kind: string): string[] {

@@ -2,7 +2,7 @@ import type { FromSchema } from 'json-schema-to-ts'
 import { type Status, summarySchema, targetProperties, time } from '../status/schema.ts'
 import { summaryOf } from '../status/states.ts'
 import { formatTime, timeOf } from '../status/time.ts'
-import { ageAt, ageProperty, newestCheck } from './ages.ts'
+import { type At, ageAt, ageProperty, newestCheck } from './ages.ts'
 
 /** A repository as a row of a table. */
 export const repositoryRowSchema = {
@@ -23,20 +23,23 @@ export const repositoryRowSchema = {
 export type RepositoryRow = FromSchema<typeof repositoryRowSchema>
 
 /** The repositories of some targets, the one with the most targets that are not in sync first, then by name. */
-export function repositoryRows(statuses: readonly Status[], limit: number, now: number): RepositoryRow[] {
+export function repositoryRows(statuses: readonly Status[], limit: number, now: number): At<RepositoryRow[]> {
   const groups = new Map<string, Status[]>()
   for (const status of statuses) {
     const group = groups.get(status.repo)
     if (group === undefined) groups.set(status.repo, [status])
     else group.push(status)
   }
-  return [...groups]
-    .map(([repo, group]) => repositoryRow(repo, group, now))
+  const shown = [...groups]
+    .map(([repo, group]) => repositoryOf(repo, group, now))
     .toSorted((one, other) => notInSync(other) - notInSync(one))
     .slice(0, limit)
+  return (asked) => shown.map(({ newest, ...row }) => ({ ...row, newest_check_seconds: ageAt(asked, newest) }))
 }
 
-function repositoryRow(repo: string, statuses: readonly Status[], now: number): RepositoryRow {
+type Repository = Omit<RepositoryRow, 'newest_check_seconds'> & { readonly newest: number }
+
+function repositoryOf(repo: string, statuses: readonly Status[], now: number): Repository {
   const newest = newestCheck(statuses, now)
   const failures = statuses.flatMap(({ state, failed_check: failed }) => (state === 'failing' && failed ? failed : []))
   const failure = failures.toSorted((one, other) => timeOf(other.at) - timeOf(one.at))[0]
@@ -44,9 +47,9 @@ function repositoryRow(repo: string, statuses: readonly Status[], now: number): 
     repo,
     ...summaryOf(statuses),
     newest_check: Number.isFinite(newest) ? formatTime(newest) : null,
-    newest_check_seconds: ageAt(now, newest),
     newest_reason: failure?.reason ?? null,
+    newest,
   }
 }
 
-const notInSync = ({ targets, synced }: RepositoryRow): number => targets - synced
+const notInSync = ({ targets, synced }: Repository): number => targets - synced

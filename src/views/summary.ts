@@ -1,7 +1,7 @@
 import { type Status, type Summary, summarySchema } from '../status/schema.ts'
 import { summaryOf } from '../status/states.ts'
 import { timeOf } from '../status/time.ts'
-import { ageAt, ageProperty, newestCheck } from './ages.ts'
+import { type At, ageAt, ageProperty, newestCheck } from './ages.ts'
 import { verdictInWords } from './words.ts'
 
 /** What is to be said of some targets in one object. */
@@ -34,16 +34,18 @@ export interface TargetsSummary extends Summary {
 export function summarize(
   statuses: readonly Pick<Status, 'state' | 'since' | 'last_check'>[],
   now: number,
-): TargetsSummary {
+): At<TargetsSummary> {
   const summary = summaryOf(statuses)
   let oldestDrift = Infinity
   for (const { state, since } of statuses) {
     if (state === 'drifted') oldestDrift = Math.min(oldestDrift, timeOf(since))
   }
-  return {
+  const newest = newestCheck(statuses, now)
+  const verdict = verdictInWords(summary)
+  return (asked) => ({
     ...summary,
-    longest_drift_seconds: ageAt(now, oldestDrift),
-    newest_check_seconds: ageAt(now, newestCheck(statuses, now)),
-    verdict: verdictInWords(summary),
-  }
+    longest_drift_seconds: ageAt(asked, oldestDrift),
+    newest_check_seconds: ageAt(asked, newest),
+    verdict,
+  })
 }

@@ -3,8 +3,8 @@ import type { Status } from '../status/schema.ts'
 import { STATES, targetProperties, time } from '../status/schema.ts'
 import { freshSpan } from '../status/states.ts'
 import { type Clock, formatTime, timeOf } from '../status/time.ts'
-import { ageProperty, ageAt } from './ages.ts'
-import { STATE_WORDS, differencesInWords } from './words.ts'
+import { type At, ageAt, ageProperty } from './ages.ts'
+import { STATE_WORDS, differencesByName } from './words.ts'
 
 const text = { type: 'string' } as const
 const optionalText = { type: ['string', 'null'] } as const
@@ -44,7 +44,7 @@ export const targetRowSchema = {
     },
     since_seconds: ageProperty('The age of since.'),
     differences: { type: 'integer', minimum: 0, description: 'Number of differences, of the last good check.' },
-    what: { ...text, description: 'What differs, in a few words.' },
+    what: { ...text, description: 'What differs, by name: the first three, and how many more.' },
     last_check: { type: ['string', 'null'], format: time.format, description: 'When it was last checked.' },
     last_check_seconds: ageProperty('The age of last_check.'),
     reason: { ...optionalText, description: 'Why the check failed, or why the drift is accepted.' },
@@ -70,7 +70,12 @@ export const TARGET_ORDERS = ['worst', 'longest', 'name'] as const
  * @param statuses by name, as the document has them
  * @param order one of TARGET_ORDERS
  */
-export function targetRows(statuses: readonly Status[], order: string, limit: number, clock: Clock): TargetRow[] {
+export function targetRows(
+  statuses: readonly Status[],
+  order: string,
+  limit: number,
+  clock: Pick<Clock, 'staleAfter'>,
+): At<TargetRow[]> {
   const ranked = statuses.map((status) => ({
     status,
     rank: order === 'worst' ? STATES.indexOf(status.state) : 0,
@@ -78,7 +83,8 @@ export function targetRows(statuses: readonly Status[], order: string, limit: nu
   }))
   if (order !== 'name')
     ranked.sort((one, other) => one.rank - other.rank || beginning(one.since) - beginning(other.since))
-  return ranked.slice(0, limit).map(({ status, since }) => targetRow(status, since, clock))
+  const shown = ranked.slice(0, limit)
+  return (now) => shown.map(({ status, since }) => targetRow(status, since, now))
 }
 
 /** Never checked is longer than any time. */
@@ -95,7 +101,7 @@ export function stateSince(status: Status, { staleAfter }: Pick<Clock, 'staleAft
   return timeOf(status.since)
 }
 
-function targetRow(status: Status, since: number | undefined, { now }: Clock): TargetRow {
+function targetRow(status: Status, since: number | undefined, now: number): TargetRow {
   const { failed_check: failed, last_check: lastCheck } = status
   const isFailing = status.state === 'failing'
   return {
@@ -106,7 +112,7 @@ function targetRow(status: Status, since: number | undefined, { now }: Clock): T
     since: since === undefined ? null : formatTime(since),
     since_seconds: since === undefined ? null : ageAt(now, since),
     differences: status.files.length,
-    what: differencesInWords(status.files),
+    what: differencesByName(status.files),
     last_check: lastCheck,
     last_check_seconds: lastCheck === null ? null : ageAt(now, timeOf(lastCheck)),
     reason: (isFailing ? failed?.reason : status.accepted_reason) ?? null,

@@ -27,6 +27,10 @@ export type TimelineRow = FromSchema<typeof timelineRowSchema>
 interface Shown {
   readonly target: TargetPeriods
   readonly parts: readonly Stretch[]
+  /** The place of its state at the end, the worst first; the last is that of a target that is not there then. */
+  readonly rank: number
+  /** When the last state began, in ms since the epoch. */
+  readonly changed: number
 }
 
 /**
@@ -43,15 +47,12 @@ export function timelineRows(
 ): TimelineRow[] {
   const shown = targets.flatMap((target): Shown[] => {
     const parts = joined(stretches(target, from, to))
-    return parts.length === 0 ? [] : [{ target, parts }]
-  })
-  const rank = ({ parts }: Shown): number => {
     const last = parts.at(-1)
-    return last !== undefined && last.to >= to ? STATES.indexOf(last.state) : STATES.length
-  }
-  const changed = ({ parts }: Shown): number => parts.at(-1)?.from ?? from
+    if (last === undefined) return []
+    return [{ target, parts, rank: last.to >= to ? STATES.indexOf(last.state) : STATES.length, changed: last.from }]
+  })
   return shown
-    .toSorted((one, other) => rank(one) - rank(other) || changed(other) - changed(one))
+    .toSorted((one, other) => one.rank - other.rank || other.changed - one.changed)
     .slice(0, limit)
     .flatMap(({ target: { repo, server }, parts }) =>
       parts.map((part) => ({

@@ -27,6 +27,16 @@ export function differencesInWords(differences: readonly Difference[]): string {
   return [...counted, ...named].join(', ')
 }
 
+/** So many differences are listed by name; more are counted. */
+const LISTED_MAX = 3
+
+/** What differs, by name: `rsyslog.conf, service rsyslog and 2 more`. Empty without differences. */
+export function differencesByName(differences: readonly Difference[]): string {
+  const more = differences.length - LISTED_MAX
+  const names = differences.slice(0, LISTED_MAX).map(({ name }) => name)
+  return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
 /** The verdict on some targets, as a sentence. */
 export function verdictInWords(summary: Summary): string {
   const { targets } = summary

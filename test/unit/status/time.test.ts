@@ -1,5 +1,5 @@
 import t from 'tap'
-import { formatTime, parseTime } from '../../../src/status/time.ts'
+import { formatTime, parseTime, timeOf } from '../../../src/status/time.ts'
 
 t.test('times are read in every form that names its zone, and kept in one', async (t) => {
   const good: Record<string, string> = {
@@ -19,6 +19,7 @@ t.test('times are read in every form that names its zone, and kept in one', asyn
   }
   for (const [posted, kept] of Object.entries(good)) {
     t.equal(formatTime(parseTime(posted) ?? Number.NaN), kept, posted)
+    t.equal(timeOf(posted), parseTime(posted), posted)
   }
   const bad = [
     '',
@@ -40,5 +41,8 @@ t.test('times are read in every form that names its zone, and kept in one', asyn
     '2026-04-21T10:32:15Z\n',
     '1776767535',
   ]
-  for (const text of bad) t.equal(parseTime(text), undefined, JSON.stringify(text))
+  for (const text of bad) {
+    t.equal(parseTime(text), undefined, JSON.stringify(text))
+    t.ok(Number.isNaN(timeOf(text)), JSON.stringify(text))
+  }
 })

@@ -14,7 +14,7 @@ const target = (state: State, since: number, check: number | null) => ({
 
 t.test('the counts, the longest drift, the newest check and the verdict', async (t) => {
   const statuses = [target('drifted', 60, 30), target('drifted', 900, 20), target('synced', 5000, 10)]
-  t.same(summarize(statuses, NOW), {
+  t.same(summarize(statuses, NOW)(NOW), {
     state: 'drifted',
     targets: 3,
     drifted: 2,
@@ -31,16 +31,16 @@ t.test('the counts, the longest drift, the newest check and the verdict', async 
 
 t.test('without drift or checks there is no age', async (t) => {
   const none = { longest_drift_seconds: null, newest_check_seconds: null }
-  t.match(summarize([], NOW), { ...none, state: 'empty', targets: 0, verdict: 'There are no targets.' })
-  t.match(summarize([target('missing', 60, null)], NOW), none)
-  t.match(summarize([target('accepted', 60, 5), target('stale', 60, 50)], NOW), {
+  t.match(summarize([], NOW)(NOW), { ...none, state: 'empty', targets: 0, verdict: 'There are no targets.' })
+  t.match(summarize([target('missing', 60, null)], NOW)(NOW), none)
+  t.match(summarize([target('accepted', 60, 5), target('stale', 60, 50)], NOW)(NOW), {
     longest_drift_seconds: null,
     newest_check_seconds: 5,
   })
 })
 
 t.test('a clock that is ahead makes no negative age, an impossible future no fresh check', async (t) => {
-  t.match(summarize([target('drifted', -30, -30)], NOW), { longest_drift_seconds: 0, newest_check_seconds: 0 })
-  t.match(summarize([target('stale', 60, -301), target('stale', 60, 900)], NOW), { newest_check_seconds: 900 })
-  t.match(summarize([target('stale', 60, -301)], NOW), { newest_check_seconds: null })
+  t.match(summarize([target('drifted', -30, -30)], NOW)(NOW), { longest_drift_seconds: 0, newest_check_seconds: 0 })
+  t.match(summarize([target('stale', 60, -301), target('stale', 60, 900)], NOW)(NOW), { newest_check_seconds: 900 })
+  t.match(summarize([target('stale', 60, -301)], NOW)(NOW), { newest_check_seconds: null })
 })

@@ -1,0 +1,125 @@
+import { STATE_WORDS } from '../../../src/views/words.ts'
+import {
+  CHECK_STEPS,
+  COMMIT,
+  DRIFT_STEPS,
+  type Look,
+  MAY_BE_EMPTY,
+  PIPELINE,
+  STATE,
+  STATE_COLORS,
+  TIME,
+  WHOLE,
+  age,
+  countOf,
+  linksTo,
+  width,
+} from './looks.ts'
+import type { Column } from './panels.ts'
+
+const STATUS_PAGE = '${status_page}/?q=${__data.fields.Server:percentencode}'
+const TARGET = [
+  '/d/gitops-target?${datasource:queryparam}',
+  'var-repo=${__data.fields.Repository:percentencode}',
+  'var-server=${__data.fields.Server:percentencode}',
+  '${__url_time_range}',
+].join('&')
+
+const text = (name: string, title: string, ...looks: Look[]): Column => ({
+  name,
+  title,
+  type: 'string',
+  look: looks.flat(),
+})
+const number = (name: string, title: string, look: Look): Column => ({ name, title, type: 'number', look })
+const time = (name: string, title: string): Column => ({ name, title, type: 'timestamp', look: TIME })
+
+const REPOSITORY = text('repo', 'Repository', WHOLE, width(130))
+const SERVER = text('server', 'Server', WHOLE, linksTo('This target', TARGET))
+const STATUS = text('status', 'Status', STATE, linksTo('On the status page', STATUS_PAGE, true))
+const WHAT_DIFFERS = text('what', 'What differs', WHOLE, MAY_BE_EMPTY)
+const REASON = text('reason', 'Why', WHOLE, MAY_BE_EMPTY)
+const COMMIT_OF = text('commit', 'Commit', COMMIT)
+const BRANCH = text('branch', 'Branch', width(85), MAY_BE_EMPTY)
+const CHECKED_BY = text('pipeline_url', 'Checked by', PIPELINE)
+
+/** Of `/api/targets`: which targets are not in sync. */
+export const TARGETS: readonly Column[] = [
+  STATUS,
+  REPOSITORY,
+  SERVER,
+  number('since_seconds', 'For', age(DRIFT_STEPS)),
+  WHAT_DIFFERS,
+  REASON,
+  number('last_check_seconds', 'Checked', age(CHECK_STEPS)),
+  COMMIT_OF,
+  BRANCH,
+  CHECKED_BY,
+]
+
+/** Of `/api/targets`: what stands in tiles for one target. */
+export const TARGET_TILES = TARGETS.filter(({ title }) => ['Status', 'For', 'Checked'].includes(title))
+
+/** Of `/api/targets`: what is known of one target. */
+export const TARGET_DETAILS: readonly Column[] = [
+  REPOSITORY,
+  text('server', 'Server', WHOLE),
+  WHAT_DIFFERS,
+  REASON,
+  { ...time('accepted_until', 'Accepted until'), look: [...TIME, ...MAY_BE_EMPTY] },
+  { ...time('last_check', 'Last check'), look: [...TIME, ...MAY_BE_EMPTY] },
+  COMMIT_OF,
+  BRANCH,
+  text('labels', 'Labels', WHOLE, MAY_BE_EMPTY),
+  CHECKED_BY,
+]
+
+/** Of `/api/repositories`. */
+export const REPOSITORIES: readonly Column[] = [
+  text('repo', 'Repository', WHOLE),
+  number('drifted', 'Out of sync', countOf(STATE_COLORS.drifted, 95)),
+  number('failing', 'Failing', countOf(STATE_COLORS.failing, 72)),
+  number('missing', 'Never checked', countOf(STATE_COLORS.missing, 115)),
+  number('stale', 'Stale', countOf(STATE_COLORS.stale, 65)),
+  number('accepted', 'Accepted', countOf(STATE_COLORS.accepted, 82)),
+  number('synced', 'In sync', countOf(STATE_COLORS.synced, 72)),
+  number('newest_check_seconds', 'Checked', age(CHECK_STEPS)),
+]
+
+/** Of `/api/files?by=file`: one line for a file, however many servers. */
+export const FILES: readonly Column[] = [
+  text('name', 'File', WHOLE),
+  text('repo', 'Repository', WHOLE, width(130)),
+  number('servers', 'Servers', width(75)),
+  number('since_seconds', 'Since', age(DRIFT_STEPS)),
+]
+
+/** Of `/api/files`: what differs on one target. */
+export const DIFFERENCES: readonly Column[] = [
+  text('name', 'What differs', WHOLE, width(320)),
+  number('since_seconds', 'For', age(DRIFT_STEPS)),
+  text('diff', 'Difference', WHOLE, MAY_BE_EMPTY, [{ id: 'custom.inspect', value: true }]),
+]
+
+/** Of `/api/history`, as `CHANGES_JQ` makes it. */
+export const CHANGES: readonly Column[] = [
+  time('time', 'Time'),
+  text('status', 'Became', STATE),
+  REPOSITORY,
+  SERVER,
+  text('what', 'What differs', WHOLE, MAY_BE_EMPTY),
+  text('cause', 'Seen by', width(90)),
+  text('token', 'Token', width(90), MAY_BE_EMPTY),
+  COMMIT_OF,
+  CHECKED_BY,
+]
+
+/** Of `/api/history`: without what is the same in all rows. */
+export const CHANGES_OF_ONE = CHANGES.filter((column) => column !== REPOSITORY && column !== SERVER)
+
+/** Version 0.1 wrote no state into the history. */
+export const CHANGES_JQ = `map({time, repo, server, cause, token, commit, pipeline_url,
+  status: (if .state == null and .sync_status == null then "removed" else
+    ${JSON.stringify(Object.fromEntries(STATE_WORDS))}[.state //
+    (if .stale then "stale" elif .sync_status == "SYNCED" then "synced" else "drifted" end)] end),
+  what: (.files | (.[:3] | join(", ")) + (if length > 3 then " and \\(length - 3) more" else "" end))})`

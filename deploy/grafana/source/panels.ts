@@ -1,0 +1,261 @@
+import {
+  BigValueColorMode,
+  BigValueGraphMode,
+  BigValueTextMode,
+  GraphDrawStyle,
+  LegendDisplayMode,
+  LegendPlacement,
+  LineInterpolation,
+  ReduceDataOptionsBuilder,
+  SortOrder,
+  StackingConfigBuilder,
+  StackingMode,
+  TableCellHeight,
+  TimelineValueAlignment,
+  TooltipDisplayMode,
+  VisibilityMode,
+  VizLegendOptionsBuilder,
+  VizTooltipOptionsBuilder,
+} from '@grafana/grafana-foundation-sdk/common'
+import type { Builder, Dataquery } from '@grafana/grafana-foundation-sdk/cog'
+import {
+  type DataTransformerConfig,
+  FieldColorBuilder,
+  FieldColorModeId,
+  type ThresholdsConfigBuilder,
+  type ValueMapping,
+} from '@grafana/grafana-foundation-sdk/dashboard'
+import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat'
+import { PanelBuilder as StateTimelineBuilder } from '@grafana/grafana-foundation-sdk/statetimeline'
+import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
+import { PanelBuilder as TextBuilder, TextMode } from '@grafana/grafana-foundation-sdk/text'
+import { PanelBuilder as TimeSeriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
+import { STATES } from '../../../src/status/schema.ts'
+import { STATE_WORDS } from '../../../src/views/words.ts'
+import { CHECK_STEPS, DRIFT_STEPS, type Look, NEUTRAL_STEPS, STATE_COLORS, STATE_TEXTS, texts } from './looks.ts'
+import type { Field } from './query.ts'
+
+/** Where a panel is: of 24 columns, in rows of 38 pixels. */
+export type Place = readonly [x: number, y: number, w: number, h: number]
+
+interface Panel {
+  readonly id: number
+  readonly title: string
+  readonly description?: string
+  readonly at: Place
+  readonly query: Builder<Dataquery>
+}
+
+/** The name of the tile that stands where there are no targets. */
+const NO_TARGETS = 'targets here'
+/** What stands where no answer came. No panel says this of an answer without rows. */
+const NO_ANSWER = 'No answer'
+
+type AnyPanel = StatBuilder | StateTimelineBuilder | TableBuilder | TimeSeriesBuilder
+
+function placed<T extends AnyPanel>(panel: T, { id, title, description, at: [x, y, w, h], query }: Panel): T {
+  panel.id(id).title(title).gridPos({ x, y, w, h }).withTarget(query)
+  if (description !== undefined) panel.description(description)
+  return panel
+}
+
+export interface Tile extends Panel {
+  /** The name of the field. */
+  readonly field: string
+  readonly unit?: string
+  readonly decimals?: number
+  readonly thresholds?: ThresholdsConfigBuilder
+  readonly mappings?: readonly ValueMapping[]
+}
+
+/** One value. */
+export function tile({
+  field,
+  unit,
+  decimals = 0,
+  thresholds = NEUTRAL_STEPS,
+  mappings = [],
+  ...panel
+}: Tile): StatBuilder {
+  const built = placed(new StatBuilder(), panel)
+    .reduceOptions(lastValue(field))
+    .noValue(NO_ANSWER)
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
+    .thresholds(thresholds)
+    .mappings([...mappings])
+    .decimals(decimals)
+    .colorMode(BigValueColorMode.Value)
+    .graphMode(BigValueGraphMode.None)
+    .textMode(BigValueTextMode.Value)
+  return unit === undefined ? built : built.unit(unit)
+}
+
+/** The field `longest`: the age of the oldest drift in seconds, 0 without drift. */
+export function longestDrift(id: number, at: Place, query: Builder<Dataquery>): StatBuilder {
+  return tile({
+    id,
+    title: 'Longest drift',
+    at,
+    query,
+    field: 'longest',
+    unit: 's',
+    decimals: 1,
+    thresholds: DRIFT_STEPS,
+    mappings: [texts({ 0: { text: 'none', color: 'text' } })],
+  })
+}
+
+/** The field `newest`: the age of the newest check in seconds, -1 if there was none. */
+export function newestCheck(id: number, at: Place, query: Builder<Dataquery>): StatBuilder {
+  return tile({
+    id,
+    title: 'Newest check',
+    description:
+      'Nothing has been checked for so long. If that is more than some minutes, CI or its reporter stands still.',
+    at,
+    query,
+    field: 'newest',
+    unit: 's',
+    decimals: 1,
+    thresholds: CHECK_STEPS,
+    mappings: [texts({ '-1': { text: 'never', color: 'text' } })],
+  })
+}
+
+/** The field `targets`. */
+export function numberOfTargets(id: number, at: Place, query: Builder<Dataquery>): StatBuilder {
+  return tile({ id, title: 'Targets', at, query, field: 'targets' })
+}
+
+/** A text in Markdown. */
+export function note(id: number, [x, y, w, h]: Place, markdown: string): TextBuilder {
+  return new TextBuilder().id(id).gridPos({ x, y, w, h }).mode(TextMode.Markdown).content(markdown)
+}
+
+/**
+ * A tile for each state that any target is in. The fields are the numbers of targets by state, without those that are 0,
+ * or `none` if there are no targets: nothing is green of which nothing is known.
+ */
+export function stateTiles(panel: Panel): StatBuilder {
+  const built = placed(new StatBuilder(), panel)
+    .reduceOptions(lastValue(`(${[...STATE_WORDS.values(), NO_TARGETS].join('|')})`))
+    .noValue(NO_ANSWER)
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
+    .thresholds(NEUTRAL_STEPS)
+    .decimals(0)
+    .colorMode(BigValueColorMode.BackgroundSolid)
+    .graphMode(BigValueGraphMode.None)
+    .textMode(BigValueTextMode.ValueAndName)
+    .withTransformation(inOrder([...STATES]))
+    .overrideByName('none', [
+      { id: 'displayName', value: NO_TARGETS },
+      { id: 'mappings', value: [texts({ 0: { text: 'No', color: '#6e6e7a' } })] },
+    ])
+  for (const [state, word] of STATE_WORDS) {
+    built.overrideByName(state, [
+      { id: 'displayName', value: word },
+      { id: 'color', value: { mode: FieldColorModeId.Fixed, fixedColor: STATE_COLORS[state] } },
+    ])
+  }
+  return built
+}
+
+export interface Column extends Field {
+  readonly look?: Look
+}
+
+export interface Table extends Panel {
+  readonly columns: readonly Column[]
+  /** What it says without rows; true whatever has been chosen. */
+  readonly empty: string
+}
+
+/** Rows, in columns of this order; the query gives at least these. */
+export function table({ columns, empty, ...panel }: Table): TableBuilder {
+  const built = placed(new TableBuilder(), panel)
+    .noValue(empty)
+    .cellHeight(TableCellHeight.Sm)
+    .showHeader(true)
+    .withTransformation(inOrder(columns.map(({ title }) => title)))
+  for (const { title, look } of columns) if (look !== undefined) built.overrideByName(title, [...look])
+  return built
+}
+
+/** What `countsOverTime` shows. */
+export const COUNTS: readonly Field[] = [
+  { name: 'time', title: 'time', type: 'timestamp' },
+  ...STATES.filter((state) => state !== 'synced').map((state): Field => ({
+    name: state,
+    title: state,
+    type: 'number',
+  })),
+]
+
+/** How many targets were in each state but in sync, one upon the other. The fields are the states. */
+export function countsOverTime(panel: Panel): TimeSeriesBuilder {
+  const built = placed(new TimeSeriesBuilder(), panel)
+    .noValue(NO_ANSWER)
+    .min(0)
+    .decimals(0)
+    .drawStyle(GraphDrawStyle.Line)
+    .lineInterpolation(LineInterpolation.StepAfter)
+    .lineWidth(1)
+    .fillOpacity(70)
+    .showPoints(VisibilityMode.Never)
+    .stacking(new StackingConfigBuilder().mode(StackingMode.Normal).group('A'))
+    .legend(legend('lastNotNull', 'max'))
+    .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending))
+  for (const [state, word] of STATE_WORDS) {
+    built.overrideByName(state, [
+      { id: 'displayName', value: word },
+      { id: 'color', value: { mode: FieldColorModeId.Fixed, fixedColor: STATE_COLORS[state] } },
+    ])
+  }
+  return built
+}
+
+/** What `statesOverTime` shows: a row for each time during which a target was in one state. The beginning stands before the end. */
+export const STRETCHES: readonly Field[] = [
+  { name: 'from', title: 'from', type: 'timestamp' },
+  { name: 'status', title: 'status', type: 'string' },
+  { name: 'target', title: 'target', type: 'string' },
+  { name: 'to', title: 'to', type: 'timestamp' },
+]
+
+/** In what state targets were. */
+export function statesOverTime(panel: Panel & { readonly empty: string }): StateTimelineBuilder {
+  return placed(new StateTimelineBuilder(), panel)
+    .noValue(panel.empty)
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Fixed).fixedColor('transparent'))
+    .mappings([STATE_TEXTS])
+    .displayName('${__field.labels.target}')
+    .withTransformation({
+      id: 'partitionByValues',
+      options: { fields: ['target'], keepFields: false, naming: { asLabels: true } },
+    })
+    .mergeValues(true)
+    .showValue(VisibilityMode.Never)
+    .alignValue(TimelineValueAlignment.Left)
+    .rowHeight(0.8)
+    .fillOpacity(85)
+    .lineWidth(0)
+    .legend(legend().showLegend(false))
+    .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Single))
+}
+
+function lastValue(field: string): ReduceDataOptionsBuilder {
+  return new ReduceDataOptionsBuilder().values(false).calcs(['lastNotNull']).fields(`/^${field}$/`)
+}
+
+function legend(...calcs: string[]): VizLegendOptionsBuilder {
+  return new VizLegendOptionsBuilder()
+    .showLegend(true)
+    .displayMode(LegendDisplayMode.List)
+    .placement(LegendPlacement.Bottom)
+    .calcs(calcs)
+}
+
+function inOrder(titles: readonly string[]): DataTransformerConfig {
+  const indexByName = Object.fromEntries(titles.map((title, index) => [title, index]))
+  return { id: 'organize', options: { indexByName, excludeByName: {}, renameByName: {} } }
+}
