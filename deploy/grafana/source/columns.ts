@@ -2,6 +2,7 @@ import { STATE_WORDS } from '../../../src/views/words.ts'
 import {
   CHECK_STEPS,
   COMMIT,
+  DIFFERENCE,
   DRIFT_STEPS,
   type Look,
   MAY_BE_EMPTY,
@@ -62,8 +63,6 @@ export const TARGET_TILES = TARGETS.filter(({ title }) => ['Status', 'For', 'Che
 
 /** Of `/api/targets`: what is known of one target. */
 export const TARGET_DETAILS: readonly Column[] = [
-  REPOSITORY,
-  text('server', 'Server', WHOLE),
   WHAT_DIFFERS,
   REASON,
   { ...time('accepted_until', 'Accepted until'), look: [...TIME, ...MAY_BE_EMPTY] },
@@ -96,10 +95,18 @@ export const FILES: readonly Column[] = [
 
 /** Of `/api/files`: what differs on one target. */
 export const DIFFERENCES: readonly Column[] = [
-  text('name', 'What differs', WHOLE, width(320)),
+  text('name', 'What differs', WHOLE, width(320), MAY_BE_EMPTY),
   number('since_seconds', 'For', age(DRIFT_STEPS)),
-  text('diff', 'Difference', WHOLE, MAY_BE_EMPTY, [{ id: 'custom.inspect', value: true }]),
+  text('line', 'Difference', DIFFERENCE),
 ]
+
+/**
+ * A row for each line: the table gives a text of several lines the height of one if it is short. Blanks that lines begin
+ * with would not be shown.
+ */
+export const DIFFERENCES_JQ = `[.[] | . as $of | (.diff // "" | rtrimstr("\\n") | split("\\n") | to_entries[])
+| (if .key == 0 then {name: $of.name, since_seconds: $of.since_seconds} else {} end) +
+  {line: (.value | gsub("\\t"; "    ") | gsub(" "; "\\u00a0"))}] | .[:500]`
 
 /** Of `/api/history`, as `CHANGES_JQ` makes it. */
 export const CHANGES: readonly Column[] = [
@@ -123,3 +130,19 @@ export const CHANGES_JQ = `map({time, repo, server, cause, token, commit, pipeli
     ${JSON.stringify(Object.fromEntries(STATE_WORDS))}[.state //
     (if .stale then "stale" elif .sync_status == "SYNCED" then "synced" else "drifted" end)] end),
   what: (.files | (.[:3] | join(", ")) + (if length > 3 then " and \\(length - 3) more" else "" end))})`
+
+/** Of the metrics. */
+export const PROMETHEUS_TARGETS: readonly Column[] = [
+  text('state', 'Status', STATE, linksTo('On the status page', STATUS_PAGE, true)),
+  REPOSITORY,
+  text('server', 'Server', WHOLE),
+  number('Value #since', 'Differs for', age(DRIFT_STEPS)),
+  number('Value #files', 'Differences', [...width(95), ...MAY_BE_EMPTY]),
+  number('Value #checked', 'Checked', age(CHECK_STEPS)),
+  COMMIT_OF,
+]
+
+/** Of the metrics. */
+export const PROMETHEUS_REPOSITORIES: readonly Column[] = REPOSITORIES.filter(
+  ({ name }) => name !== 'newest_check_seconds',
+).map((column) => (column === REPOSITORIES[0] ? { ...column, name: 'repo\\state' } : column))

@@ -3,7 +3,7 @@ import { STATES } from '../../../src/status/schema.ts'
 import { STATE_WORDS } from '../../../src/views/words.ts'
 import { FILES, REPOSITORIES, TARGETS } from './columns.ts'
 import { dashboard } from './dashboard.ts'
-import { longestDrift, newestCheck, note, numberOfTargets, stateTiles, table } from './panels.ts'
+import { longestDrift, newestCheck, note, numberOfTargets, orRow, stateTiles, table } from './panels.ts'
 import { answerOf, chosenNames, infinity, infinityVariable } from './query.ts'
 
 const LIMITS = `From \`status.json\` alone, for those who serve nothing else. **Each panel reads the whole file: that serves up to
@@ -36,6 +36,9 @@ const ROWS_JQ = `([\${repo:json}] | flatten | map({(.): true}) | add) as $repos
     pipeline_url: (if $is == "failing" then .failed_check.pipeline_url else .pipeline_url end),
     what: (.files | map(.name) | (.[:3] | join(", ")) + (if length > 3 then " and \\(length - 3) more" else "" end))})`
 
+/** All names in jq: Grafana writes the value for all as it stands, also where others are written as JSON. */
+const ALL = '"*"'
+
 const OF_CHOSEN_REPOS_JQ =
   '([${repo:json}] | flatten | map({(.): true}) | add) as $repos | map(select($repos["*"] or $repos[.repo]))'
 
@@ -67,8 +70,8 @@ export function fleetFromFile(): DashboardBuilder {
     'Is what runs on the servers still what is in Git?',
   )
     .withVariable(infinityVariable())
-    .withVariable(chosenNames('repo', 'Repository', names('repo')))
-    .withVariable(chosenNames('server', 'Server', names('server', OF_CHOSEN_REPOS_JQ)))
+    .withVariable(chosenNames('repo', 'Repository', names('repo')).allValue(ALL))
+    .withVariable(chosenNames('server', 'Server', names('server', OF_CHOSEN_REPOS_JQ)).allValue(ALL))
     .withVariable(
       new TextBoxVariableBuilder('stale_after')
         .label('Stale after (seconds)')
@@ -88,9 +91,8 @@ export function fleetFromFile(): DashboardBuilder {
         title: 'Not in sync, now',
         description: 'The worst state first, and in it the longest. At most 200.',
         at: [0, 4, 24, 12],
-        query: infinity({ ...request(TARGETS_JQ), fields: TARGETS }),
+        query: infinity({ ...request(`${TARGETS_JQ} | ${orRow('what', 'none')}`), fields: TARGETS }),
         columns: TARGETS,
-        empty: 'No row',
       }),
     )
     .withPanel(
@@ -98,9 +100,8 @@ export function fleetFromFile(): DashboardBuilder {
         id: 6,
         title: 'Repositories, now',
         at: [0, 16, 12, 9],
-        query: infinity({ ...request(REPOSITORIES_JQ), fields: REPOSITORIES }),
+        query: infinity({ ...request(`${REPOSITORIES_JQ} | ${orRow('repo', 'none')}`), fields: REPOSITORIES }),
         columns: REPOSITORIES,
-        empty: 'No row',
       }),
     )
     .withPanel(
@@ -109,9 +110,8 @@ export function fleetFromFile(): DashboardBuilder {
         title: 'Files, now',
         description: 'What differs on most servers first. At most 50.',
         at: [12, 16, 12, 9],
-        query: infinity({ ...request(FILES_JQ), fields: FILES }),
+        query: infinity({ ...request(`${FILES_JQ} | ${orRow('name', 'none')}`), fields: FILES }),
         columns: FILES,
-        empty: 'No row',
       }),
     )
     .withPanel(note(8, [0, 25, 24, 3], LIMITS))

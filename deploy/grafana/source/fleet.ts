@@ -8,6 +8,7 @@ import {
   longestDrift,
   newestCheck,
   numberOfTargets,
+  orRow,
   stateTiles,
   statesOverTime,
   table,
@@ -44,10 +45,10 @@ export function fleet(): DashboardBuilder {
         query: infinity({
           path: '/api/targets',
           params: { ...CHOSEN, state: 'drifted,failing,missing,stale,accepted', limit: '200' },
+          jq: orRow('what', 'none'),
           fields: TARGETS,
         }),
         columns: TARGETS,
-        empty: 'No row',
       }),
     )
     .withPanel(
@@ -69,7 +70,6 @@ export function fleet(): DashboardBuilder {
           params: { ...CHOSEN, ...SHOWN_TIME, limit: '20' },
           fields: STRETCHES,
         }),
-        empty: 'No target in this time',
       }),
     )
     .withPanel(
@@ -77,9 +77,13 @@ export function fleet(): DashboardBuilder {
         id: 8,
         title: 'Repositories, now',
         at: [0, 26, 12, 9],
-        query: infinity({ path: '/api/repositories', params: { ...CHOSEN, limit: '50' }, fields: REPOSITORIES }),
+        query: infinity({
+          path: '/api/repositories',
+          params: { ...CHOSEN, limit: '50' },
+          jq: orRow('repo', 'none'),
+          fields: REPOSITORIES,
+        }),
         columns: REPOSITORIES,
-        empty: 'No row',
       }),
     )
     .withPanel(
@@ -91,10 +95,10 @@ export function fleet(): DashboardBuilder {
         query: infinity({
           path: '/api/files',
           params: { ...CHOSEN, by: 'file', state: 'drifted', limit: '50' },
+          jq: orRow('name', 'none'),
           fields: FILES,
         }),
         columns: FILES,
-        empty: 'No row',
       }),
     )
     .withPanel(
@@ -106,11 +110,10 @@ export function fleet(): DashboardBuilder {
         query: infinity({
           path: '/api/history',
           params: { ...CHOSEN, ...SHOWN_TIME, order: 'newest', limit: '100' },
-          jq: CHANGES_JQ,
+          jq: `${CHANGES_JQ} | ${orRow('what', 'nothing in this time')}`,
           fields: CHANGES,
         }),
         columns: CHANGES,
-        empty: 'No row',
       }),
     )
 }

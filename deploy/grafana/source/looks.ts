@@ -41,6 +41,8 @@ export function texts(
 /** The colours of the words for states. */
 export const STATE_TEXTS = texts({
   ...Object.fromEntries([...STATE_WORDS].map(([state, word]) => [word, { color: STATE_COLORS[state] }])),
+  // As metrics name them.
+  ...Object.fromEntries([...STATE_WORDS].map(([state, word]) => [state, { text: word, color: STATE_COLORS[state] }])),
   removed: { color: NEUTRAL },
 })
 
@@ -88,8 +90,25 @@ export function countOf(color: string, pixels: number): Look {
     { id: 'color', value: { mode: FieldColorModeId.Thresholds } },
     { id: 'thresholds', value: steps([NEUTRAL, null], [color, 1]).build() },
     { id: 'mappings', value: [texts({ 0: { text: '–', color: NEUTRAL } })] },
+    ...MAY_BE_EMPTY,
   ]
 }
+
+/** A line of a difference. */
+export const DIFFERENCE: Look = [
+  { id: 'custom.cellOptions', value: { type: TableCellDisplayMode.ColorText } },
+  { id: 'custom.inspect', value: true },
+  {
+    id: 'mappings',
+    value: [
+      { type: MappingType.RegexToText, options: { pattern: '^\\+.*', result: { color: 'green', index: 0 } } },
+      { type: MappingType.RegexToText, options: { pattern: '^-.*', result: { color: 'red', index: 1 } } },
+      { type: MappingType.RegexToText, options: { pattern: '^@@.*', result: { color: 'blue', index: 2 } } },
+    ],
+  },
+  { id: 'color', value: { mode: FieldColorModeId.Fixed, fixedColor: NEUTRAL } },
+  ...MAY_BE_EMPTY,
+]
 
 /** A time of day, with the date if it is not of today. */
 export const TIME: Look = [...width(165), { id: 'unit', value: 'dateTimeAsIsoNoDateIfToday' }]
@@ -101,7 +120,7 @@ export const COMMIT: Look = [
 ]
 
 export const PIPELINE: Look = [
-  ...width(90),
+  ...width(105),
   { id: 'mappings', value: [shown('^https?:.*', 'pipeline ↗')] },
   ...linksTo('The CI run', '${__value.raw}', true),
   ...MAY_BE_EMPTY,

@@ -20,6 +20,7 @@ import {
 import type { Builder, Dataquery } from '@grafana/grafana-foundation-sdk/cog'
 import {
   type DataTransformerConfig,
+  type Panel as DashboardPanel,
   FieldColorBuilder,
   FieldColorModeId,
   type ThresholdsConfigBuilder,
@@ -48,7 +49,7 @@ interface Panel {
 
 /** The name of the tile that stands where there are no targets. */
 const NO_TARGETS = 'targets here'
-/** What stands where no answer came. No panel says this of an answer without rows. */
+/** What stands where no answer came. An answer without rows says so in a row: see `orRow`. */
 const NO_ANSWER = 'No answer'
 
 type AnyPanel = StatBuilder | StateTimelineBuilder | TableBuilder | TimeSeriesBuilder
@@ -160,23 +161,27 @@ export function stateTiles(panel: Panel): StatBuilder {
   return built
 }
 
+/** jq that gives a row where there is none, so that nothing is told apart from no answer. */
+export const orRow = (property: string, text: string): string =>
+  `if . == [] then [{${property}: ${JSON.stringify(text)}}] else . end`
+
 export interface Column extends Field {
   readonly look?: Look
 }
 
 export interface Table extends Panel {
   readonly columns: readonly Column[]
-  /** What it says without rows; true whatever has been chosen. */
-  readonly empty: string
+  /** Columns of the answer that are not shown. */
+  readonly hidden?: readonly Column[]
 }
 
-/** Rows, in columns of this order; the query gives at least these. */
-export function table({ columns, empty, ...panel }: Table): TableBuilder {
+/** Rows, in columns of this order. */
+export function table({ columns, hidden = [], ...panel }: Table): TableBuilder {
   const built = placed(new TableBuilder(), panel)
-    .noValue(empty)
+    .noValue(NO_ANSWER)
     .cellHeight(TableCellHeight.Sm)
     .showHeader(true)
-    .withTransformation(inOrder(columns.map(({ title }) => title)))
+    .withTransformation(inOrder(titlesOf(columns), titlesOf(hidden)))
   for (const { title, look } of columns) if (look !== undefined) built.overrideByName(title, [...look])
   return built
 }
@@ -222,10 +227,19 @@ export const STRETCHES: readonly Field[] = [
   { name: 'to', title: 'to', type: 'timestamp' },
 ]
 
+/** A timeline without pages: the number of its rows is bounded, and the builder takes no number for "no pages". */
+class Timeline extends StateTimelineBuilder {
+  override build(): DashboardPanel {
+    const panel = super.build()
+    const { perPage, ...options } = panel.options as Record<string, unknown>
+    return { ...panel, options }
+  }
+}
+
 /** In what state targets were. */
-export function statesOverTime(panel: Panel & { readonly empty: string }): StateTimelineBuilder {
-  return placed(new StateTimelineBuilder(), panel)
-    .noValue(panel.empty)
+export function statesOverTime(panel: Panel): StateTimelineBuilder {
+  return placed(new Timeline(), panel)
+    .noValue('No target in this time, or no answer')
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Fixed).fixedColor('transparent'))
     .mappings([STATE_TEXTS])
     .displayName('${__field.labels.target}')
@@ -243,6 +257,15 @@ export function statesOverTime(panel: Panel & { readonly empty: string }): State
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Single))
 }
 
+/** In what state targets were: series of numbers, the place of the state among all. */
+export function numberedStatesOverTime(panel: Panel): StateTimelineBuilder {
+  const numbered = [...STATE_WORDS].map(([state, word], number) => [number, { text: word, color: STATE_COLORS[state] }])
+  return statesOverTime(panel)
+    .transformations([])
+    .displayName('')
+    .mappings([texts(Object.fromEntries(numbered))])
+}
+
 function lastValue(field: string): ReduceDataOptionsBuilder {
   return new ReduceDataOptionsBuilder().values(false).calcs(['lastNotNull']).fields(`/^${field}$/`)
 }
@@ -255,7 +278,10 @@ function legend(...calcs: string[]): VizLegendOptionsBuilder {
     .calcs(calcs)
 }
 
-function inOrder(titles: readonly string[]): DataTransformerConfig {
+const titlesOf = (columns: readonly Column[]): string[] => columns.map(({ title }) => title)
+
+export function inOrder(titles: readonly string[], hidden: readonly string[] = []): DataTransformerConfig {
   const indexByName = Object.fromEntries(titles.map((title, index) => [title, index]))
-  return { id: 'organize', options: { indexByName, excludeByName: {}, renameByName: {} } }
+  const excludeByName = Object.fromEntries(hidden.map((title) => [title, true]))
+  return { id: 'organize', options: { indexByName, excludeByName, renameByName: {} } }
 }

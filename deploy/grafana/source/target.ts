@@ -1,8 +1,8 @@
 import { type DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard'
-import { CHANGES_JQ, CHANGES_OF_ONE, DIFFERENCES, TARGET_DETAILS, TARGET_TILES } from './columns.ts'
+import { CHANGES_JQ, CHANGES_OF_ONE, DIFFERENCES, DIFFERENCES_JQ, TARGET_DETAILS, TARGET_TILES } from './columns.ts'
 import { dashboard, link } from './dashboard.ts'
 import { CHECK_STEPS, STATE_TEXTS, steps, texts } from './looks.ts'
-import { STRETCHES, statesOverTime, table, tile } from './panels.ts'
+import { STRETCHES, orRow, statesOverTime, table, tile } from './panels.ts'
 import { SHOWN_TIME, answerOf, chosenName, infinity, infinityVariable } from './query.ts'
 
 const ONE = { repo: '${repo}', server: '${server}' }
@@ -56,7 +56,7 @@ export function target(): DashboardBuilder {
     .withPanel(
       tile({
         id: 4,
-        title: 'In sync, of the time shown',
+        title: 'In sync, of this time',
         at: [16, 0, 4, 4],
         query: infinity({
           path: '/api/report',
@@ -76,7 +76,7 @@ export function target(): DashboardBuilder {
     .withPanel(
       tile({
         id: 5,
-        title: 'Unknown, of the time shown',
+        title: 'Unknown, of this time',
         description: 'The check failed, was too old, or there was none: never counted as in sync.',
         at: [20, 0, 4, 4],
         query: shares,
@@ -88,16 +88,20 @@ export function target(): DashboardBuilder {
       }),
     )
     .withPanel(
-      table({ id: 6, title: 'Now', at: [0, 4, 24, 4], query: row, columns: TARGET_DETAILS, empty: 'No answer' }),
+      table({ id: 6, title: 'Now', at: [0, 4, 24, 4], query: row, columns: TARGET_DETAILS, hidden: TARGET_TILES }),
     )
     .withPanel(
       table({
         id: 7,
         title: 'What differs, now',
         at: [0, 8, 24, 11],
-        query: infinity({ path: '/api/files', params: { ...ONE, limit: '100' }, fields: DIFFERENCES }),
+        query: infinity({
+          path: '/api/files',
+          params: { ...ONE, limit: '100' },
+          jq: `${DIFFERENCES_JQ} | ${orRow('name', 'nothing')}`,
+          fields: DIFFERENCES,
+        }),
         columns: DIFFERENCES,
-        empty: 'No row',
       }),
     )
     .withPanel(
@@ -106,7 +110,6 @@ export function target(): DashboardBuilder {
         title: 'State over time',
         at: [0, 19, 24, 4],
         query: infinity({ path: '/api/timeline', params: { ...ONE, ...SHOWN_TIME, limit: '1' }, fields: STRETCHES }),
-        empty: 'No target in this time',
       }),
     )
     .withPanel(
@@ -118,11 +121,10 @@ export function target(): DashboardBuilder {
         query: infinity({
           path: '/api/history',
           params: { ...ONE, ...SHOWN_TIME, order: 'newest', limit: '100' },
-          jq: CHANGES_JQ,
+          jq: `${CHANGES_JQ} | ${orRow('what', 'nothing in this time')}`,
           fields: CHANGES_OF_ONE,
         }),
         columns: CHANGES_OF_ONE,
-        empty: 'No row',
       }),
     )
 }
