@@ -78,7 +78,7 @@ export const REPOSITORIES: readonly Column[] = [
   text('repo', 'Repository', WHOLE),
   number('drifted', 'Out of sync', countOf(STATE_COLORS.drifted, 95)),
   number('failing', 'Failing', countOf(STATE_COLORS.failing, 72)),
-  number('missing', 'Never checked', countOf(STATE_COLORS.missing, 115)),
+  number('missing', 'Never checked', countOf(STATE_COLORS.missing, 130)),
   number('stale', 'Stale', countOf(STATE_COLORS.stale, 65)),
   number('accepted', 'Accepted', countOf(STATE_COLORS.accepted, 82)),
   number('synced', 'In sync', countOf(STATE_COLORS.synced, 72)),

@@ -28,9 +28,13 @@ export interface Request {
 }
 
 /** A query of the Infinity plugin. All are answered by its backend: only those work in alerts and public dashboards. */
-export function infinity({ path, params = {}, jq = '', fields = [] }: Request): Builder<Dataquery> {
-  return query({
-    datasource: DATA_SOURCE,
+export function infinity(request: Request): Builder<Dataquery> {
+  return query({ datasource: DATA_SOURCE, ...model(request) })
+}
+
+/** A query of the Infinity plugin, without its data source. */
+export function model({ path, params = {}, jq = '', fields = [] }: Request): object {
+  return {
     type: 'json',
     source: 'url',
     format: 'table',
@@ -44,7 +48,7 @@ export function infinity({ path, params = {}, jq = '', fields = [] }: Request): 
     root_selector: jq,
     columns: fields.map(({ name, title, type }) => ({ selector: name, text: title, type })),
     filters: [],
-  })
+  }
 }
 
 /** What another panel has got: one request for several panels. */

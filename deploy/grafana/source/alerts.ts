@@ -1,0 +1,237 @@
+import { type Field, type Request, model } from './query.ts'
+
+/** What a rule asks, and when it fires. Every query has one number; its texts become labels of the alert. */
+interface Rule {
+  readonly uid: string
+  readonly title: string
+  /** The number that decides. */
+  readonly query: Request
+  /** A query whose labels the message may name: labels of the alert itself would make another alert of each new text. */
+  readonly words?: Request
+  /** A query whose failure is that of the rule. */
+  readonly also?: Request
+  readonly fires: readonly ['gt' | 'lt', number]
+  readonly for?: string
+  readonly severity: 'critical' | 'warning' | 'info'
+  readonly summary: string
+  readonly description: string
+  /** The panel that shows it. */
+  readonly panel: number
+  /** True if the alert is about a target. */
+  readonly ofTarget?: boolean
+  /** True if no answer is what the rule is about. Other rules keep their state: an outage mends nothing. */
+  readonly onNoAnswer?: boolean
+}
+
+const text = (name: string): Field => ({ name, title: name, type: 'string' })
+const number = (name: string): Field => ({ name, title: name, type: 'number' })
+
+/** So many alerts of one rule are sent at most; dashboard and page have all. */
+const ALERTS_MAX = '500'
+
+const repositories = (state: string, ...fields: Field[]): Request => ({
+  path: '/api/repositories',
+  params: { state, limit: ALERTS_MAX },
+  fields: [text('repo'), number(state), ...fields],
+})
+const drifted = (...fields: Field[]): Request => ({
+  path: '/api/targets',
+  params: { state: 'drifted', sort: 'longest', limit: ALERTS_MAX },
+  fields: [text('repo'), text('server'), number('since_seconds'), ...fields],
+})
+const problem = (kind: string): Request => ({
+  path: '/readyz',
+  jq: `{problems: (.problems | map(select(.kind == "${kind}")) | length)}`,
+  fields: [number('problems')],
+})
+
+const RULES: readonly Rule[] = [
+  {
+    uid: 'gitops-drift',
+    title: 'A server is not as in Git',
+    query: drifted(),
+    words: drifted(text('what')),
+    // Not for 10 minutes: how long it has drifted is known, also after a restart of Grafana.
+    fires: ['gt', 600],
+    severity: 'warning',
+    summary: '{{ $labels.server }} is not as in {{ $labels.repo }}',
+    description:
+      '{{ with $values.W }}{{ .Labels.what }}{{ end }}: different{{ with $values.A }} for {{ humanizeDuration .Value }}{{ end }}.',
+    panel: 5,
+    ofTarget: true,
+  },
+  {
+    uid: 'gitops-failing',
+    title: 'Drift checks fail',
+    query: repositories('failing'),
+    words: repositories('failing', text('newest_reason')),
+    fires: ['gt', 0],
+    for: '10m',
+    severity: 'warning',
+    summary: 'servers of {{ $labels.repo }} whose check fails: {{ with $values.A }}{{ .Value }}{{ end }}',
+    description:
+      'Nobody knows what has drifted there. The newest reason: {{ with $values.W }}{{ .Labels.newest_reason }}{{ end }}',
+    panel: 8,
+  },
+  {
+    uid: 'gitops-stale',
+    title: 'Drift checks do not come',
+    query: repositories('stale'),
+    fires: ['gt', 0],
+    severity: 'warning',
+    summary: 'servers of {{ $labels.repo }} that are not checked any more: {{ with $values.A }}{{ .Value }}{{ end }}',
+    description: 'The pipeline does not run, does not reach the servers, or cannot report.',
+    panel: 8,
+  },
+  {
+    uid: 'gitops-missing',
+    title: 'Servers were never checked',
+    query: repositories('missing'),
+    fires: ['gt', 0],
+    for: '10m',
+    severity: 'warning',
+    summary: 'servers of {{ $labels.repo }} that were never checked: {{ with $values.A }}{{ .Value }}{{ end }}',
+    description: 'They are expected to report: are they in the inventory of the drift check?',
+    panel: 8,
+  },
+  {
+    uid: 'gitops-nothing-checked',
+    title: 'Nothing is checked',
+    query: { path: '/api/summary', fields: [number('newest_check_seconds')] },
+    fires: ['gt', 900],
+    severity: 'critical',
+    summary: 'no server has been checked for 15 minutes',
+    description:
+      '{{ with $values.A }}The newest check of all was {{ humanizeDuration .Value }} ago: {{ end }}CI stands still, or cannot report.',
+    panel: 3,
+  },
+  {
+    uid: 'gitops-acceptance-ends',
+    title: 'Accepted drift is soon an alert again',
+    query: {
+      path: '/api/targets',
+      params: { state: 'accepted', limit: ALERTS_MAX },
+      jq: 'map({repo, server, left: (.accepted_until | fromdate - now | floor)} | select(.left < 86400))',
+      fields: [text('repo'), text('server'), number('left')],
+    },
+    fires: ['lt', 86_400],
+    severity: 'info',
+    summary: 'what is accepted of {{ $labels.server }} in {{ $labels.repo }} is an alert again within a day',
+    description:
+      '{{ with $values.A }}The rule ends in {{ humanizeDuration .Value }}: {{ end }}mend it, or accept it again.',
+    panel: 5,
+    ofTarget: true,
+  },
+  {
+    uid: 'gitops-status-server',
+    title: 'gitops-status-server cannot be read, or cannot commit',
+    query: {
+      path: '/readyz',
+      jq: '{ready: (if .ready then 1 else 0 end)}',
+      fields: [number('ready')],
+    },
+    // Anybody may ask whether it is ready. What is to be read needs a token, which may have ended.
+    also: { path: '/api/summary', fields: [number('targets')] },
+    fires: ['lt', 1],
+    for: '5m',
+    severity: 'critical',
+    summary: 'gitops-status-server cannot be read, or cannot commit',
+    description:
+      'For 5 minutes nobody knows what drifts, or CI cannot report. The other alerts stay as they were. "Save & test" of the data source says more.',
+    panel: 4,
+    onNoAnswer: true,
+  },
+  {
+    uid: 'gitops-rejected-edit',
+    title: 'An edit of status.json is not valid',
+    query: problem('rejected-edit'),
+    fires: ['gt', 0],
+    for: '5m',
+    severity: 'warning',
+    summary: 'an edit of status.json is not valid',
+    description: 'It is not served. /readyz of the server names file, line and column.',
+    panel: 1,
+  },
+  {
+    uid: 'gitops-internal-error',
+    title: 'A defect of gitops-status-server',
+    query: problem('internal-error'),
+    fires: ['gt', 0],
+    severity: 'critical',
+    summary: 'a defect of gitops-status-server',
+    description: 'Its log has the stack; please report it.',
+    panel: 1,
+  },
+]
+
+const DATA_SOURCE = 'gitops-status'
+const DASHBOARD = 'gitops-fleet'
+const TARGET_PAGE =
+  '{{ externalURL }}d/gitops-target?var-repo={{ $labels.repo | urlquery }}&var-server={{ $labels.server | urlquery }}'
+
+/** The rules, as Grafana provisions them. */
+export function alerting(): object {
+  return {
+    apiVersion: 1,
+    groups: [{ orgId: 1, name: 'gitops', folder: 'GitOps', interval: '1m', rules: RULES.map(provisioned) }],
+  }
+}
+
+function provisioned({
+  query,
+  words,
+  also,
+  fires,
+  panel,
+  ofTarget = false,
+  onNoAnswer = false,
+  ...rule
+}: Rule): object {
+  const links = ofTarget ? { target: TARGET_PAGE } : {}
+  const state = onNoAnswer ? 'Alerting' : undefined
+  return {
+    uid: rule.uid,
+    title: rule.title,
+    condition: 'C',
+    data: [
+      asked('A', query),
+      ...(words === undefined ? [] : [asked('W', words)]),
+      ...(also === undefined ? [] : [asked('T', also), computed('B', { type: 'math', expression: '$A * ($T >= 0)' })]),
+      computed('C', {
+        type: 'threshold',
+        expression: also === undefined ? 'A' : 'B',
+        conditions: [{ evaluator: { type: fires[0], params: [fires[1]] } }],
+      }),
+    ],
+    for: rule.for ?? '0s',
+    // No rows: there is nothing of the kind.
+    noDataState: state ?? 'OK',
+    execErrState: state ?? 'KeepLast',
+    // A row that is gone has nothing more to say.
+    missing_series_evals_to_resolve: 1,
+    labels: { severity: rule.severity },
+    annotations: {
+      summary: rule.summary,
+      description: rule.description,
+      ...links,
+      // They link the message; those below link the rule.
+      __dashboardUid__: DASHBOARD,
+      __panelId__: String(panel),
+    },
+    dashboardUid: DASHBOARD,
+    panelId: panel,
+  }
+}
+
+function asked(refId: string, request: Request): object {
+  return {
+    refId,
+    datasourceUid: DATA_SOURCE,
+    relativeTimeRange: { from: 600, to: 0 },
+    model: { refId, ...model(request) },
+  }
+}
+
+function computed(refId: string, expression: object): object {
+  return { refId, datasourceUid: '__expr__', model: { refId, ...expression } }
+}
