@@ -54,8 +54,5 @@ function configMaps(files: readonly (readonly [path: string, text: string])[]): 
       data: { [file]: text },
     }
   })
-  return (
-    HEADER.replace('alerts.ts', '').replace(', where the reasons stand', '') +
-    maps.map((map) => stringify(map, { lineWidth: 0 })).join('---\n')
-  )
+  return `${MADE_BY}${maps.map((map) => stringify(map, { lineWidth: 0 })).join('---\n')}`
 }

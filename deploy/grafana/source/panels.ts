@@ -231,8 +231,8 @@ export const STRETCHES: readonly Field[] = [
 class Timeline extends StateTimelineBuilder {
   override build(): DashboardPanel {
     const panel = super.build()
-    const { perPage, ...options } = panel.options as Record<string, unknown>
-    return { ...panel, options }
+    delete panel.options.perPage
+    return panel
   }
 }
 
