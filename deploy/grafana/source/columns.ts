@@ -5,7 +5,6 @@ import {
   DIFFERENCE,
   DRIFT_STEPS,
   type Look,
-  MAY_BE_EMPTY,
   PIPELINE,
   STATE,
   STATE_COLORS,
@@ -38,10 +37,10 @@ const time = (name: string, title: string): Column => ({ name, title, type: 'tim
 const REPOSITORY = text('repo', 'Repository', WHOLE, width(130))
 const SERVER = text('server', 'Server', WHOLE, linksTo('This target', TARGET))
 const STATUS = text('status', 'Status', STATE, linksTo('On the status page', STATUS_PAGE, true))
-const WHAT_DIFFERS = text('what', 'What differs', WHOLE, MAY_BE_EMPTY)
-const REASON = text('reason', 'Why', WHOLE, MAY_BE_EMPTY)
+const WHAT_DIFFERS = text('what', 'What differs', WHOLE)
+const REASON = text('reason', 'Why', WHOLE)
 const COMMIT_OF = text('commit', 'Commit', COMMIT)
-const BRANCH = text('branch', 'Branch', width(85), MAY_BE_EMPTY)
+const BRANCH = text('branch', 'Branch', width(85))
 const CHECKED_BY = text('pipeline_url', 'Checked by', PIPELINE)
 
 /** Of `/api/targets`: which targets are not in sync. */
@@ -65,11 +64,11 @@ export const TARGET_TILES = TARGETS.filter(({ title }) => ['Status', 'For', 'Che
 export const TARGET_DETAILS: readonly Column[] = [
   WHAT_DIFFERS,
   REASON,
-  { ...time('accepted_until', 'Accepted until'), look: [...TIME, ...MAY_BE_EMPTY] },
-  { ...time('last_check', 'Last check'), look: [...TIME, ...MAY_BE_EMPTY] },
+  time('accepted_until', 'Accepted until'),
+  time('last_check', 'Last check'),
   COMMIT_OF,
   BRANCH,
-  text('labels', 'Labels', WHOLE, MAY_BE_EMPTY),
+  text('labels', 'Labels', WHOLE),
   CHECKED_BY,
 ]
 
@@ -95,7 +94,7 @@ export const FILES: readonly Column[] = [
 
 /** Of `/api/files`: what differs on one target. */
 export const DIFFERENCES: readonly Column[] = [
-  text('name', 'What differs', WHOLE, width(320), MAY_BE_EMPTY),
+  text('name', 'What differs', WHOLE, width(320)),
   number('since_seconds', 'For', age(DRIFT_STEPS)),
   text('line', 'Difference', DIFFERENCE),
 ]
@@ -114,9 +113,9 @@ export const CHANGES: readonly Column[] = [
   text('status', 'Became', STATE),
   REPOSITORY,
   SERVER,
-  text('what', 'What differs', WHOLE, MAY_BE_EMPTY),
+  text('what', 'What differs', WHOLE),
   text('cause', 'Seen by', width(90)),
-  text('token', 'Token', width(90), MAY_BE_EMPTY),
+  text('token', 'Token', width(90)),
   COMMIT_OF,
   CHECKED_BY,
 ]
@@ -137,7 +136,7 @@ export const PROMETHEUS_TARGETS: readonly Column[] = [
   REPOSITORY,
   text('server', 'Server', WHOLE),
   number('Value #since', 'Differs for', age(DRIFT_STEPS)),
-  number('Value #files', 'Differences', [...width(95), ...MAY_BE_EMPTY]),
+  number('Value #files', 'Differences', width(95)),
   number('Value #checked', 'Checked', age(CHECK_STEPS)),
   COMMIT_OF,
 ]

@@ -59,9 +59,10 @@ const FILES_JQ = `${ROWS_JQ} | map(select(.state == "drifted") | .repo as $of | 
 | group_by([.repo, .name]) | map({repo: .[0].repo, name: .[0].name, servers: length, since_seconds: (map(.since) | max)})
 | sort_by(- .servers, - .since_seconds) | .[:50]`
 
+const request = (jq: string): { path: string; jq: string } => ({ path: '/status.json', jq })
+
 /** The fleet for those who serve nothing but the file: nginx, a CDN, pods without a server. */
 export function fleetFromFile(): DashboardBuilder {
-  const request = (jq: string): { path: string; jq: string } => ({ path: '/status.json', jq })
   const names = (name: 'repo' | 'server', chosen = '.'): { path: string; jq: string } =>
     request(`.statuses | ${chosen} | map(.${name}) | unique | if . == [] then ["*"] else . end | map({name: .})`)
   return dashboard(

@@ -4,6 +4,7 @@ import { dashboard } from './dashboard.ts'
 import {
   COUNTS,
   STRETCHES,
+  STRETCHES_JQ,
   countsOverTime,
   longestDrift,
   newestCheck,
@@ -68,6 +69,7 @@ export function fleet(): DashboardBuilder {
         query: infinity({
           path: '/api/timeline',
           params: { ...CHOSEN, ...SHOWN_TIME, limit: '20' },
+          jq: STRETCHES_JQ,
           fields: STRETCHES,
         }),
       }),

@@ -56,12 +56,13 @@ export const width = (pixels: number): Look => [{ id: 'custom.width', value: pix
 /** A long text, whole. */
 export const WHOLE: Look = [{ id: 'custom.cellOptions', value: { type: TableCellDisplayMode.Auto, wrapText: true } }]
 
-/** A column that may be empty: otherwise each empty cell would say what the panel says without rows. */
-export const MAY_BE_EMPTY: Look = [{ id: 'noValue', value: ' ' }]
+/** Otherwise each empty cell would say what the panel says without rows. */
+export const EMPTY_CELL: Look = [{ id: 'noValue', value: ' ' }]
 
 export const STATE: Look = [
   ...width(125),
   { id: 'mappings', value: [STATE_TEXTS] },
+  { id: 'color', value: { mode: FieldColorModeId.Fixed, fixedColor: 'transparent' } },
   {
     id: 'custom.cellOptions',
     value: { type: TableCellDisplayMode.ColorBackground, mode: TableCellBackgroundDisplayMode.Basic },
@@ -78,7 +79,6 @@ export function age(colors: ThresholdsConfigBuilder): Look {
     { id: 'custom.cellOptions', value: { type: TableCellDisplayMode.ColorText } },
     { id: 'color', value: { mode: FieldColorModeId.Thresholds } },
     { id: 'thresholds', value: colors.build() },
-    ...MAY_BE_EMPTY,
   ]
 }
 
@@ -90,7 +90,6 @@ export function countOf(color: string, pixels: number): Look {
     { id: 'color', value: { mode: FieldColorModeId.Thresholds } },
     { id: 'thresholds', value: steps([NEUTRAL, null], [color, 1]).build() },
     { id: 'mappings', value: [texts({ 0: { text: '–', color: NEUTRAL } })] },
-    ...MAY_BE_EMPTY,
   ]
 }
 
@@ -107,23 +106,17 @@ export const DIFFERENCE: Look = [
     ],
   },
   { id: 'color', value: { mode: FieldColorModeId.Fixed, fixedColor: NEUTRAL } },
-  ...MAY_BE_EMPTY,
 ]
 
 /** A time of day, with the date if it is not of today. */
 export const TIME: Look = [...width(165), { id: 'unit', value: 'dateTimeAsIsoNoDateIfToday' }]
 
-export const COMMIT: Look = [
-  ...width(85),
-  { id: 'mappings', value: [shown('^([0-9a-f]{8})[0-9a-f]+$', '$1')] },
-  ...MAY_BE_EMPTY,
-]
+export const COMMIT: Look = [...width(85), { id: 'mappings', value: [shown('^([0-9a-f]{8})[0-9a-f]+$', '$1')] }]
 
 export const PIPELINE: Look = [
   ...width(105),
   { id: 'mappings', value: [shown('^https?:.*', 'pipeline ↗')] },
   ...linksTo('The CI run', '${__value.raw}', true),
-  ...MAY_BE_EMPTY,
 ]
 
 export function linksTo(title: string, url: string, targetBlank = false): Look {

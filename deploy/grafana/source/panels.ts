@@ -7,7 +7,6 @@ import {
   LegendPlacement,
   LineInterpolation,
   ReduceDataOptionsBuilder,
-  SortOrder,
   StackingConfigBuilder,
   StackingMode,
   TableCellHeight,
@@ -33,7 +32,16 @@ import { PanelBuilder as TextBuilder, TextMode } from '@grafana/grafana-foundati
 import { PanelBuilder as TimeSeriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
 import { STATES } from '../../../src/status/schema.ts'
 import { STATE_WORDS } from '../../../src/views/words.ts'
-import { CHECK_STEPS, DRIFT_STEPS, type Look, NEUTRAL_STEPS, STATE_COLORS, STATE_TEXTS, texts } from './looks.ts'
+import {
+  CHECK_STEPS,
+  DRIFT_STEPS,
+  EMPTY_CELL,
+  type Look,
+  NEUTRAL_STEPS,
+  STATE_COLORS,
+  STATE_TEXTS,
+  texts,
+} from './looks.ts'
 import type { Field } from './query.ts'
 
 /** Where a panel is: of 24 columns, in rows of 38 pixels. */
@@ -48,7 +56,7 @@ interface Panel {
 }
 
 /** The name of the tile that stands where there are no targets. */
-const NO_TARGETS = 'targets here'
+const NO_TARGETS = 'targets'
 /** What stands where no answer came. An answer without rows says so in a row: see `orRow`. */
 const NO_ANSWER = 'No answer'
 
@@ -150,7 +158,7 @@ export function stateTiles(panel: Panel): StatBuilder {
     .withTransformation(inOrder([...STATES]))
     .overrideByName('none', [
       { id: 'displayName', value: NO_TARGETS },
-      { id: 'mappings', value: [texts({ 0: { text: 'No', color: '#6e6e7a' } })] },
+      { id: 'mappings', value: [texts({ 0: { text: 'none', color: '#6e6e7a' } })] },
     ])
   for (const [state, word] of STATE_WORDS) {
     built.overrideByName(state, [
@@ -182,7 +190,7 @@ export function table({ columns, hidden = [], ...panel }: Table): TableBuilder {
     .cellHeight(TableCellHeight.Sm)
     .showHeader(true)
     .withTransformation(inOrder(titlesOf(columns), titlesOf(hidden)))
-  for (const { title, look } of columns) if (look !== undefined) built.overrideByName(title, [...look])
+  for (const { title, look = [] } of columns) built.overrideByName(title, [...look, ...EMPTY_CELL])
   return built
 }
 
@@ -209,7 +217,7 @@ export function countsOverTime(panel: Panel): TimeSeriesBuilder {
     .showPoints(VisibilityMode.Never)
     .stacking(new StackingConfigBuilder().mode(StackingMode.Normal).group('A'))
     .legend(legend('lastNotNull', 'max'))
-    .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending))
+    .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi))
   for (const [state, word] of STATE_WORDS) {
     built.overrideByName(state, [
       { id: 'displayName', value: word },
@@ -236,10 +244,14 @@ class Timeline extends StateTimelineBuilder {
   }
 }
 
+/** jq that gives a row without a bar where there is none. */
+export const STRETCHES_JQ =
+  'if . == [] then [{from: (now | todate), to: (now | todate), target: "no target in this time"}] else . end'
+
 /** In what state targets were. */
 export function statesOverTime(panel: Panel): StateTimelineBuilder {
   return placed(new Timeline(), panel)
-    .noValue('No target in this time, or no answer')
+    .noValue(NO_ANSWER)
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Fixed).fixedColor('transparent'))
     .mappings([STATE_TEXTS])
     .displayName('${__field.labels.target}')

@@ -23,6 +23,8 @@ import {
 } from './panels.ts'
 import { dataSourceVariable } from './query.ts'
 
+/** Prometheus does not tell one from the other. */
+const NOTHING = 'Nothing here, or no answer'
 const SOURCE = { type: 'prometheus', uid: '${datasource}' }
 const LIMITS = `From the metrics of gitops-status-server, for those who have Prometheus and not the Infinity plugin. Metrics name no files
 and no reasons; the [status page](\${status_page}) does.`
@@ -117,7 +119,7 @@ export function fleetOfPrometheus(): DashboardBuilder {
         title: 'Not in sync over time',
         at: [0, 14, 12, 8],
         query: series(`sum by (state) (gitops_target_state{${CHOSEN},state!="synced"})`, '{{state}}'),
-      }),
+      }).noValue(NOTHING),
     )
     .withPanel(
       numberedStatesOverTime({
@@ -138,7 +140,9 @@ export function fleetOfPrometheus(): DashboardBuilder {
         at: [0, 22, 24, 8],
         query: rows(`sum by (repo, state) (${STATE_OF})`),
         columns: PROMETHEUS_REPOSITORIES,
-      }).transformations([STATES_IN_COLUMNS, namedColumns(PROMETHEUS_REPOSITORIES, [])]),
+      })
+        .noValue(NOTHING)
+        .transformations([STATES_IN_COLUMNS, namedColumns(PROMETHEUS_REPOSITORIES, [])]),
     )
     .withPanel(note(9, [0, 30, 24, 3], LIMITS))
 }

@@ -2,10 +2,13 @@ import { type DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard
 import { CHANGES_JQ, CHANGES_OF_ONE, DIFFERENCES, DIFFERENCES_JQ, TARGET_DETAILS, TARGET_TILES } from './columns.ts'
 import { dashboard, link } from './dashboard.ts'
 import { CHECK_STEPS, STATE_TEXTS, steps, texts } from './looks.ts'
-import { STRETCHES, orRow, statesOverTime, table, tile } from './panels.ts'
+import { STRETCHES, STRETCHES_JQ, orRow, statesOverTime, table, tile } from './panels.ts'
 import { SHOWN_TIME, answerOf, chosenName, infinity, infinityVariable } from './query.ts'
 
 const ONE = { repo: '${repo}', server: '${server}' }
+/** An age is -1 if it is not known. */
+const ROW_JQ = `${orRow('status', 'no such target')} | map(.since_seconds //= -1 | .last_check_seconds //= -1)`
+const NOT_KNOWN = texts({ '-1': { text: 'unknown', color: 'text' } })
 /** A share is -1 if the target was not there in this time. */
 const SHARES_JQ = '.[0] // {synced_share: -1, unknown_share: -1}'
 const NOT_THERE = texts({ '-1': { text: 'not there', color: 'text' } })
@@ -32,14 +35,25 @@ export function target(): DashboardBuilder {
         query: infinity({
           path: '/api/targets',
           params: ONE,
-          jq: 'if . == [] then [{status: "no such target"}] else . end',
+          jq: ROW_JQ,
           fields: [...TARGET_TILES, ...TARGET_DETAILS],
         }),
         field: 'Status',
         mappings: [STATE_TEXTS],
       }),
     )
-    .withPanel(tile({ id: 2, title: 'For', at: [8, 0, 4, 4], query: row, field: 'For', unit: 's', decimals: 1 }))
+    .withPanel(
+      tile({
+        id: 2,
+        title: 'For',
+        at: [8, 0, 4, 4],
+        query: row,
+        field: 'For',
+        unit: 's',
+        decimals: 1,
+        mappings: [NOT_KNOWN],
+      }),
+    )
     .withPanel(
       tile({
         id: 3,
@@ -51,6 +65,7 @@ export function target(): DashboardBuilder {
         unit: 's',
         decimals: 1,
         thresholds: CHECK_STEPS,
+        mappings: [NOT_KNOWN],
       }),
     )
     .withPanel(
@@ -109,7 +124,12 @@ export function target(): DashboardBuilder {
         id: 8,
         title: 'State over time',
         at: [0, 19, 24, 4],
-        query: infinity({ path: '/api/timeline', params: { ...ONE, ...SHOWN_TIME, limit: '1' }, fields: STRETCHES }),
+        query: infinity({
+          path: '/api/timeline',
+          params: { ...ONE, ...SHOWN_TIME, limit: '1' },
+          jq: STRETCHES_JQ,
+          fields: STRETCHES,
+        }),
       }),
     )
     .withPanel(

@@ -1,98 +1,87 @@
-import { spawnSync } from 'node:child_process'
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
-import ts from 'typescript'
 import { parse } from 'yaml'
+import { DIRECTORY, generated } from '../../../deploy/grafana/source/files.ts'
+import { STATES } from '../../../src/status/schema.ts'
 import { formatTime } from '../../../src/status/time.ts'
-import { directory } from '../../support/directory.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
+import { type Chosen, type Query, type Row, rowsOf, titled } from '../../support/infinity.ts'
 import { needs } from '../../support/machine.ts'
 import { type Server, fileOf, serve } from '../../support/server.ts'
 import { HOSTILE_NAMES, snapshotOf } from '../../support/snapshots.ts'
+import { ADMIN, bearer, guarded } from '../../support/tokens.ts'
 
-const ROOT = resolve(import.meta.dirname, '../../..')
-const GRAFANA = join(ROOT, 'deploy/grafana')
+const GRAFANA = resolve(import.meta.dirname, '../../../deploy/grafana')
 const text = (name: string): string => readFileSync(join(GRAFANA, name), 'utf8')
 
-interface Column {
-  readonly selector: string
-  readonly text: string
-  readonly type: string
-}
-
-interface Query {
-  readonly refId: string
-  readonly parser: string
-  readonly url: string
-  readonly format: string
-  readonly root_selector: string
-  readonly columns: readonly Column[]
-}
+type Target = Query & { readonly datasource: { readonly uid: string }; readonly panelId?: number }
 
 interface Panel {
+  readonly id: number
   readonly type: string
   readonly title: string
-  readonly targets: readonly Query[]
-  readonly transformations: readonly { readonly id: string; readonly options: { readonly indexByName: object } }[]
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number }
+  readonly targets?: readonly Target[]
+}
+
+interface Dashboard {
+  readonly uid: string
+  readonly id: null
+  readonly panels: readonly Panel[]
+  readonly templating: {
+    readonly list: readonly {
+      readonly name: string
+      readonly type: string
+      readonly allValue?: string
+      readonly query: string | { readonly infinityQuery?: Query }
+    }[]
+  }
 }
 
 interface Rule {
   readonly uid: string
+  readonly title: string
   readonly condition: string
+  readonly dashboardUid: string
+  readonly panelId: number
+  readonly annotations: Readonly<Record<string, string>>
   readonly data: readonly { readonly refId: string; readonly datasourceUid: string; readonly model: Query }[]
 }
 
-const dashboard = JSON.parse(text('dashboards/gitops-drift.json')) as {
-  readonly panels: readonly Panel[]
-  readonly templating: { readonly list: readonly { readonly name: string; readonly query: { infinityQuery: Query } }[] }
-}
+const dashboardOf = (uid: string): Dashboard => JSON.parse(text(`dashboards/${uid}.json`)) as Dashboard
+const fleet = dashboardOf('gitops-fleet')
+const target = dashboardOf('gitops-target')
+const ofFile = dashboardOf('gitops-fleet-file')
 const { groups } = parse(text('alerting/gitops.yaml')) as { groups: readonly { readonly rules: readonly Rule[] }[] }
 const rules = groups.flatMap((group) => group.rules)
-const panel = (title: string): Query => queryOf(dashboard.panels.find((each) => each.title === title)?.targets[0])
-const variable = (name: string): Query =>
-  queryOf(dashboard.templating.list.find((each) => each.name === name)?.query.infinityQuery)
-const rule = (uid: string): Query => queryOf(rules.find((each) => each.uid === uid)?.data[0]?.model)
-const queries = [
-  ...dashboard.panels.flatMap(({ targets }) => targets),
-  ...dashboard.templating.list.map(({ query }) => query.infinityQuery),
-  ...rules.flatMap(({ data }) =>
-    data.flatMap(({ model, datasourceUid }) => (datasourceUid === '__expr__' ? [] : model)),
-  ),
-]
 
-function queryOf(query: Query | undefined): Query {
-  if (query === undefined) throw new Error('there is no such query')
-  return query
-}
+/** The queries that a dashboard sends; other panels take the answer of one of these. */
+const sent = ({ panels }: Dashboard): Target[] =>
+  panels.flatMap(({ targets = [] }) => targets.filter(({ datasource }) => datasource.uid === '${datasource}'))
+const variablesOf = ({ templating }: Dashboard): Query[] =>
+  templating.list.flatMap(({ query }) => (typeof query === 'string' ? [] : (query.infinityQuery ?? [])))
+const asked = ({ data }: Rule): Query[] =>
+  data.flatMap(({ model, datasourceUid }) => (datasourceUid === '__expr__' ? [] : model))
 
-type Row = Readonly<Record<string, unknown>>
-type Chosen = Readonly<Record<'repo' | 'server', string | readonly string[]>>
+/** The variables when all is chosen, and what a person has not touched. */
+const everything = ({ templating }: Dashboard): Chosen =>
+  Object.fromEntries(
+    templating.list.map(({ name, allValue, query }) => [
+      name,
+      allValue === undefined ? [typeof query === 'string' ? query : ''] : { all: allValue },
+    ]),
+  )
 
-/** What the plugin makes of a query: the answer of the server, through the selector, in rows. */
-async function rowsOf({ url }: Pick<Server, 'url'>, query: Query, chosen: Chosen): Promise<Row[]> {
-  const address = query.url.replace('${__from}', String(Date.now() - 86_400_000)).replace('${__to}', String(Date.now()))
-  // What Grafana's own backend sends.
-  const headers = { Accept: 'application/json;q=0.9,text/plain' }
-  const answer = await ask(url + address, { headers })
-  if (answer.status !== 200) throw new Error(answer.text)
-  const selector = query.root_selector
-    .replaceAll('${repo:json}', JSON.stringify(chosen.repo))
-    .replaceAll('${server:json}', JSON.stringify(chosen.server))
-  const { status, stdout, stderr } = spawnSync('gojq', ['-c', selector], { input: answer.body, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${stderr}${selector}`)
-  const outputs = stdout.trimEnd().split('\n')
-  if (outputs.length !== 1) throw new Error(`${outputs.length} outputs: ${selector}`)
-  const root: unknown = JSON.parse(outputs[0] ?? '')
-  return (Array.isArray(root) ? root : [root]) as Row[]
-}
-
-/** The variables as they stand when everything is chosen. */
-async function everything(server: Server): Promise<Chosen> {
-  const values = async (name: string, chosen: Chosen): Promise<string[]> =>
-    (await rowsOf(server, variable(name), chosen)).map(({ __value: value }) => String(value))
-  const repo = await values('repo', { repo: '', server: '' })
-  return { repo, server: await values('server', { repo, server: '' }) }
+async function panelRows(
+  { url }: Pick<Server, 'url'>,
+  of: Dashboard,
+  title: string,
+  chosen = everything(of),
+): Promise<Row[]> {
+  const query = of.panels.find((panel) => panel.title === title)?.targets?.[0]
+  if (query === undefined) throw new Error(`there is no panel ${title}`)
+  return titled(await rowsOf(url, query, chosen), query)
 }
 
 const TYPES: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -101,206 +90,321 @@ const TYPES: Readonly<Record<string, (value: unknown) => boolean>> = {
   timestamp: (value) => typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(value),
 }
 
-/** Where rows are not what the columns name, of their types, and nothing else: a missing key is a column of nulls. */
-function faultsOf(rows: readonly Row[], { columns, root_selector: selector }: Query): string[] {
-  const names = columns.map((column) => column.selector).toSorted()
-  return rows.flatMap((row) => {
-    const keys = Object.keys(row).toSorted()
-    const strange = columns.filter((column) => TYPES[column.type]?.(row[column.selector]) !== true)
-    return keys.join() === names.join() && strange.length === 0 ? [] : `${JSON.stringify(row)} of ${selector}`
+const ago = (minutes: number): string => formatTime(Date.now() - minutes * 60_000)
+const edit = (server: Server, change: object): void =>
+  writeFileSync(server.file, JSON.stringify({ ...fileOf(server), ...change }))
+
+/** A fleet with a target in each state. */
+async function postFleet(server: Server, headers: Record<string, string> = {}): Promise<void> {
+  await post(
+    server.url,
+    [
+      { ...snapshotOf({ server: 'drifted' }, ['a', 'b c', 'ü', 'd'], ago(30)), stale_after: 86_400 },
+      { ...snapshotOf({ server: 'new' }, ['a'], ago(1)), pipeline_url: 'https://ci.example.net/7' },
+      snapshotOf({ server: 'silent' }, ['c'], ago(60)),
+      { ...snapshotOf({ server: 'accepted' }, ['a']), commit: 'f'.repeat(40), branch: 'main', labels: { env: 'prod' } },
+      { repo: 'other', server: 'failing', check_failed: 'unreachable: no route to host', attempted_at: ago(0) },
+      snapshotOf({ server: 'fine' }, []),
+      snapshotOf({ repo: 'other', server: 'fine' }, []),
+    ],
+    { headers },
+  )
+  const until = formatTime(Date.now() + 3600_000)
+  edit(server, {
+    accepted: [{ server: 'accepted', until, reason: 'ticket 7' }],
+    expected: [{ repo: 'rsyslog', servers: ['never'] }],
   })
+  await eventually(async () =>
+    matches((await ask(`${server.url}/api/summary`, { headers: bearer(ADMIN) })).json, { accepted: 1, missing: 1 }),
+  )
 }
 
-const minutesAgo = (minutes: number): string => formatTime(Date.now() - minutes * 60_000)
-
-t.test('Grafana: every selector, on real answers, has what its columns name', needs('gojq'), async (t) => {
+t.test('Grafana: every query, on real answers, gives what its columns name', needs('gojq'), async (t) => {
   const states: Record<string, (server: Server) => Promise<unknown>> = {
     'no target': async () => undefined,
-    'one in sync': async ({ url }) => post(url, snapshotOf({}, [])),
-    'fifty, none drifted': async ({ url }) =>
+    'one in sync': async ({ url }) => post(url, snapshotOf({}, []), { headers: bearer(ADMIN) }),
+    'each state': async (server) => postFleet(server, bearer(ADMIN)),
+    'hostile names': async ({ url }) =>
       post(
         url,
-        Array.from({ length: 50 }, (_, index) => snapshotOf({ server: `s${index}` }, [])),
+        HOSTILE_NAMES.map((name) => snapshotOf({ repo: name, server: name }, [name, 'x'])),
+        { headers: bearer(ADMIN) },
       ),
-    'fifty, many drifted, some stale, hostile names': async ({ url }) =>
-      post(url, [
-        ...HOSTILE_NAMES.map((name) => snapshotOf({ repo: name, server: name }, [name, 'x'])),
-        ...Array.from({ length: 50 }, (_, index) => ({
-          ...snapshotOf({ server: `s${index}` }, index % 2 === 0 ? [] : ['a', 'b c', 'ü']),
-          pipeline_url: 'https://ci.example.net/7',
-          last_check: formatTime(Date.now() - (index % 5 === 0 ? 3600_000 : 0)),
-        })),
-      ]),
   }
+  const one = { repo: ['rsyslog'], server: ['drifted'] }
+  const seen = new Set<string>()
   for (const [name, prepare] of Object.entries(states)) {
-    const server = await serve(t)
+    const server = await guarded(t)
     await prepare(server)
-    const chosen = await everything(server)
-    for (const query of queries) {
-      const rows = await rowsOf(server, query, chosen)
-      t.same(faultsOf(rows, query), [], `${name}: ${query.refId} of ${query.url}`)
-      if (query.format === 'timeseries') {
-        const times = rows.map(({ time }) => String(time))
-        t.same(times, times.toSorted(), `${name}: in order of time, or it is not made wide`)
+    const choices: [Query[], Chosen][] = [
+      ...[fleet, ofFile].map((each): [Query[], Chosen] => [[...sent(each), ...variablesOf(each)], everything(each)]),
+      ...[fleet, ofFile].map((each): [Query[], Chosen] => [sent(each), { ...everything(each), ...one }]),
+      [[...sent(target), ...variablesOf(target)], { ...everything(target), ...one }],
+      [[...sent(target)], { ...everything(target), repo: ['rsyslog'], server: ['accepted'] }],
+      [rules.flatMap(asked), {}],
+    ]
+    for (const [queries, chosen] of choices) {
+      for (const query of queries) {
+        const rows = titled(await rowsOf(server.url, query, chosen), query)
+        const values = rows.flatMap((row) =>
+          query.columns.map((column) => ({ column, value: row[column.text] ?? null })),
+        )
+        const wrong = values.filter(({ column, value }) => value !== null && TYPES[column.type]?.(value) !== true)
+        t.same(wrong, [], `${name}: ${query.url} ${query.root_selector}`)
+        for (const { column, value } of values) if (value !== null) seen.add(`${query.url} ${column.text}`)
       }
-      // An empty choice is what a panel has before its variables are there.
-      await rowsOf(server, query, { repo: '', server: '' })
+    }
+  }
+  const all = [
+    ...[fleet, ofFile, target].flatMap((each) => [...sent(each), ...variablesOf(each)]),
+    ...rules.flatMap(asked),
+  ]
+  const named = all.flatMap(({ url, columns }) => columns.map((column) => `${url} ${column.text}`))
+  t.same(
+    [...new Set(named)].filter((column) => !seen.has(column)),
+    [],
+    'every column has a value somewhere',
+  )
+})
+
+t.test('Grafana: what the fleet shows, from the server and from the file alone', needs('gojq'), async (t) => {
+  const server = await serve(t)
+  for (const each of [fleet, ofFile]) {
+    const tiles = { targets: 0, longest: 0, newest: -1, none: 0 }
+    t.same(
+      await panelRows(server, each, 'Targets by state, now'),
+      [tiles],
+      'nothing is green of which nothing is known',
+    )
+    t.match(await panelRows(server, each, 'Not in sync, now'), [{ 'What differs': 'none', Server: null }])
+  }
+  await postFleet(server)
+  for (const each of [fleet, ofFile]) {
+    t.match(await panelRows(server, each, 'Targets by state, now'), [
+      { targets: 8, drifted: 2, failing: 1, missing: 1, stale: 1, accepted: 1, synced: 2 },
+    ])
+    t.match(await panelRows(server, each, 'Not in sync, now'), [
+      { Server: 'drifted', Status: 'out of sync', 'What differs': 'a, b c, ü and 1 more' },
+      { Server: 'new', Status: 'out of sync', 'Checked by': 'https://ci.example.net/7' },
+      { Server: 'failing', Status: 'check failing', Why: 'unreachable: no route to host' },
+      { Server: 'never', Status: 'never checked', For: null, Checked: null },
+      { Server: 'silent', Status: 'stale' },
+      { Server: 'accepted', Status: 'accepted', Why: 'ticket 7', Commit: 'f'.repeat(40), Branch: 'main' },
+    ])
+    t.match(await panelRows(server, each, 'Repositories, now'), [
+      { Repository: 'rsyslog', 'Out of sync': 2, 'Never checked': 1, Stale: 1, Accepted: 1, 'In sync': 1, Failing: 0 },
+      { Repository: 'other', Failing: 1, 'In sync': 1 },
+    ])
+    t.match(await panelRows(server, each, 'Files, now'), [
+      { File: 'a', Repository: 'rsyslog', Servers: 2 },
+      { Servers: 1 },
+      { Servers: 1 },
+      { Servers: 1 },
+    ])
+    const other = { ...everything(each), repo: ['other'] }
+    t.match(await panelRows(server, each, 'Targets by state, now', other), [{ targets: 2, failing: 1, synced: 1 }])
+    const two = { ...everything(each), server: ['fine', 'new'] }
+    t.match(await panelRows(server, each, 'Targets by state, now', two), [{ targets: 3, drifted: 1, synced: 2 }])
+    const nobody = { ...everything(each), server: ['nobody'] }
+    t.match(await panelRows(server, each, 'Targets by state, now', nobody), [{ none: 0 }])
+  }
+  const [first, second] = await Promise.all(
+    [fleet, ofFile].map(async (each) => panelRows(server, each, 'Not in sync, now')),
+  )
+  for (const [index, row] of (first ?? []).entries()) {
+    for (const age of ['For', 'Checked']) {
+      const difference = Number(row[age]) - Number(second?.[index]?.[age])
+      t.ok(Math.abs(difference) <= 2, `${String(row['Server'])}: ${age} is the same in both`)
     }
   }
 })
 
-t.test('Grafana: what the panels show', needs('gojq'), async (t) => {
+t.test('Grafana: a file that nobody writes any more does not stay green', needs('gojq'), async (t) => {
   const server = await serve(t)
-  const { url } = server
-  const nothing = await everything(server)
-  t.same(nothing, { repo: ['(none)'], server: ['(none)'] }, 'a variable without a value throws in Grafana')
-  t.same(await rowsOf(server, panel('Targets'), nothing), [{ out_of_sync: 0, stale: 0, in_sync: 0 }], 'no target is 0')
+  await postFleet(server)
+  const old = (minutes: number): Chosen => ({ ...everything(ofFile), stale_after: [String(minutes * 60)] })
+  // The server itself takes 10 minutes: nothing here is old for it but what is silent.
+  const tiles = async (chosen: Chosen): Promise<Row[]> => panelRows(server, ofFile, 'Targets by state, now', chosen)
+  t.match(await tiles(old(10)), [{ synced: 2, stale: 1 }])
+  await eventually(async () => matches(await tiles({ ...old(0), stale_after: ['0'] }), [{ stale: 5, missing: 2 }]))
+  const [row] = await tiles({ ...old(0), stale_after: ['0'] })
+  t.notOk(row !== undefined && ('synced' in row || 'accepted' in row), 'neither in sync nor accepted')
+  t.match(await panelRows(server, ofFile, 'Not in sync, now', old(0.5)), [{ Server: 'drifted' }, {}, {}, {}, {}])
+})
 
-  const hour = formatTime(Date.now() - 3600_000)
-  await post(url, [
-    { ...snapshotOf({ server: 'drifted' }, ['a', 'b']), pipeline_url: 'https://ci.example.net/7' },
-    snapshotOf({ server: 'silent' }, ['c'], hour),
-    snapshotOf({ server: 'fine' }, []),
-    snapshotOf({ repo: 'other', server: 'fine' }, []),
+t.test('Grafana: what the target shows', needs('gojq'), async (t) => {
+  const server = await serve(t)
+  const one = (name: string): Chosen => ({ ...everything(target), repo: ['rsyslog'], server: [name] })
+  t.match(await panelRows(server, target, 'State, now', one('nobody')), [
+    { Status: 'no such target', For: -1, Checked: -1 },
   ])
-  const all = await everything(server)
-  t.same(all, { repo: ['other', 'rsyslog'], server: ['drifted', 'fine', 'silent'] })
-  t.same(await rowsOf(server, panel('Targets'), all), [{ out_of_sync: 1, stale: 1, in_sync: 2 }])
-  t.same(await rowsOf(server, panel('Targets'), { repo: ['other'], server: all.server }), [
-    { out_of_sync: 0, stale: 0, in_sync: 1 },
-  ])
-  t.same(await rowsOf(server, panel('Targets'), { repo: 'rsyslog', server: 'fine' }), [
-    { out_of_sync: 0, stale: 0, in_sync: 1 },
-  ])
-  const table = await rowsOf(server, panel('Status of every target'), all)
-  t.match(table, [
-    { server: 'drifted', status: 'OUT_OF_SYNC', drift_count: 2, pipeline: 'https://ci.example.net/7' },
-    { server: 'silent', status: 'STALE', drift_count: 1, last_check: hour, pipeline: '' },
-    { repo: 'other', status: 'SYNCED' },
-    { repo: 'rsyslog', status: 'SYNCED' },
-  ])
-  const files = await rowsOf(server, panel('Drifted files'), all)
-  t.match(files, [
-    { repo: 'rsyslog', server: 'drifted', file: 'a' },
-    { server: 'drifted', file: 'b' },
-    { server: 'silent', file: 'c', drifted_since: hour },
-  ])
-  t.equal(files.length, 3)
-
-  await ask(`${url}/api/status?repo=other`, { method: 'DELETE' })
-  const states = await rowsOf(server, panel('State over time'), { repo: ['other', 'rsyslog'], server: all.server })
-  const last = new Map(states.map(({ target, state }) => [target, state]))
-  t.same(Object.fromEntries(last), {
-    'other / fine': 3,
-    'rsyslog / drifted': 1,
-    'rsyslog / fine': 0,
-    'rsyslog / silent': 2,
+  t.same(await panelRows(server, target, 'In sync, of this time', one('nobody')), [{ synced: -1, unknown: -1 }])
+  await postFleet(server)
+  const diff = '--- before\n+++ after\n@@ -1 +1 @@\n-  a: 1\n+\ta: 2\n'
+  await post(server.url, {
+    ...snapshotOf({ server: 'new' }, []),
+    sync_status: 'OUT_OF_SYNC',
+    drift_count: 1,
+    files: [{ name: 'x', diff }],
   })
-  t.ok(Date.now() - Date.parse(String(states.at(-1)?.['time'])) < 60_000, 'the last state lasts until now')
+  t.match(await panelRows(server, target, 'State, now', one('never')), [{ Status: 'never checked', For: -1 }])
+  t.match(await panelRows(server, target, 'State, now', one('accepted')), [
+    { Status: 'accepted', Labels: 'env=prod', Why: 'ticket 7' },
+  ])
+  const lines = await panelRows(server, target, 'What differs, now', one('new'))
+  t.same(
+    lines.map((row) => row['Difference']),
+    [
+      '---\u00a0before',
+      '+++\u00a0after',
+      '@@\u00a0-1\u00a0+1\u00a0@@',
+      '-\u00a0\u00a0a:\u00a01',
+      '+\u00a0\u00a0\u00a0\u00a0a:\u00a02',
+    ],
+  )
+  t.same(
+    lines.map((row) => row['What differs']),
+    ['x', null, null, null, null],
+  )
+  t.match(await panelRows(server, target, 'State over time', one('new')), [
+    { status: 'out of sync', target: 'rsyslog / new' },
+  ])
+  t.match(await panelRows(server, target, 'What changed', one('new')), [
+    { Became: 'out of sync', 'What differs': 'x' },
+    {},
+  ])
+  await eventually(async () => {
+    const [share] = await panelRows(server, target, 'In sync, of this time', one('fine'))
+    if (share === undefined || Number(share['unknown']) < 0.9) throw new Error(JSON.stringify(share))
+  })
 })
 
 t.test('Grafana: alerts have one number and labels of their own, fire, and resolve', needs('gojq'), async (t) => {
   const server = await serve(t)
-  for (const { uid, condition, data } of rules) {
-    const [query, threshold] = data
-    t.equal(query?.model.columns.filter(({ type }) => type === 'number').length, 1, uid)
-    t.match(threshold, { refId: condition, datasourceUid: '__expr__', model: { type: 'threshold', expression: 'A' } })
-    t.equal(data.length, 2)
-  }
   const values = async (uid: string): Promise<Record<string, number>> => {
-    const rows = await rowsOf(server, rule(uid), { repo: '', server: '' })
-    const labelled = rows.map(({ repo, server: name, ...number }) => [
-      `${String(repo)} ${String(name)}`,
-      ...Object.values(number),
-    ])
+    const rule = rules.find((each) => each.uid === uid)
+    const query = rule === undefined ? undefined : asked(rule)[0]
+    if (query === undefined) throw new Error(`there is no rule ${uid}`)
+    const number = query.columns.find(({ type }) => type === 'number')?.text ?? ''
+    const rows = titled(await rowsOf(server.url, query, {}), query)
+    const labelled = rows.map((row) => {
+      const { [number]: value, ...labels } = row
+      return [Object.values(labels).join(' '), value]
+    })
     t.equal(new Set(labelled.map(([labels]) => labels)).size, rows.length, 'no two rows have the same labels')
     return Object.fromEntries(labelled) as Record<string, number>
   }
-  t.same([await values('gitops-drift'), await values('gitops-stale')], [{}, {}])
-
-  const drift = { ...snapshotOf({ server: 'drifted' }, ['a'], minutesAgo(30)), stale_after: 86_400 }
-  await post(server.url, [
-    drift,
-    snapshotOf({ server: 'silent' }, ['a'], minutesAgo(60)),
-    snapshotOf({ server: 'fine' }, []),
-  ])
+  for (const rule of rules) {
+    for (const { columns } of asked(rule)) t.equal(columns.filter(({ type }) => type === 'number').length, 1, rule.uid)
+    t.ok(
+      fleet.panels.some(({ id }) => id === rule.panelId),
+      `${rule.uid} has a panel`,
+    )
+    t.match(rule.annotations, { __dashboardUid__: rule.dashboardUid, __panelId__: String(rule.panelId) })
+  }
+  const OF_NOTHING = ['gitops-drift', 'gitops-failing', 'gitops-stale', 'gitops-missing', 'gitops-acceptance-ends']
+  const nothing = async (): Promise<void> => {
+    for (const uid of OF_NOTHING) t.same(await values(uid), {}, `${uid}: a healthy fleet has no instances`)
+  }
+  await nothing()
+  await postFleet(server)
   const drifted = await values('gitops-drift')
-  const stale = await values('gitops-stale')
+  t.same(Object.keys(drifted), ['rsyslog drifted', 'rsyslog new'], 'neither what is accepted, nor what is stale')
   t.ok(Math.abs((drifted['rsyslog drifted'] ?? 0) - 1800) < 60, 'for as long as it has drifted')
-  t.match(drifted, { 'rsyslog silent': 0, 'rsyslog fine': 0 })
-  t.ok(Math.abs((stale['rsyslog silent'] ?? 0) - 3600) < 60)
-  t.match(stale, { 'rsyslog drifted': 0, 'rsyslog fine': 0 })
-  t.same(await rowsOf(server, rule('gitops-status-server'), { repo: '', server: '' }), [{ ready: 1 }])
+  t.same(await values('gitops-failing'), { other: 1 })
+  t.same(await values('gitops-stale'), { rsyslog: 1 })
+  t.same(await values('gitops-missing'), { rsyslog: 1 })
+  const ends = await values('gitops-acceptance-ends')
+  t.ok((ends['rsyslog accepted'] ?? 0) > 3000 && (ends['rsyslog accepted'] ?? 0) <= 3600)
+  const [newest = -1] = Object.values(await values('gitops-nothing-checked'))
+  t.ok(newest >= 0 && newest < 60)
+  t.same(await values('gitops-status-server'), { '': 1 })
+  t.same(await values('gitops-rejected-edit'), { '': 0 })
 
-  const until = formatTime(Date.now() + 3600_000)
-  const accepted = [
-    { server: 'drifted', until, reason: 'a' },
-    { server: 'silent', until, reason: 'a', stale: true },
-  ]
-  const expected = [{ repo: 'rsyslog', servers: ['never'] }]
-  writeFileSync(server.file, JSON.stringify({ ...fileOf(server), accepted, expected }))
-  const quiet = { 'rsyslog drifted': 0, 'rsyslog silent': 0, 'rsyslog fine': 0, 'rsyslog never': 0 }
-  await eventually(async () => matches(await values('gitops-drift'), quiet))
-  t.same(await values('gitops-stale'), quiet, 'neither what is accepted, nor what was never checked')
+  writeFileSync(server.file, '{')
+  await eventually(async () => matches(await values('gitops-rejected-edit'), { '': 1 }))
+  t.same(await values('gitops-internal-error'), { '': 0 })
 
-  await post(server.url, [snapshotOf({ server: 'drifted' }, []), snapshotOf({ server: 'silent' }, [])])
-  t.match(await values('gitops-drift'), { 'rsyslog drifted': 0, 'rsyslog silent': 0 })
-  t.match(await values('gitops-stale'), { 'rsyslog drifted': 0, 'rsyslog silent': 0 })
+  await post(
+    server.url,
+    ['drifted', 'new', 'silent', 'accepted', 'never'].map((name) => snapshotOf({ server: name }, [])),
+  )
+  await post(server.url, snapshotOf({ repo: 'other', server: 'failing' }, []))
+  await nothing()
+})
+
+t.test('Grafana: the words of an alert are those of what fires', needs('gojq'), async (t) => {
+  const server = await serve(t)
+  await postFleet(server)
+  const words = async (uid: string): Promise<Row[]> => {
+    const query = rules.find((each) => each.uid === uid)?.data.find(({ refId }) => refId === 'W')?.model
+    if (query === undefined) throw new Error(`${uid} has no words`)
+    return titled(await rowsOf(server.url, query, {}), query)
+  }
+  t.match(await words('gitops-drift'), [{ server: 'drifted', what: 'a, b c, ü and 1 more' }, { server: 'new' }])
+  t.match(await words('gitops-failing'), [{ repo: 'other', newest_reason: 'unreachable: no route to host' }])
+})
+
+t.test('Grafana: the committed files are what the source makes, and are small enough for kubectl', async (t) => {
+  const files = generated()
+  for (const [path, made] of files)
+    t.equal(readFileSync(new URL(path, DIRECTORY), 'utf8'), made, `${path}: npm run dashboards`)
+  for (const [path, made] of files) {
+    if (!path.startsWith('..'))
+      t.ok(Buffer.byteLength(made) < 200_000, `${path}: kubectl keeps a copy of at most 256 kB`)
+  }
+  t.equal([...files.keys()].filter((path) => path.startsWith('dashboards/')).length, 4)
+})
+
+t.test('Grafana: dashboards ask little, and panels do not lie upon each other', async (t) => {
+  t.ok(sent(fleet).length + variablesOf(fleet).length <= 10, 'a refresh of the fleet is 10 requests at most')
+  for (const { uid, panels, id } of [fleet, target, ofFile, dashboardOf('gitops-fleet-prometheus')]) {
+    t.equal(id, null, 'Grafana gives it a number')
+    t.equal(new Set(panels.map((panel) => panel.id)).size, panels.length, 'each panel has its number')
+    const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+      Array.from({ length: w * h }, (_, cell) => `${x + (cell % w)} ${y + Math.floor(cell / w)}`),
+    )
+    t.equal(new Set(cells).size, cells.length, uid)
+    t.ok(
+      panels.every(({ gridPos: { x, w } }) => x + w <= 24),
+      uid,
+    )
+    for (const { targets = [], title } of panels) {
+      for (const { panelId } of targets) {
+        if (panelId !== undefined)
+          t.ok(
+            panels.some((panel) => panel.id === panelId),
+            `${title} takes the answer of a panel`,
+          )
+      }
+    }
+  }
+  t.same(
+    Object.keys(JSON.parse(text('dashboards/gitops-fleet.json')).panels[0].fieldConfig.overrides).length,
+    STATES.length + 1,
+    'a tile for each state, and for none',
+  )
 })
 
 t.test('Grafana: the files are what Grafana and its plugin know', async (t) => {
-  for (const query of queries) {
-    t.match(query, { type: 'json', source: 'url', parser: 'jq-backend', url_options: { method: 'GET', data: '' } })
-    t.ok(query.columns.length > 0)
+  for (const query of [fleet, target, ofFile].flatMap((each) => [...sent(each), ...variablesOf(each)])) {
+    t.match(query, { type: 'json', source: 'url', format: 'table', url_options: { method: 'GET', data: '' } })
+    t.equal(query.parser, query.root_selector === '' ? 'backend' : 'jq-backend', 'a parser of the backend')
   }
-  for (const { title, targets, transformations } of dashboard.panels) {
-    const names = targets[0]?.columns.map((column) => column.text) ?? []
-    const [organize] = transformations
-    t.equal(organize?.id, 'organize')
-    const order = Object.keys(organize?.options.indexByName ?? {})
-    if (targets[0]?.format === 'table') t.same(order.toSorted(), names.toSorted(), `${title} orders what it has`)
-  }
-  t.match(dashboard, { schemaVersion: 41, uid: 'gitops-drift', id: null, timezone: 'browser', refresh: '30s' })
   knows(t, parse(text('datasources/gitops-status.yaml')), {
     '': ['apiVersion', 'datasources', 'deleteDatasources', 'prune'],
-    datasources: [
-      'name',
-      'uid',
-      'type',
-      'access',
-      'url',
-      'jsonData',
-      'secureJsonData',
-      'isDefault',
-      'editable',
-      'orgId',
-      'version',
-    ],
-    jsonData: [
-      'auth_method',
-      'allowedHosts',
-      'proxy_type',
-      'timeoutInSeconds',
-      'customHealthCheckEnabled',
-      'customHealthCheckUrl',
-    ],
+    // prettier-ignore
+    datasources: ['name', 'uid', 'type', 'access', 'url', 'jsonData', 'secureJsonData', 'isDefault', 'editable', 'orgId', 'version'],
+    // prettier-ignore
+    jsonData: ['auth_method', 'allowedHosts', 'proxy_type', 'timeoutInSeconds', 'customHealthCheckEnabled', 'customHealthCheckUrl'],
   })
   knows(t, parse(text('dashboards/gitops.yaml')), {
     '': ['apiVersion', 'providers'],
-    providers: [
-      'name',
-      'orgId',
-      'folder',
-      'folderUid',
-      'type',
-      'disableDeletion',
-      'updateIntervalSeconds',
-      'allowUiUpdates',
-      'options',
-    ],
+    // prettier-ignore
+    providers: ['name', 'orgId', 'folder', 'folderUid', 'type', 'disableDeletion', 'updateIntervalSeconds', 'allowUiUpdates', 'options'],
     options: ['path', 'foldersFromFilesStructure'],
   })
-  knows(t, parse(text('alerting/gitops.yaml')), {
+  const alerting = {
     '': ['apiVersion', 'groups', 'contactPoints', 'policies', 'templates', 'muteTimes', 'deleteRules'],
     groups: ['orgId', 'name', 'folder', 'interval', 'rules'],
     // prettier-ignore
@@ -308,14 +412,38 @@ t.test('Grafana: the files are what Grafana and its plugin know', async (t) => {
     data: ['refId', 'datasourceUid', 'queryType', 'relativeTimeRange', 'model'],
     relativeTimeRange: ['from', 'to'],
     // prettier-ignore
-    model: ['refId', 'type', 'source', 'format', 'parser', 'url', 'url_options', 'root_selector', 'columns', 'expression', 'conditions'],
+    model: ['refId', 'type', 'source', 'format', 'parser', 'url', 'url_options', 'root_selector', 'columns', 'filters', 'expression', 'conditions'],
     columns: ['selector', 'text', 'type', 'timestampFormat'],
-  })
-  t.same(
-    rules.map(({ data }) => data[0]?.datasourceUid),
-    rules.map(() => 'gitops-status'),
-  )
-  t.match(parse(text('datasources/gitops-status.yaml')), { datasources: [{ uid: 'gitops-status' }] })
+    contactPoints: ['orgId', 'name', 'receivers'],
+    receivers: ['uid', 'type', 'settings', 'disableResolveMessage'],
+    templates: ['orgId', 'name', 'template'],
+    policies: [
+      'orgId',
+      'receiver',
+      'group_by',
+      'routes',
+      'object_matchers',
+      'group_wait',
+      'group_interval',
+      'repeat_interval',
+      'continue',
+    ],
+    routes: [
+      'receiver',
+      'group_by',
+      'routes',
+      'object_matchers',
+      'group_wait',
+      'group_interval',
+      'repeat_interval',
+      'continue',
+    ],
+  }
+  knows(t, parse(text('alerting/gitops.yaml')), alerting)
+  knows(t, parse(text('notifications.example.yaml')), alerting)
+  const [source] = (parse(text('datasources/gitops-status.yaml')) as { datasources: { uid: string }[] }).datasources
+  const uids = rules.flatMap(({ data }) => data.map(({ datasourceUid }) => datasourceUid))
+  t.same(new Set(uids), new Set([source?.uid, '__expr__']))
 })
 
 /** Every object below a name has only known keys. What is below an unlisted name is free. */
@@ -328,64 +456,3 @@ function knows(t: Test, value: unknown, known: Readonly<Record<string, readonly 
     }
   }
 }
-
-t.test("Grafana: the dashboard is one of Grafana's own type", async (t) => {
-  const faults = typeFaults(text('dashboards/gitops-drift.json'))
-  t.same(faults, [])
-  t.match(
-    typeFaults(text('dashboards/gitops-drift.json').replace('"schemaVersion"', '"schemaversion"')).join(),
-    /schemaversion/,
-  )
-  t.match(typeFaults(text('dashboards/gitops-drift.json').replace('"wideLayout"', '"widelayout"')).join(), /widelayout/)
-})
-
-/** Type-checks a dashboard as a literal of `@grafana/schema`; JSON has strings where its types have enums. */
-function typeFaults(json: string): string[] {
-  const file = join(import.meta.dirname, 'dashboard.generated.ts')
-  const raw = '@grafana/schema/dist/esm/raw'
-  const kinds = { stat: 'Stat', table: 'Table', 'state-timeline': 'StateTimeline', timeseries: 'TimeSeries' }
-  const imports = Object.entries(kinds).map(
-    ([kind, name]) =>
-      `import type { Options as ${name} } from '${raw}/composable/${kind.replace('-', '')}/panelcfg/x/${name}PanelCfg_types.gen'`,
-  )
-  const source = `${imports.join('\n')}
-import type { Dashboard, Panel, VariableModel } from '${raw}/dashboard/x/Dashboard_types.gen'
-type Plain<T> = T extends string ? \`\${T}\` : T extends object ? { [K in keyof T]: Plain<T[K]> } : T
-type Options = { ${Object.entries(kinds)
-    .map(([kind, name]) => `'${kind}': ${name}`)
-    .join('; ')} }
-type Free = Pick<Panel, 'targets'> & { fieldConfig: object }
-type Common = Plain<Omit<Panel, 'type' | 'options' | keyof Free>> & Free
-type OwnPanel = { [K in keyof Options]: Common & { type: K; options: Plain<Options[K]> } }[keyof Options]
-type Variable = Plain<Omit<VariableModel, 'query'>> & { query: object }
-type Own = Plain<Omit<Dashboard, 'panels' | 'templating' | 'id'>> & { panels: OwnPanel[]; templating: { list: Variable[] }; id: null }
-export const dashboard: Own = ${json}`
-  const options: ts.CompilerOptions = {
-    strict: true,
-    noEmit: true,
-    skipLibCheck: true,
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-    target: ts.ScriptTarget.ES2022,
-    types: [],
-  }
-  const host = ts.createCompilerHost(options)
-  const fileExists = host.fileExists.bind(host)
-  const getSourceFile = host.getSourceFile.bind(host)
-  host.fileExists = (name) => name === file || fileExists(name)
-  host.getSourceFile = (name, target, ...rest) =>
-    name === file ? ts.createSourceFile(name, source, target) : getSourceFile(name, target, ...rest)
-  const program = ts.createProgram([file], options, host)
-  return ts.getPreEmitDiagnostics(program).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))
-}
-
-t.test('Grafana: the dashboard of the import dialog is made of the one that is provisioned', async (t) => {
-  const place = directory(t)
-  cpSync(GRAFANA, place, { recursive: true })
-  writeFileSync(join(place, 'gitops-drift.import.json'), '')
-  t.equal(spawnSync(process.execPath, [join(place, 'import.mjs')]).status, 0)
-  const made = readFileSync(join(place, 'gitops-drift.import.json'), 'utf8')
-  t.equal(text('gitops-drift.import.json'), made, 'run node deploy/grafana/import.mjs')
-  t.match(JSON.parse(made), { __inputs: [{ name: 'DS_GITOPS_STATUS' }], uid: 'gitops-drift' })
-  t.notMatch(made, '"gitops-status"')
-})
