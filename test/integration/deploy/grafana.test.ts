@@ -446,6 +446,16 @@ t.test('Grafana: the files are what Grafana and its plugin know', async (t) => {
   t.same(new Set(uids), new Set([source?.uid, '__expr__']))
 })
 
+t.test('Grafana: the README has every dashboard and every alert', async (t) => {
+  const readme = readFileSync(join(GRAFANA, '../../README.md'), 'utf8')
+  const [, section = ''] = /## Grafana\n([^]*?)\n## /.exec(readme) ?? []
+  const named = [...section.matchAll(/^\| ([^-|][^|]*?) +\|/gm)].map(([, name]) => name)
+  const titles = [...generated()].flatMap(([path, made]) =>
+    path.startsWith('dashboards/') ? (JSON.parse(made) as { title: string }).title : [],
+  )
+  t.same(named, ['dashboard', ...titles, 'alert', ...rules.map(({ title }) => title)])
+})
+
 /** Every object below a name has only known keys. What is below an unlisted name is free. */
 function knows(t: Test, value: unknown, known: Readonly<Record<string, readonly string[]>>, name = ''): void {
   if (Array.isArray(value)) for (const item of value) knows(t, item, known, name)

@@ -89,13 +89,15 @@ t.test(
   },
 )
 
+/** The files in a directory of deploy/grafana, by name. */
+const inGrafana = (directory: string, end: string): [string, string][] =>
+  readdirSync(join(DEPLOY, 'grafana', directory)).flatMap((name) =>
+    name.endsWith(end) ? [[name, readFileSync(join(DEPLOY, 'grafana', directory, name), 'utf8')]] : [],
+  )
+
 t.test('Kubernetes: the ConfigMaps for the sidecar hold what is provisioned otherwise', async (t) => {
   const maps = parseAllDocuments(readFileSync(join(KUBERNETES, 'components/grafana-sidecar/config-maps.yaml'), 'utf8'))
   const texts = maps.flatMap((map) => Object.entries((map.toJS() as { data: Record<string, string> }).data))
-  const inGrafana = (directory: string, end: string): [string, string][] =>
-    readdirSync(join(DEPLOY, 'grafana', directory)).flatMap((name) =>
-      name.endsWith(end) ? [[name, readFileSync(join(DEPLOY, 'grafana', directory, name), 'utf8')]] : [],
-    )
   // The sidecar finds dashboards itself, without a provider.
   const files = [...inGrafana('dashboards', '.json'), ...inGrafana('datasources', ''), ...inGrafana('alerting', '')]
   t.same(Object.fromEntries(texts), Object.fromEntries(files), 'npm run dashboards')
