@@ -56,7 +56,7 @@ interface Panel {
 }
 
 /** The name of the tile that stands where there are no targets. */
-const NO_TARGETS = 'targets'
+const NO_TARGETS = 'targets here'
 /** What stands where no answer came. An answer without rows says so in a row: see `orRow`. */
 const NO_ANSWER = 'No answer'
 
