@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import type { Receipt } from '../status/merge.ts'
 import { STATES, type Status } from '../status/schema.ts'
 import { timeOf } from '../status/time.ts'
+import { repositorySummaries } from '../views/repositories.ts'
 import type { CommitEvents, PublishedDocument, Store } from '../store/store.ts'
 import { metricLabelOf } from './metric-label.ts'
 import { PROBLEMS, type ProblemCode } from './problems.ts'
@@ -165,6 +166,12 @@ async function textOf({ document }: PublishedDocument, labels: readonly string[]
     labelNames: [...TARGET, 'commit', ...labels.map(metricLabelOf)],
     registers: [registry],
   })
+  const repositories = new Gauge({
+    name: 'gitops_repository_targets',
+    help: 'Number of targets of the repository in the state.',
+    labelNames: ['repo', 'state'],
+    registers: [registry],
+  })
   const states = new Gauge({
     name: 'gitops_target_state',
     help: `1 for the state of the target, 0 for every other: ${STATES.join(', ')}.`,
@@ -185,6 +192,9 @@ async function textOf({ document }: PublishedDocument, labels: readonly string[]
     if (status.accepted_until !== undefined) acceptedUntil.set(target, timeOf(status.accepted_until) / 1000)
     info.set({ ...target, commit: status.commit ?? '', ...metricLabels(status, labels) }, 1)
     for (const state of STATES) states.set({ ...target, state }, state === status.state ? 1 : 0)
+  }
+  for (const { repo, ...summary } of repositorySummaries(document.entries.map(({ status }) => status))) {
+    for (const state of STATES) repositories.set({ repo, state }, summary[state])
   }
   return registry.metrics()
 }

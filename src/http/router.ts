@@ -93,7 +93,8 @@ function createExpress(): Express {
   app.set('strict routing', true)
   app.set('query parser', parseQuery)
   // What has an encoding of its own is left as it is.
-  app.use(compression())
+  // The fastest level: that of the library takes five times as long for a tenth less.
+  app.use(compression({ level: 1 }))
   return app
 }
 

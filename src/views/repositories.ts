@@ -1,5 +1,5 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { type Status, summarySchema, targetProperties, time } from '../status/schema.ts'
+import { type Status, type Summary, summarySchema, targetProperties, time } from '../status/schema.ts'
 import { summaryOf } from '../status/states.ts'
 import { formatTime, timeOf } from '../status/time.ts'
 import { type At, ageAt, ageProperty, newestCheck } from './ages.ts'
@@ -24,17 +24,26 @@ export type RepositoryRow = FromSchema<typeof repositoryRowSchema>
 
 /** The repositories of some targets, the one with the most targets that are not in sync first, then by name. */
 export function repositoryRows(statuses: readonly Status[], limit: number, now: number): At<RepositoryRow[]> {
+  const shown = [...byRepository(statuses)]
+    .map(([repo, group]) => repositoryOf(repo, group, now))
+    .toSorted((one, other) => notInSync(other) - notInSync(one))
+    .slice(0, limit)
+  return (asked) => shown.map(({ newest, ...row }) => ({ ...row, newest_check_seconds: ageAt(asked, newest) }))
+}
+
+/** How many targets of each repository are in which state, by name. */
+export function repositorySummaries(statuses: readonly Status[]): (Summary & Pick<Status, 'repo'>)[] {
+  return [...byRepository(statuses)].map(([repo, group]) => ({ repo, ...summaryOf(group) }))
+}
+
+function byRepository(statuses: readonly Status[]): Map<string, Status[]> {
   const groups = new Map<string, Status[]>()
   for (const status of statuses) {
     const group = groups.get(status.repo)
     if (group === undefined) groups.set(status.repo, [status])
     else group.push(status)
   }
-  const shown = [...groups]
-    .map(([repo, group]) => repositoryOf(repo, group, now))
-    .toSorted((one, other) => notInSync(other) - notInSync(one))
-    .slice(0, limit)
-  return (asked) => shown.map(({ newest, ...row }) => ({ ...row, newest_check_seconds: ageAt(asked, newest) }))
+  return groups
 }
 
 type Repository = Omit<RepositoryRow, 'newest_check_seconds'> & { readonly newest: number }

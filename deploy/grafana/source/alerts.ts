@@ -29,14 +29,23 @@ const number = (name: string): Field => ({ name, title: name, type: 'number' })
 /** So many alerts of one rule are sent at most; dashboard and page have all. */
 const ALERTS_MAX = '500'
 
+/**
+ * A row that fires nothing where there is none. Grafana keeps what has fired as long as it gets no data at all; of a row
+ * that is gone from the others, nothing is left.
+ */
+const orRow = (row: Readonly<Record<string, string | number>>): string =>
+  `if . == [] then [${JSON.stringify(row)}] else . end`
+
 const repositories = (state: string, ...fields: Field[]): Request => ({
   path: '/api/repositories',
   params: { state, limit: ALERTS_MAX },
+  jq: orRow({ repo: '', [state]: 0 }),
   fields: [text('repo'), number(state), ...fields],
 })
 const drifted = (...fields: Field[]): Request => ({
   path: '/api/targets',
   params: { state: 'drifted', sort: 'longest', limit: ALERTS_MAX },
+  jq: orRow({ repo: '', server: '', since_seconds: 0 }),
   fields: [text('repo'), text('server'), number('since_seconds'), ...fields],
 })
 const problem = (kind: string): Request => ({
@@ -111,7 +120,8 @@ const RULES: readonly Rule[] = [
     query: {
       path: '/api/targets',
       params: { state: 'accepted', limit: ALERTS_MAX },
-      jq: 'map({repo, server, left: (.accepted_until | fromdate - now | floor)} | select(.left < 86400))',
+      jq: `map({repo, server, left: (.accepted_until | fromdate - now | floor)} | select(.left < 86400))
+        | ${orRow({ repo: '', server: '', left: 86_400 })}`,
       fields: [text('repo'), text('server'), number('left')],
     },
     fires: ['lt', 86_400],
@@ -204,7 +214,7 @@ function provisioned({
       }),
     ],
     for: rule.for ?? '0s',
-    // No rows: there is nothing of the kind.
+    // No data is a summary without a check, of a fleet that has none yet.
     noDataState: state ?? 'OK',
     execErrState: state ?? 'KeepLast',
     // A row that is gone has nothing more to say.

@@ -279,6 +279,15 @@ t.test('Grafana: what the target shows', needs('gojq'), async (t) => {
   })
 })
 
+/** True if a rule fires on a value. */
+const fires = (uid: string, value = Number.NaN): boolean => {
+  const { model } = rules.find((each) => each.uid === uid)?.data.at(-1) ?? {}
+  const [condition] = (model as unknown as { conditions: { evaluator: { type: string; params: [number] } }[] })
+    .conditions
+  const { type, params } = condition?.evaluator ?? { type: '', params: [Number.NaN] }
+  return type === 'gt' ? value > params[0] : value < params[0]
+}
+
 t.test('Grafana: alerts have one number and labels of their own, fire, and resolve', needs('gojq'), async (t) => {
   const server = await serve(t)
   const values = async (uid: string): Promise<Record<string, number>> => {
@@ -304,11 +313,21 @@ t.test('Grafana: alerts have one number and labels of their own, fire, and resol
   }
   const OF_NOTHING = ['gitops-drift', 'gitops-failing', 'gitops-stale', 'gitops-missing', 'gitops-acceptance-ends']
   const nothing = async (): Promise<void> => {
-    for (const uid of OF_NOTHING) t.same(await values(uid), {}, `${uid}: a healthy fleet has no instances`)
+    for (const uid of OF_NOTHING) {
+      const rows = Object.entries(await values(uid))
+      t.equal(rows.length, 1, `${uid}: a healthy fleet has one instance`)
+      const [labels, value] = rows[0] ?? []
+      t.same([labels?.trim(), fires(uid, value)], ['', false], `${uid}: which is of nobody, and does not fire`)
+    }
   }
   await nothing()
   await postFleet(server)
   const drifted = await values('gitops-drift')
+  t.same(
+    Object.values(drifted).map((value) => fires('gitops-drift', value)),
+    [true, false],
+    'after 10 minutes',
+  )
   t.same(Object.keys(drifted), ['rsyslog drifted', 'rsyslog new'], 'neither what is accepted, nor what is stale')
   t.ok(Math.abs((drifted['rsyslog drifted'] ?? 0) - 1800) < 60, 'for as long as it has drifted')
   t.same(await values('gitops-failing'), { other: 1 })

@@ -34,6 +34,19 @@ function info(commit: string, others = ''): string {
   return `gitops_target_info{repo="rsyslog",server="rsyslog-lab",commit="${commit}"${others}}`
 }
 
+t.test('metrics: how many targets of a repository are in which state', async (t) => {
+  const { url } = await serve(t)
+  await post(url, [snapshotOf({ server: 'a' }, ['x']), snapshotOf({ server: 'b' }), snapshotOf({ repo: 'other' })])
+  const counts = [...(await metricsOf(url))].filter(([name]) => name.startsWith('gitops_repository_targets'))
+  const expected = ['other', 'rsyslog'].flatMap((repo) =>
+    STATES.map((state) => [
+      `gitops_repository_targets{repo="${repo}",state="${state}"}`,
+      state === 'synced' || (state === 'drifted' && repo === 'rsyslog') ? 1 : 0,
+    ]),
+  )
+  t.same(Object.fromEntries(counts), Object.fromEntries(expected))
+})
+
 t.test('metrics: every target, and nothing of one that is gone', async (t) => {
   const server = await serve(t)
   const { url } = server

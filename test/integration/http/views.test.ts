@@ -1,6 +1,6 @@
 import t from 'tap'
 import { checked } from '../../support/api.ts'
-import { ask, post } from '../../support/http.ts'
+import { ask, eventually, post } from '../../support/http.ts'
 import { serve } from '../../support/server.ts'
 import { snapshotOf } from '../../support/snapshots.ts'
 
@@ -38,8 +38,8 @@ t.test('views: flat rows of what matches', async (t) => {
   t.same(
     targets.map(({ repo, server: name, status, what }) => [repo, name, status, what]),
     [
-      ['rsyslog', 'web-1', 'out of sync', '2 files, service x'],
-      ['rsyslog', 'web-2', 'out of sync', '1 file'],
+      ['rsyslog', 'web-1', 'out of sync', 'b.conf, a.conf, service x'],
+      ['rsyslog', 'web-2', 'out of sync', 'a.conf'],
       ['nginx', 'web-9', 'check failing', ''],
       ['nginx', 'web-1', 'in sync', ''],
     ],
@@ -120,4 +120,22 @@ t.test('views: what is not known is refused with every fault', async (t) => {
   t.same(await faults('/api/report?from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z'), ['/from'])
   t.same(await faults('/api/timeline?limit=1&limit=2'), ['/limit'])
   t.same(await faults('/api/names?format=xml&repo=*'), ['/format'])
+})
+
+t.test('views: an answer is that of the document, and its ages grow while the document stays', async (t) => {
+  const server = await serve(t)
+  const http = await checked(t, server)
+  const paths = ['/api/summary', '/api/targets', '/api/files', '/api/files?by=file', '/api/repositories']
+  const texts = async (): Promise<string[]> => Promise.all(paths.map(async (path) => (await http(path)).text))
+  await post(server.url, snapshotOf({}, ['a.conf']))
+  const first = await texts()
+  await post(server.url, snapshotOf({ repo: 'nginx' }, ['b.conf']))
+  const second = await texts()
+  for (const [index, path] of paths.entries()) t.not(second[index], first[index], `${path}: another document`)
+  await eventually(async () => {
+    const third = await texts()
+    for (const [index, path] of paths.entries()) {
+      if (third[index] === second[index]) throw new Error(`${path} has not aged`)
+    }
+  })
 })

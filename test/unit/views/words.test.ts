@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { State } from '../../../src/status/schema.ts'
 import { summaryOf } from '../../../src/status/states.ts'
-import { differencesInWords, verdictInWords } from '../../../src/views/words.ts'
+import { differencesByName, differencesInWords, verdictInWords } from '../../../src/views/words.ts'
 
 const other = (name: string) => ({ name, kind: 'other' as const })
 const verdict = (...states: State[]) => verdictInWords(summaryOf(states.map((state) => ({ state }))))
@@ -13,6 +13,13 @@ t.test('differences: files are counted, others are named while they are few', as
   t.equal(differencesInWords([file, { ...file, kind: 'file' }, other('service rsyslog')]), '2 files, service rsyslog')
   t.equal(differencesInWords([other('service rsyslog'), other('package nginx')]), 'service rsyslog, package nginx')
   t.equal(differencesInWords([file, other('a'), other('b'), other('c')]), '1 file, 3 other differences')
+})
+
+t.test('differences: the first three are named, more are counted', async (t) => {
+  const named = (...names: string[]): string => differencesByName(names.map((name) => ({ name })))
+  t.equal(named(), '')
+  t.equal(named('a', 'b c', 'd'), 'a, b c, d')
+  t.equal(named('a', 'b', 'c', 'd', 'e'), 'a, b, c and 2 more')
 })
 
 t.test('the verdict names every state that is there, the worst first, and is good only if all is', async (t) => {
