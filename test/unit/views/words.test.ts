@@ -15,8 +15,9 @@ t.test('differences: files are counted, others are named while they are few', as
   t.equal(differencesInWords([file, other('a'), other('b'), other('c')]), '1 file, 3 other differences')
 })
 
+const named = (...names: string[]): string => differencesByName(names.map((name) => ({ name })))
+
 t.test('differences: the first three are named, more are counted', async (t) => {
-  const named = (...names: string[]): string => differencesByName(names.map((name) => ({ name })))
   t.equal(named(), '')
   t.equal(named('a', 'b c', 'd'), 'a, b c, d')
   t.equal(named('a', 'b', 'c', 'd', 'e'), 'a, b, c and 2 more')
