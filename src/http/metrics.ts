@@ -1,14 +1,10 @@
 import type { RequestHandler } from 'express'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Receipt } from '../status/merge.ts'
-import { STATES, type Status } from '../status/schema.ts'
-import { timeOf } from '../status/time.ts'
-import { repositorySummaries } from '../views/repositories.ts'
-import type { CommitEvents, PublishedDocument, Store } from '../store/store.ts'
-import { metricLabelOf } from './metric-label.ts'
+import type { CommitEvents, Store } from '../store/store.ts'
 import { PROBLEMS, type ProblemCode } from './problems.ts'
+import { TargetMetrics } from './target-metrics.ts'
 
-const TARGET = ['repo', 'server'] as const
 const OWN = 'gitops_status_server_'
 /** Gauges of prom-client whose names end in `_total`, which is for counters. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total']
@@ -99,7 +95,7 @@ export class Metrics implements CommitEvents {
       this.#bytes.set(published.bytes.length)
       this.#entries.set(published.document.entries.length)
       this.#countAnswers()
-      const texts = [await this.#targets.text(published), await this.#own.metrics()]
+      const texts = [this.#targets.text(published), await this.#own.metrics()]
       res.set({ 'Content-Type': this.#own.contentType, 'Cache-Control': 'no-store' }).send(texts.join('\n'))
     }
   }
@@ -122,85 +118,4 @@ export class Metrics implements CommitEvents {
 
 function classOf(status: number): string {
   return `${Math.floor(status / 100)}xx`
-}
-
-/** The metrics of the targets, computed once for each published document. */
-class TargetMetrics {
-  readonly #labels: readonly string[]
-  #of: PublishedDocument | undefined
-  #text: Promise<string> = Promise.resolve('')
-
-  constructor(labels: readonly string[]) {
-    this.#labels = labels
-  }
-
-  async text(published: PublishedDocument): Promise<string> {
-    if (this.#of !== published) {
-      this.#of = published
-      this.#text = textOf(published, this.#labels)
-    }
-    return this.#text
-  }
-}
-
-async function textOf({ document }: PublishedDocument, labels: readonly string[]): Promise<string> {
-  const registry = new Registry()
-  const gauge = (name: string, help: string): Gauge<'repo' | 'server'> =>
-    new Gauge({ name: `gitops_${name}`, help, labelNames: TARGET, registers: [registry] })
-  const syncStatus = gauge('sync_status', '1 if the server is in sync with Git, 0 if files have drifted.')
-  const driftFiles = gauge('drift_files', 'Number of drifted files.')
-  const lastCheck = gauge('last_check_timestamp_seconds', 'Time of the last drift check.')
-  const since = gauge('since_timestamp_seconds', 'Time at which the present sync_status began.')
-  const stale = gauge('stale', '1 if the last check is older than stale_after, or there was none.')
-  const failedCheck = gauge(
-    'failed_check_timestamp_seconds',
-    'Time of the newest check that failed since the last one.',
-  )
-  const acceptedUntil = gauge(
-    'accepted_until_timestamp_seconds',
-    'Time at which the first of the rules ends that cover what is wrong.',
-  )
-  const info = new Gauge({
-    name: 'gitops_target_info',
-    help: 'Always 1. The commit that the target was checked against, and the labels that METRIC_LABELS names.',
-    labelNames: [...TARGET, 'commit', ...labels.map(metricLabelOf)],
-    registers: [registry],
-  })
-  const repositories = new Gauge({
-    name: 'gitops_repository_targets',
-    help: 'Number of targets of the repository in the state.',
-    labelNames: ['repo', 'state'],
-    registers: [registry],
-  })
-  const states = new Gauge({
-    name: 'gitops_target_state',
-    help: `1 for the state of the target, 0 for every other: ${STATES.join(', ')}.`,
-    labelNames: [...TARGET, 'state'],
-    registers: [registry],
-  })
-  for (const { status } of document.entries) {
-    const target = { repo: status.repo, server: status.server }
-    // A target that was never checked has no verdict: 0 drifted files would look better than it is.
-    if (status.last_check !== null) {
-      syncStatus.set(target, status.sync_status === 'SYNCED' ? 1 : 0)
-      driftFiles.set(target, status.drift_count)
-      lastCheck.set(target, timeOf(status.last_check) / 1000)
-    }
-    since.set(target, timeOf(status.since) / 1000)
-    stale.set(target, status.stale ? 1 : 0)
-    if (status.failed_check !== undefined) failedCheck.set(target, timeOf(status.failed_check.at) / 1000)
-    if (status.accepted_until !== undefined) acceptedUntil.set(target, timeOf(status.accepted_until) / 1000)
-    info.set({ ...target, commit: status.commit ?? '', ...metricLabels(status, labels) }, 1)
-    for (const state of STATES) states.set({ ...target, state }, state === status.state ? 1 : 0)
-  }
-  for (const { repo, ...summary } of repositorySummaries(document.entries.map(({ status }) => status))) {
-    for (const state of STATES) repositories.set({ repo, state }, summary[state])
-  }
-  return registry.metrics()
-}
-
-/** The named labels that a target has, as labels of a metric. */
-function metricLabels({ labels = {} }: Status, names: readonly string[]): Record<string, string> {
-  const present = names.filter((name) => Object.hasOwn(labels, name))
-  return Object.fromEntries(present.map((name) => [metricLabelOf(name), String(labels[name])]))
 }
