@@ -3,7 +3,7 @@ import type { GateOptions } from './gate-options.ts'
 import { STATES, type State } from './status/schema.ts'
 import { summaryOf } from './status/states.ts'
 import { validator } from './status/validation.ts'
-import { STATE_WORDS, differencesInWords, verdictInWords } from './views/words.ts'
+import { STATE_WORDS, differencesInWords, countsInWords } from './views/words.ts'
 
 /** `open`: all that matches is fine. `closed`: something is not. `unknown`: the answer could not be had. */
 export type GateOutcome = 'open' | 'closed' | 'unknown'
@@ -76,7 +76,7 @@ export async function gate(options: GateOptions): Promise<GateResult> {
     const entries = await entriesOf(options)
     const wrong = entries.filter(({ state }) => state !== 'synced' && !options.allow.has(state))
     const lines = wrong.map((entry) => `${entry.server} of ${entry.repo}: ${describe(entry)}`)
-    const verdict = verdictInWords(summaryOf(entries))
+    const verdict = countsInWords(summaryOf(entries))
     return { outcome: wrong.length === 0 ? 'open' : 'closed', lines: [...lines, verdict].map(printable) }
   } catch (error) {
     if (!(error instanceof GateError)) throw error

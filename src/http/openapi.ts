@@ -17,7 +17,6 @@ import { type Choice, type Count, FORMAT, TIME_MAX_MS } from './view-query.ts'
 import { VIEWS, type View } from './views.ts'
 import { CONDITION_PATTERN, filterSchema } from '../views/filter.ts'
 import { targetsSummarySchema } from '../views/summary.ts'
-import { verdictInWords } from '../views/words.ts'
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode, problemType } from './problems.ts'
 import { selectorSchema } from './selector.ts'
 
@@ -76,7 +75,7 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
     ...SUMMARY,
     longest_drift_seconds: 93_725,
     newest_check_seconds: 41,
-    verdict: verdictInWords(SUMMARY),
+    verdict: '1 target is out of sync (newest 1 d ago).',
   },
   Receipt: { result: 'created', status: STAMPED },
   HistoryRow: {

@@ -10,15 +10,17 @@ import {
   listed,
   setView,
   newestCheck,
+  sentences,
   statusDocument,
   targets,
   toggleState,
   view,
 } from './state.ts'
-import { STATES, type State, titleOf } from './targets.ts'
+import { STATES, type State, stateNamed, titleOf } from './targets.ts'
 import { TargetList } from './target-list.tsx'
 import { useWindowTitle } from './window-title.ts'
-import { count } from './words.ts'
+import { writeView } from './view.ts'
+import { count, visible } from './words.ts'
 
 export function Page(): JSX.Element {
   const filter = useRef<HTMLInputElement>(null)
@@ -30,12 +32,12 @@ export function Page(): JSX.Element {
     <div class={`page${kiosk ? ' kiosk' : ''}${lost ? ' lost' : ''}`}>
       <header>
         <h1>GitOps status</h1>
-        <Freshness />
       </header>
       <main>
         <Banners />
         {targets.value !== undefined && (
           <div class="document">
+            {targets.value.length > 0 && <Verdict />}
             <Summary />
             {!kiosk && targets.value.length > 0 && <Controls filter={filter} />}
             <h2 class="visually-hidden">Targets</h2>
@@ -43,9 +45,22 @@ export function Page(): JSX.Element {
           </div>
         )}
       </main>
-      {!kiosk && <Footer />}
+      <Footer />
       <Announcer />
     </div>
+  )
+}
+
+/** What is true of all targets, in sentences; each has the colour of the state that it is about. */
+function Verdict(): JSX.Element {
+  return (
+    <p class="verdict">
+      {sentences.value.map(({ state, text }) => (
+        <span key={text} class={stateNamed(state) ?? ''}>
+          {visible(text)}{' '}
+        </span>
+      ))}
+    </p>
   )
 }
 
@@ -134,11 +149,13 @@ function Controls({ filter }: { filter: { readonly current: HTMLInputElement | n
 
 function Footer(): JSX.Element {
   const generation = statusDocument.value?.generation
+  const { kiosk } = view.value
   return (
     <footer class="quiet">
-      {generation !== undefined && <span>Generation {generation}</span>}
-      <a href="status.json">status.json</a>
-      <a href="?kiosk">Wall view</a>
+      <Freshness />
+      {!kiosk && generation !== undefined && <span>Generation {generation}</span>}
+      {!kiosk && <a href="status.json">status.json</a>}
+      <a href={`.${writeView({ ...view.value, kiosk: !kiosk })}`}>{kiosk ? 'Leave the wall view' : 'Wall view'}</a>
     </footer>
   )
 }

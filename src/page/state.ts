@@ -1,4 +1,5 @@
 import { computed, signal } from '@preact/signals'
+import { verdict } from '../views/verdict.ts'
 import {
   type State,
   type StatusDocument,
@@ -6,6 +7,7 @@ import {
   byAttention,
   byRepo,
   countStates,
+  nameOf,
   select,
   targetAt,
 } from './targets.ts'
@@ -59,6 +61,19 @@ export const targets = computed(() => {
 
 const ordered = computed(() => byAttention(targets.value ?? []))
 const selected = computed(() => select(ordered.value, view.value.query, view.value.states))
+
+/** The sentences of the verdict, at a time of the server's clock. */
+const verdictAt = computed(() =>
+  verdict(
+    (targets.value ?? []).map(({ repo, state, since, lastCheck }) => ({
+      repo,
+      state: nameOf(state),
+      since,
+      lastCheck,
+    })),
+  ),
+)
+export const sentences = computed(() => verdictAt.value(now.value))
 
 export const counts = computed(() => countStates(targets.value ?? []))
 

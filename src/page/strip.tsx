@@ -8,6 +8,8 @@ import { count, duration, short } from './words.ts'
 /** The width of the drawing, and the least width of a stretch by state, in its units. */
 const WIDTH = 1000
 const NARROWEST: Record<State, number> = { drift: 7, failing: 5, missing: 4, stale: 4, accepted: 4, 'in-sync': 0 }
+/** The least width of the last stretch, which is of now: a recovery must not vanish behind what was before it. */
+const NARROWEST_NOW = 7
 /** States differ in height as well, so that they can be told apart without colour. */
 const TOP: Record<State, number> = { drift: 0, failing: 2, accepted: 5, 'in-sync': 7, stale: 10, missing: 13 }
 const HEIGHT = 16
@@ -76,15 +78,17 @@ export function Strip({ target }: { target: Target }): JSX.Element {
 
 function draw(stretches: readonly Stretch[], end: number): Drawn[] {
   const begin = end - STRIP_MS
-  return stretches
-    .filter(({ to }) => to === undefined || to > begin)
-    .map((stretch) => {
-      const from = Math.max(stretch.from, begin)
-      const x = ((from - begin) / STRIP_MS) * WIDTH
-      const natural = (((stretch.to ?? end) - from) / STRIP_MS) * WIDTH
-      const width = Math.max(natural, NARROWEST[stretch.state])
-      return { ...stretch, from, x: Math.max(0, Math.min(x, WIDTH - width)), width }
-    })
+  const shown = stretches.filter(({ to }) => to === undefined || to > begin)
+  return shown.map((stretch, index) => {
+    const isNow = index === shown.length - 1 && stretch.to === undefined
+    const room = isNow || shown.at(-1)?.to !== undefined ? WIDTH : WIDTH - NARROWEST_NOW
+    const from = Math.max(stretch.from, begin)
+    const x = ((from - begin) / STRIP_MS) * WIDTH
+    const natural = (((stretch.to ?? end) - from) / STRIP_MS) * WIDTH
+    const width = Math.max(natural, NARROWEST[stretch.state], isNow ? NARROWEST_NOW : 0)
+    const left = Math.max(0, Math.min(x, room - width))
+    return { ...stretch, from, x: left, width: Math.min(width, room - left) }
+  })
 }
 
 function pathOf(stretches: readonly Drawn[], state: State): string {
@@ -105,5 +109,9 @@ function describe({ state, from, to, files }: Stretch, end: number): string {
   const isDrifted = files > 0 && (state === 'drift' || state === 'accepted')
   // The history does not say which of them are files.
   const what = isDrifted ? `, ${count(files, 'difference')}` : ''
-  return `${titleOf(state)}${what}: ${short(from)} – ${to === undefined ? 'now' : short(to)} (${duration((to ?? end) - from)})`
+  // What began before the history that was asked for: its true beginning is not known here.
+  const isOlder = from <= end - STRIP_MS
+  const begin = `${isOlder ? 'before ' : ''}${short(from)}`
+  const long = `${isOlder ? 'more than ' : ''}${duration((to ?? end) - from)}`
+  return `${titleOf(state)}${what}: ${begin} – ${to === undefined ? 'now' : short(to)} (${long})`
 }

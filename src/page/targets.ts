@@ -20,6 +20,16 @@ const NAMES = {
 
 const STATES_BY_NAME: ReadonlyMap<unknown, State> = new Map(STATES.map((state) => [NAMES[state], state]))
 
+/** The name of a state in `status.json`. */
+export function nameOf(state: State): (typeof NAMES)[State] {
+  return NAMES[state]
+}
+
+/** The state by its name in `status.json`. */
+export function stateNamed(name: string): State | undefined {
+  return STATES_BY_NAME.get(name)
+}
+
 /** What people read for a state: `out of sync`. */
 export function wordOf(state: State): string {
   return STATE_WORDS.get(NAMES[state]) ?? state

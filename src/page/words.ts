@@ -1,9 +1,6 @@
 import { differencesInWords } from '../views/words.ts'
 
-const SECOND = 1000
-const MINUTE = 60 * SECOND
-const HOUR = 60 * MINUTE
-const DAY = 24 * HOUR
+export { ago, duration } from '../views/durations.ts'
 
 const EXACT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' })
 const TO_THE_MINUTE = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
@@ -14,30 +11,6 @@ const SHORT = new Intl.DateTimeFormat('en-GB', {
   hour: '2-digit',
   minute: '2-digit',
 })
-
-/** A duration in its two largest units: `3 d 4 h`. */
-export function duration(ms: number): string {
-  if (ms < MINUTE) return '< 1 min'
-  const units = [
-    [Math.floor(ms / DAY), 'd'],
-    [Math.floor((ms % DAY) / HOUR), 'h'],
-    [Math.floor((ms % HOUR) / MINUTE), 'min'],
-  ] as const
-  const first = units.findIndex(([number]) => number > 0)
-  return units
-    .slice(first, first + 2)
-    .filter(([number]) => number > 0)
-    .map(([number, unit]) => `${number} ${unit}`)
-    .join(' ')
-}
-
-/** A past time in its largest unit: `2 min ago`. */
-export function ago(ms: number): string {
-  if (ms < MINUTE) return 'just now'
-  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min ago`
-  if (ms < DAY) return `${Math.floor(ms / HOUR)} h ago`
-  return `${Math.floor(ms / DAY)} d ago`
-}
 
 /** A time to the second, with its zone. */
 export function exact(time: number): string {

@@ -2,6 +2,7 @@ import type { FromSchema } from 'json-schema-to-ts'
 import { type Status, type Summary, summarySchema, targetProperties, time } from '../status/schema.ts'
 import { summaryOf } from '../status/states.ts'
 import { formatTime, timeOf } from '../status/time.ts'
+import { groupsBy } from './groups.ts'
 import { type At, ageAt, ageProperty, newestCheck } from './ages.ts'
 
 /** A repository as a row of a table. */
@@ -24,7 +25,7 @@ export type RepositoryRow = FromSchema<typeof repositoryRowSchema>
 
 /** The repositories of some targets, the one with the most targets that are not in sync first, then by name. */
 export function repositoryRows(statuses: readonly Status[], limit: number, now: number): At<RepositoryRow[]> {
-  const shown = [...byRepository(statuses)]
+  const shown = [...groupsBy(statuses, ({ repo }) => repo)]
     .map(([repo, group]) => repositoryOf(repo, group, now))
     .toSorted((one, other) => notInSync(other) - notInSync(one))
     .slice(0, limit)
@@ -33,17 +34,7 @@ export function repositoryRows(statuses: readonly Status[], limit: number, now: 
 
 /** How many targets of each repository are in which state, by name. */
 export function repositorySummaries(statuses: readonly Status[]): (Summary & Pick<Status, 'repo'>)[] {
-  return [...byRepository(statuses)].map(([repo, group]) => ({ repo, ...summaryOf(group) }))
-}
-
-function byRepository(statuses: readonly Status[]): Map<string, Status[]> {
-  const groups = new Map<string, Status[]>()
-  for (const status of statuses) {
-    const group = groups.get(status.repo)
-    if (group === undefined) groups.set(status.repo, [status])
-    else group.push(status)
-  }
-  return groups
+  return [...groupsBy(statuses, ({ repo }) => repo)].map(([repo, group]) => ({ repo, ...summaryOf(group) }))
 }
 
 type Repository = Omit<RepositoryRow, 'newest_check_seconds'> & { readonly newest: number }

@@ -2,7 +2,7 @@ import { type Status, type Summary, summarySchema } from '../status/schema.ts'
 import { summaryOf } from '../status/states.ts'
 import { timeOf } from '../status/time.ts'
 import { type At, ageAt, ageProperty, newestCheck } from './ages.ts'
-import { verdictInWords } from './words.ts'
+import { type Judged, verdict, verdictText } from './verdict.ts'
 
 /** What is to be said of some targets in one object. */
 export const targetsSummarySchema = {
@@ -32,7 +32,7 @@ export interface TargetsSummary extends Summary {
  * @param now in ms since the epoch
  */
 export function summarize(
-  statuses: readonly Pick<Status, 'state' | 'since' | 'last_check'>[],
+  statuses: readonly Pick<Status, 'repo' | 'state' | 'since' | 'last_check'>[],
   now: number,
 ): At<TargetsSummary> {
   const summary = summaryOf(statuses)
@@ -41,11 +41,20 @@ export function summarize(
     if (state === 'drifted') oldestDrift = Math.min(oldestDrift, timeOf(since))
   }
   const newest = newestCheck(statuses, now)
-  const verdict = verdictInWords(summary)
+  const sentences = verdict(statuses.map((status) => judged(status)))
   return (asked) => ({
     ...summary,
     longest_drift_seconds: ageAt(asked, oldestDrift),
     newest_check_seconds: ageAt(asked, newest),
-    verdict,
+    verdict: verdictText(sentences(asked)),
   })
+}
+
+function judged({
+  repo,
+  state,
+  since,
+  last_check: lastCheck,
+}: Pick<Status, 'repo' | 'state' | 'since' | 'last_check'>): Judged {
+  return { repo, state, since: timeOf(since), lastCheck: lastCheck === null ? undefined : timeOf(lastCheck) }
 }

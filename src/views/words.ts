@@ -37,8 +37,8 @@ export function differencesByName(differences: readonly Difference[]): string {
   return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-/** The verdict on some targets, as a sentence. */
-export function verdictInWords(summary: Summary): string {
+/** How many targets are in which state, as a sentence. */
+export function countsInWords(summary: Summary): string {
   const { targets } = summary
   if (targets === 0) return 'There are no targets.'
   const noun = targets === 1 ? '1 target' : `${targets} targets`

@@ -21,7 +21,7 @@ t.test('GET /api/summary: the verdict on what matches, in one object', async (t)
     synced: 2,
     longest_drift_seconds: Number,
     newest_check_seconds: Number,
-    verdict: '3 targets: 1 out of sync, 2 in sync.',
+    verdict: '1 target is out of sync (1 new, just now). 2 targets are in sync.',
   })
   t.match(await summary('?repo=nginx'), { state: 'synced', targets: 1, verdict: '1 target is in sync.' })
   t.match(await summary('?repo=rsys*&server={web-2,web-3}'), { state: 'synced', targets: 1 })

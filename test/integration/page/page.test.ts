@@ -172,7 +172,9 @@ t.test('what needs attention comes first; filter, states and groups stand in the
   t.equal(await other.getByRole('button', { name: 'Stale' }).getAttribute('aria-pressed'), 'true')
   await other.goto(`${server.url}/?kiosk`)
   await row(other, 'long').waitFor()
-  t.equal(await other.locator('.controls, footer, .summary button').count(), 0, 'a wall has no controls')
+  t.equal(await other.locator('.controls, .summary button').count(), 0, 'a wall has no controls')
+  await other.getByRole('link', { name: 'Leave the wall view' }).click()
+  await other.locator('.controls').waitFor()
 })
 
 t.test('each state has a word, a shape and a colour of its own', IN_BROWSER, async (t) => {
@@ -300,8 +302,9 @@ t.test('the head never says that all is well over something that is not', IN_BRO
     await row(page, state).waitFor()
     await titled(page, title)
     await eventually(async () => matches(await iconOf(page), `/${state === 'drifted' ? 'drift' : state}-`))
-    const head = page.locator('header')
-    t.match(await head.innerText(), /^GitOps status\s+Connected, newest check just now$/, state)
+    const sentences = await page.locator('.verdict span').evaluateAll((all) => all.map(({ className }) => className))
+    t.same(sentences, [state === 'drifted' ? 'drift' : state, 'in-sync'], 'the verdict, the worst first')
+    t.match(await page.locator('footer').innerText(), /^Connected, newest check just now\b/, 'a footnote')
     const colourOf = async (selector: string, property: 'backgroundColor' | 'color'): Promise<string> =>
       page.locator(selector).evaluate((element, name) => getComputedStyle(element)[name], property)
     t.not(await colourOf('.lamp', 'backgroundColor'), await colourOf('.row .word.in-sync', 'color'), 'no green lamp')
@@ -406,7 +409,9 @@ t.test('the strip of seven days tells each stretch, to the pointer and to the ke
     matches(await strip.locator('.tip').innerText(), /^Out of sync, 2 differences: .+ \(1 d\)$/),
   )
   await page.keyboard.press('Home')
-  await eventually(async () => matches(await strip.locator('.tip').innerText(), /^In sync: .+ \((2 d|1 d 23 h)\)$/))
+  await eventually(async () =>
+    matches(await strip.locator('.tip').innerText(), /^In sync: before .+ \(more than (2 d|1 d 23 h)\)$/),
+  )
   await page.keyboard.press('Escape')
   await strip.locator('.tip').waitFor({ state: 'detached' })
   const box = await strip.boundingBox()
@@ -476,7 +481,7 @@ t.test(
     await look(page)
     await page.getByRole('alert').filter({ hasText: 'Connection lost' }).waitFor()
     t.match(await page.getByRole('alert').innerText(), /The server cannot be reached\. The page shows the state of/)
-    t.match(await page.locator('header').innerText(), /Not connected/)
+    t.match(await page.locator('footer').innerText(), /Not connected/)
     await titled(page, /connection lost/)
     await eventually(async () => matches(await iconOf(page), /lost/))
     t.equal(await row(page, 'lab').count(), 1)
@@ -486,7 +491,7 @@ t.test(
     await page.clock.fastForward(2 * POLL_MS)
     await page.getByRole('alert').waitFor({ state: 'detached' })
     t.match(
-      await page.locator('header').innerText(),
+      await page.locator('footer').innerText(),
       /Connected, newest check/,
       'within the twice five seconds of the first retry',
     )

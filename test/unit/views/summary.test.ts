@@ -7,6 +7,7 @@ const NOW = Date.parse('2026-04-21T10:32:16.500Z')
 
 /** A target in a state since some seconds, last checked some seconds ago. */
 const target = (state: State, since: number, check: number | null) => ({
+  repo: 'rsyslog',
   state,
   since: formatTime(NOW - since * 1000),
   last_check: check === null ? null : formatTime(NOW - check * 1000),
@@ -25,7 +26,7 @@ t.test('the counts, the longest drift, the newest check and the verdict', async 
     synced: 1,
     longest_drift_seconds: 900,
     newest_check_seconds: 10,
-    verdict: '3 targets: 2 out of sync, 1 in sync.',
+    verdict: '2 targets are out of sync (2 new, 1 min ago). 1 target is in sync.',
   })
 })
 

@@ -1,10 +1,10 @@
 import t from 'tap'
 import type { State } from '../../../src/status/schema.ts'
 import { summaryOf } from '../../../src/status/states.ts'
-import { differencesByName, differencesInWords, verdictInWords } from '../../../src/views/words.ts'
+import { differencesByName, differencesInWords, countsInWords } from '../../../src/views/words.ts'
 
 const other = (name: string) => ({ name, kind: 'other' as const })
-const verdict = (...states: State[]) => verdictInWords(summaryOf(states.map((state) => ({ state }))))
+const counts = (...states: State[]) => countsInWords(summaryOf(states.map((state) => ({ state }))))
 
 t.test('differences: files are counted, others are named while they are few', async (t) => {
   const file = { name: 'a.conf' }
@@ -23,13 +23,13 @@ t.test('differences: the first three are named, more are counted', async (t) => 
   t.equal(named('a', 'b', 'c', 'd', 'e'), 'a, b, c and 2 more')
 })
 
-t.test('the verdict names every state that is there, the worst first, and is good only if all is', async (t) => {
-  t.equal(verdict(), 'There are no targets.')
-  t.equal(verdict('synced'), '1 target is in sync.')
-  t.equal(verdict('synced', 'synced'), 'All 2 targets are in sync.')
-  t.equal(verdict('accepted'), '1 target: 1 accepted.')
+t.test('the counts name every state that is there, the worst first, and are good only if all is', async (t) => {
+  t.equal(counts(), 'There are no targets.')
+  t.equal(counts('synced'), '1 target is in sync.')
+  t.equal(counts('synced', 'synced'), 'All 2 targets are in sync.')
+  t.equal(counts('accepted'), '1 target: 1 accepted.')
   t.equal(
-    verdict('synced', 'drifted', 'stale', 'missing', 'failing', 'accepted', 'synced'),
+    counts('synced', 'drifted', 'stale', 'missing', 'failing', 'accepted', 'synced'),
     '7 targets: 1 out of sync, 1 check failing, 1 never checked, 1 stale, 1 accepted, 2 in sync.',
   )
 })
