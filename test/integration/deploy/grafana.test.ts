@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
@@ -230,6 +233,71 @@ t.test('Grafana: a file that nobody writes any more does not stay green', needs(
   const [row] = await tiles({ ...old(0), stale_after: ['0'] })
   t.notOk(row !== undefined && ('synced' in row || 'accepted' in row), 'neither in sync nor accepted')
   t.match(await panelRows(server, ofFile, 'Not in sync, now', old(0.5)), [{ Server: 'drifted' }, {}, {}, {}, {}])
+})
+
+t.test('Grafana: a copy of the file is judged by the clock', needs('gojq'), async (t) => {
+  const entry = {
+    repo: 'rsyslog',
+    sync_status: 'OUT_OF_SYNC',
+    drift_count: 1,
+    last_check: ago(1),
+    since: ago(90),
+    stale: false,
+  }
+  const files = [{ name: 'a', since: ago(90) }]
+  const failed = { since: ago(60), reason: 'no route', pipeline_url: 'https://ci.example.net/8' }
+  const statuses = [
+    { ...entry, server: 'ended', state: 'accepted', files, accepted_until: ago(2), accepted_reason: 'a' },
+    { ...entry, server: 'accepted', state: 'accepted', files, accepted_until: ago(-60), accepted_reason: 'b' },
+    // Maintenance: the server knew that the last check is old.
+    {
+      ...entry,
+      server: 'maintained',
+      state: 'accepted',
+      files,
+      accepted_until: ago(-60),
+      last_check: ago(60),
+      stale: true,
+    },
+    { ...entry, server: 'failing', state: 'failing', files, failed_check: { ...failed, at: ago(1) } },
+    { ...entry, server: 'failed', state: 'failing', files, failed_check: { ...failed, at: ago(30) } },
+    { ...entry, server: 'future', state: 'stale', stale: true, files, last_check: ago(-600) },
+    {
+      ...entry,
+      server: 'old',
+      state: 'drifted',
+      files: [],
+      drift_count: 0,
+      sync_status: 'SYNCED',
+      last_check: ago(30),
+    },
+    { ...entry, server: 'own', state: 'drifted', files, last_check: ago(30), stale_after: 3600 },
+    // Of version 0.1: no state.
+    { ...entry, server: 'plain', files: [], drift_count: 0, sync_status: 'SYNCED' },
+  ]
+  const copy = createServer((_, response) => response.end(JSON.stringify({ generation: 2, statuses })))
+  copy.listen(0, '127.0.0.1')
+  await once(copy, 'listening')
+  t.teardown(() => copy.close())
+  const url = `http://127.0.0.1:${(copy.address() as AddressInfo).port}`
+  const rows = await panelRows({ url }, ofFile, 'Not in sync, now')
+  t.same(Object.fromEntries(rows.map((row) => [row['Server'], row['Status']])), {
+    ended: 'out of sync',
+    failed: 'out of sync',
+    own: 'out of sync',
+    failing: 'check failing',
+    future: 'stale',
+    old: 'stale',
+    accepted: 'accepted',
+    maintained: 'accepted',
+  })
+  t.match(
+    rows.find((row) => row['Server'] === 'failing'),
+    { Why: 'no route', 'Checked by': failed.pipeline_url },
+  )
+  const old = Number(rows.find((row) => row['Server'] === 'old')?.['For'])
+  t.ok(old >= 1200 && old < 1260, `stale since the last check became too old: ${old}`)
+  t.match(await panelRows({ url }, ofFile, 'Targets by state, now'), [{ targets: 9, synced: 1 }])
 })
 
 t.test('Grafana: what the target shows', needs('gojq'), async (t) => {
