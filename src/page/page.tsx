@@ -1,26 +1,18 @@
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useRef } from 'preact/hooks'
 import { Announcer } from './announcer.tsx'
 import { Banners } from './banners.tsx'
+import { Controls, useShortcuts } from './controls.tsx'
 import { EmptyState } from './empty-state.tsx'
+import { FileList } from './file-list.tsx'
 import { Ago, StateIcon } from './parts.tsx'
-import {
-  connection,
-  counts,
-  listed,
-  setView,
-  newestCheck,
-  sentences,
-  statusDocument,
-  targets,
-  toggleState,
-  view,
-} from './state.ts'
+import { RepositoryList } from './repository-list.tsx'
+import { connection, counts, newestCheck, sentences, statusDocument, targets, toggleState, view } from './state.ts'
 import { STATES, type State, stateNamed, titleOf } from './targets.ts'
 import { TargetList } from './target-list.tsx'
 import { useWindowTitle } from './window-title.ts'
 import { writeView } from './view.ts'
-import { count, visible } from './words.ts'
+import { sentence, visible } from './words.ts'
 
 export function Page(): JSX.Element {
   const filter = useRef<HTMLInputElement>(null)
@@ -40,8 +32,8 @@ export function Page(): JSX.Element {
             {targets.value.length > 0 && <Verdict />}
             <Summary />
             {!kiosk && targets.value.length > 0 && <Controls filter={filter} />}
-            <h2 class="visually-hidden">Targets</h2>
-            {targets.value.length === 0 ? <EmptyState /> : <TargetList />}
+            <h2 class="visually-hidden">{sentence(view.value.list)}</h2>
+            {targets.value.length === 0 ? <EmptyState /> : <List />}
           </div>
         )}
       </main>
@@ -49,6 +41,11 @@ export function Page(): JSX.Element {
       <Announcer />
     </div>
   )
+}
+
+/** The list that was chosen. */
+function List(): JSX.Element {
+  return { servers: <TargetList />, files: <FileList />, repositories: <RepositoryList /> }[view.value.list]
 }
 
 /** What is true of all targets, in sentences; each has the colour of the state that it is about. */
@@ -121,32 +118,6 @@ function Count({ state }: { state: State }): JSX.Element {
   )
 }
 
-function Controls({ filter }: { filter: { readonly current: HTMLInputElement | null } }): JSX.Element {
-  const { query, grouped, states } = view.value
-  const all = query === '' && states.size === 0
-  return (
-    <search class="controls">
-      <input
-        ref={filter}
-        type="search"
-        value={query}
-        placeholder="Filter by name, file, label or reason"
-        aria-label="Filter by repository, server, file, label or reason"
-        aria-keyshortcuts="/"
-        autocomplete="off"
-        spellcheck={false}
-        onInput={({ currentTarget }) => setView({ query: currentTarget.value })}
-      />
-      <kbd aria-hidden="true">/</kbd>
-      <label>
-        <input type="checkbox" checked={grouped} onChange={() => setView({ grouped: !grouped })} />
-        Group by repository
-      </label>
-      <output>{all ? count(listed.value, 'target') : `${count(listed.value, 'target')} listed`}</output>
-    </search>
-  )
-}
-
 function Footer(): JSX.Element {
   const generation = statusDocument.value?.generation
   const { kiosk } = view.value
@@ -158,25 +129,4 @@ function Footer(): JSX.Element {
       <a href={`.${writeView({ ...view.value, kiosk: !kiosk })}`}>{kiosk ? 'Leave the wall view' : 'Wall view'}</a>
     </footer>
   )
-}
-
-/** `/` focuses the filter, Esc clears it, the down arrow and Enter move from it to the list. */
-function useShortcuts(filter: { readonly current: HTMLInputElement | null }): void {
-  useEffect(() => {
-    const onKeyDown = (event: KeyboardEvent): void => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
-      const isTyping = event.target === filter.current
-      if (event.key === '/' && !isTyping && filter.current !== null) {
-        filter.current.focus()
-        filter.current.select()
-      } else if (event.key === 'Escape' && (view.value.query !== '' || view.value.states.size > 0)) {
-        setView({ query: '', states: new Set() })
-      } else if (isTyping && (event.key === 'ArrowDown' || event.key === 'Enter')) {
-        document.querySelector<HTMLElement>('.targets button')?.focus()
-      } else return
-      event.preventDefault()
-    }
-    document.addEventListener('keydown', onKeyDown)
-    return () => document.removeEventListener('keydown', onKeyDown)
-  }, [filter])
 }

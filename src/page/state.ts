@@ -5,13 +5,16 @@ import {
   type StatusDocument,
   type Target,
   byAttention,
+  byName,
+  byNewest,
   byRepo,
   countStates,
   nameOf,
   select,
   targetAt,
 } from './targets.ts'
-import { type View, readView, writeView } from './view.ts'
+import { fileSums, repositorySums } from './sums.ts'
+import { type Order, type View, readView, writeView } from './view.ts'
 
 /** Whether the page shows the server's present data. Times are those of the server's clock. */
 export type Connection =
@@ -27,6 +30,12 @@ export interface Trouble {
   /** The file in the data directory that holds a rejected text. */
   readonly file: string | undefined
   readonly faults: readonly { readonly place: string; readonly detail: string }[]
+}
+
+const IN_ORDER: Readonly<Record<Order, (targets: readonly Target[]) => Target[]>> = {
+  worst: byAttention,
+  newest: byNewest,
+  name: byName,
 }
 
 /** The last document that the server sent; kept when the connection is lost. */
@@ -59,7 +68,7 @@ export const targets = computed(() => {
   return end === undefined ? all : all?.map((target) => targetAt(target, end))
 })
 
-const ordered = computed(() => byAttention(targets.value ?? []))
+const ordered = computed(() => IN_ORDER[view.value.order](targets.value ?? []))
 const selected = computed(() => select(ordered.value, view.value.query, view.value.states))
 
 /** The sentences of the verdict, at a time of the server's clock. */
@@ -116,8 +125,21 @@ export const items = computed<readonly Item[]>(() => {
   ])
 })
 
-/** Number of targets in the list. */
-export const listed = computed(() => selected.value.length)
+/** What differs, a line for each name. The filter finds names, and all that differs on a target that it finds otherwise. */
+export const fileLines = computed(() => {
+  const words = view.value.query.toLowerCase().split(/\s+/).filter(Boolean)
+  const all = fileSums(selected.value)
+  const named = all.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
+  return named.length > 0 ? named : all
+})
+
+export const repositoryLines = computed(() => repositorySums(selected.value))
+
+/** Number of lines in the list. */
+export const listed = computed(
+  () =>
+    ({ servers: selected.value, files: fileLines.value, repositories: repositoryLines.value })[view.value.list].length,
+)
 
 /** Changes the view and the URL, which contains it. */
 export function setView(change: Partial<View>): void {

@@ -4,7 +4,7 @@ import { Ago, Name, PipelineLink, StateIcon, StateWord } from './parts.tsx'
 import { now, opened, toggleOpened } from './state.ts'
 import { Strip } from './strip.tsx'
 import { type Acceptance, type Target, beginOf, wordOf } from './targets.ts'
-import { differences, duration, exact, toTheMinute, visible } from './words.ts'
+import { differences, differencesByName, duration, exact, toTheMinute, visible } from './words.ts'
 
 /** Characters of a reason in the row. The details have more. */
 const REASON_LENGTH_MAX = 200
@@ -47,7 +47,7 @@ export function TargetRow({ target, id }: { target: Target; id: string }): JSX.E
       <div class="since" id={`${id}-since`}>
         {stateBehind === verdict && files.length > 0 && (
           <b>
-            <Name>{differences(files)}</Name>
+            <Name>{differencesByName(files)}</Name>
           </b>
         )}{' '}
         <span class="quiet">{sinceWhen(target)}</span> {stateBehind !== verdict && <LastVerdict target={target} />}

@@ -278,6 +278,24 @@ export function byAttention(targets: readonly Target[]): Target[] {
   )
 }
 
+/** Sorts by news: what is not in sync first, and of that what has begun last. */
+export function byNewest(targets: readonly Target[]): Target[] {
+  return targets.toSorted(
+    (a, b) =>
+      Number(a.state === 'in-sync') - Number(b.state === 'in-sync') ||
+      (beginOf(b) ?? 0) - (beginOf(a) ?? 0) ||
+      compareNames(a, b),
+  )
+}
+
+export function byName(targets: readonly Target[]): Target[] {
+  return targets.toSorted(compareNames)
+}
+
+function compareNames(a: Target, b: Target): number {
+  return compare(a.server, b.server) || compare(a.repo, b.repo)
+}
+
 function urgency(target: Target): number {
   return target.state === 'in-sync' ? 0 : (beginOf(target) ?? 0)
 }

@@ -1,4 +1,4 @@
-import { differencesInWords } from '../views/words.ts'
+import { differencesByName as byName, differencesInWords } from '../views/words.ts'
 
 export { ago, duration } from '../views/durations.ts'
 
@@ -54,6 +54,11 @@ export function differences(files: readonly { readonly name: string; readonly ki
   return differencesInWords(
     files.map(({ name, kind }) => ({ kind, name: kind === 'file' ? name : visibleName(cut(name)) })),
   )
+}
+
+/** What differs, by name: the first three, and how many more. */
+export function differencesByName(files: readonly { readonly name: string }[]): string {
+  return byName(files.map(({ name }) => ({ name: visibleName(cut(name)) })))
 }
 
 function cut(name: string): string {
