@@ -192,7 +192,10 @@ function Diff({ text, label }: { text: string; label: string }): JSX.Element {
   const shown = lines.join('\n').length
   return (
     <>
-      <pre tabIndex={0} role="region" aria-label={label}>
+      <p class="sides">
+        <span class="removed">− on the server</span> <span class="added">+ in Git</span>
+      </p>
+      <pre class="difference" tabIndex={0} role="region" aria-label={`${label}: - on the server, + in Git`}>
         {lines.map((line, index) => (
           <span key={index} class={classOf(line, index)}>
             {visible(line.replaceAll('\t', '    '))}

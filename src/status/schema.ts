@@ -68,7 +68,7 @@ export const fileProperties = {
     description:
       'file, the default, or other: a difference that is not a file. Its name then says what, such as service rsyslog. It counts like a file.',
   },
-  diff: { type: 'string', description: 'What differs, as text.' },
+  diff: { type: 'string', description: 'What differs, as text: best a unified diff from the server (-) to Git (+).' },
 } as const
 
 export const targetProperties = {
