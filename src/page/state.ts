@@ -1,4 +1,5 @@
 import { computed, signal } from '@preact/signals'
+import { latest } from '../views/latest.ts'
 import { verdict } from '../views/verdict.ts'
 import {
   type State,
@@ -51,7 +52,7 @@ export const opened = signal<ReadonlySet<string>>(new Set())
 
 /** The newest end of an acceptance that has passed. */
 const lastEnd = computed(() =>
-  newest(
+  latest(
     (statusDocument.value?.targets ?? []).flatMap(({ acceptance }) =>
       acceptance !== undefined && acceptance.until <= now.value ? acceptance.until : [],
     ),
@@ -87,7 +88,7 @@ export const sentences = computed(() => verdictAt.value(now.value))
 export const counts = computed(() => countStates(targets.value ?? []))
 
 /** The time of the newest completed check. */
-export const newestCheck = computed(() => newest((targets.value ?? []).map((each) => each.lastCheck)))
+export const newestCheck = computed(() => latest((targets.value ?? []).map((each) => each.lastCheck)))
 
 /** The default of STALE_AFTER, in ms. */
 const STALE_AFTER_MS = 600_000
@@ -99,14 +100,10 @@ const STALE_AFTER_MS = 600_000
 export const outdatedCopy = computed(() => {
   if (connection.value.kind !== 'live' || troubles.value !== undefined) return undefined
   const { drift, failing, accepted, 'in-sync': inSync } = counts.value
-  const at = newest((targets.value ?? []).flatMap(({ lastCheck, failed }) => [lastCheck, failed?.at]))
+  const at = latest((targets.value ?? []).flatMap(({ lastCheck, failed }) => [lastCheck, failed?.at]))
   const isOld = at !== undefined && now.value - at >= STALE_AFTER_MS
   return isOld && drift + failing + accepted + inSync > 0 ? at : undefined
 })
-
-function newest(times: readonly (number | undefined)[]): number | undefined {
-  return times.reduce((one, other) => ((other ?? -Infinity) > (one ?? -Infinity) ? other : one), undefined)
-}
 
 /** A line of the list. */
 export type Item =

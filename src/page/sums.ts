@@ -1,4 +1,5 @@
-import { type DriftedFile, type State, type Target, countStates } from './targets.ts'
+import { latest } from '../views/latest.ts'
+import { type DriftedFile, type State, type Target, byRepo, countStates } from './targets.ts'
 
 /** What differs on some servers of a repository, under one name. */
 export interface FileSum {
@@ -55,13 +56,13 @@ export interface RepositorySum {
 
 /** The repositories, in the order of their first target. */
 export function repositorySums(targets: readonly Target[]): RepositorySum[] {
-  return [...Map.groupBy(targets, ({ repo }) => repo)].map(([repo, group]) => {
+  return [...byRepo(targets)].map(([repo, group]) => {
     const counts = countStates(group)
     return {
       repo,
       counts,
       targets: group.length,
-      newestCheck: newest(group.map(({ lastCheck }) => lastCheck)),
+      newestCheck: latest(group.map(({ lastCheck }) => lastCheck)),
       silent: counts.stale > 0 && counts.stale + counts.missing === group.length,
     }
   })
@@ -69,8 +70,4 @@ export function repositorySums(targets: readonly Target[]): RepositorySum[] {
 
 function oldest(times: readonly (number | undefined)[]): number | undefined {
   return times.reduce((one, other) => ((other ?? Infinity) < (one ?? Infinity) ? other : one), undefined)
-}
-
-function newest(times: readonly (number | undefined)[]): number | undefined {
-  return times.reduce((one, other) => ((other ?? -Infinity) > (one ?? -Infinity) ? other : one), undefined)
 }

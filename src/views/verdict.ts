@@ -2,6 +2,7 @@ import { STATES, type State } from '../status/schema.ts'
 import type { At } from './ages.ts'
 import { ago, shortDuration } from './durations.ts'
 import { groupsBy } from './groups.ts'
+import { latest } from './latest.ts'
 
 /** What the verdict needs to know of a target. */
 export interface Judged {
@@ -95,10 +96,6 @@ function silentRepositories(targets: readonly Judged[]): ReadonlySet<string> {
 function silence(targets: readonly Judged[], now: number): string {
   const newest = latest(targets.map(({ lastCheck }) => lastCheck))
   return newest === undefined ? 'ever' : shortDuration(now - newest)
-}
-
-function latest(times: readonly (number | undefined)[]): number | undefined {
-  return times.reduce((one, other) => ((other ?? -Infinity) > (one ?? -Infinity) ? other : one), undefined)
 }
 
 function repositories(targets: readonly Judged[]): string {

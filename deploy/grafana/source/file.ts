@@ -10,12 +10,16 @@ const LIMITS = `From \`status.json\` alone, for those who serve nothing else. **
 some 1,000 targets.** What is stale is computed here, from the last check and \`stale_after\`, so that a file that nobody writes any more
 does not stay green. There is no history.`
 
+/** jq that keeps the chosen names as `$repos` or `$servers`, to look up each name at once: `IN` would walk all of them. */
+const lookup = (name: 'repo' | 'server'): string =>
+  `([\${${name}:json}] | flatten | map({(.): true}) | add) as $${name}s`
+
 /**
  * The chosen targets as rows, with the state of now: nobody may have written the file since. What the server has judged
- * to be stale stays so, since it knows more, such as a time in the future. jq's \`IN\` would walk all names for each target.
+ * to be stale stays so, since it knows more, such as a time in the future.
  */
-const ROWS_JQ = `([\${repo:json}] | flatten | map({(.): true}) | add) as $repos
-| ([\${server:json}] | flatten | map({(.): true}) | add) as $servers
+const ROWS_JQ = `${lookup('repo')}
+| ${lookup('server')}
 | ${JSON.stringify(Object.fromEntries(STATE_WORDS))} as $words
 | def age: if . == null then null else now - fromdate | floor | [., 0] | max end;
 .statuses | map(
@@ -39,8 +43,7 @@ const ROWS_JQ = `([\${repo:json}] | flatten | map({(.): true}) | add) as $repos
 /** All names in jq: Grafana writes the value for all as it stands, also where others are written as JSON. */
 const ALL = '"*"'
 
-const OF_CHOSEN_REPOS_JQ =
-  '([${repo:json}] | flatten | map({(.): true}) | add) as $repos | map(select($repos["*"] or $repos[.repo]))'
+const OF_CHOSEN_REPOS_JQ = `${lookup('repo')} | map(select($repos["*"] or $repos[.repo]))`
 
 const COUNTS_JQ = `(reduce .[].state as $is ({}; .[$is] += 1))`
 
