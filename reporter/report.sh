@@ -1,41 +1,42 @@
 #!/bin/sh
-# Runs a command that compares a server with Git, and reports to gitops-status-server what it says. One file: copy it
+# Runs a command that compares a server with Git, and reports the result to gitops-status-server. One file: copy it
 # into the repository or into CI's image. It needs python3 and curl. See --help.
 # shellcheck disable=SC2034,SC2154 # settings.sh and delivery.sh set and read the rest
 set -eu
 
-NAME=gitops-report
+NAME=report.sh
+AGENT=gitops-report
 VERSION=0.2.0
 
 usage() {
   cat <<'HELP'
 Usage: report.sh --repo NAME --server NAME [OPTION]... -- COMMAND [ARGUMENT]...
 
-Runs a command that compares a server with Git and changes nothing, and posts to gitops-status-server: in sync with Git,
-what differs, or why that is not known. The command's output is passed through.
+Runs a command that compares a server with Git and changes nothing, and posts the result to gitops-status-server: in
+sync with Git, the differences, or the reason why the check failed. The output of the command is passed through.
 
   option             variable           default
   --url URL          GITOPS_STATUS_URL  http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status
-                                        the whole address that is posted to
-  --repo NAME        GITOPS_REPO        owner/name as CI has it, else the name of the Git repository
-  --server NAME      GITOPS_SERVER      none: it must be given
-  --preset NAME      GITOPS_PRESET      the one that is for the program: how its outcome is read
-  --base-path DIR    GITOPS_BASE_PATH   none: a directory that is left out at the front of file names; {host} stands for
-                                        the server's name
+                                        the complete address of the POST
+  --repo NAME        GITOPS_REPO        owner/name from CI, else the name of the Git repository
+  --server NAME      GITOPS_SERVER      none: it is required
+  --preset NAME      GITOPS_PRESET      the preset for the program: how its result is read
+  --base-path DIR    GITOPS_BASE_PATH   none: a directory that is removed from the start of file names; {host} is replaced
+                                        by the server's name
   --token-file FILE  GITOPS_TOKEN_FILE  the bearer token; GITOPS_TOKEN holds the token itself
-  --timeout SECONDS  GITOPS_TIMEOUT     30, for the POST; the command may take as long as it takes
+  --timeout SECONDS  GITOPS_TIMEOUT     30, for the POST; the command has no time limit
   --labels LIST      GITOPS_LABELS      none; such as env=prod,owner=team-a
   --stale-after SECONDS
                      GITOPS_STALE_AFTER the server's setting
   --any-commit       GITOPS_ANY_COMMIT  false: report also a commit that is no longer the head of its branch
-  --dry-run          GITOPS_DRY_RUN     false: print the report instead of sending it; what the command prints then goes
-                                        to standard error
+  --dry-run          GITOPS_DRY_RUN     false: print the report instead of sending it; the output of the command then
+                                        goes to standard error
   --version, --help
 
-An option goes before its variable; an empty variable counts as not set. The command sees neither GITOPS_TOKEN nor
-GITOPS_STATUS_URL, and runs with LC_ALL=C.UTF-8. It is run as it is given, without a shell.
+An option overrides its variable; an empty variable counts as not set. The command runs without a shell, with
+LC_ALL=C.UTF-8. GITOPS_TOKEN and GITOPS_STATUS_URL are not passed to it.
 
-  preset          command                                           what differs
+  preset          command                                           reported differences
   tofu            tofu plan -json -detailed-exitcode                resources, outputs
   terraform       terraform plan -json -detailed-exitcode           resources, outputs
   kubectl-diff    kubectl diff -f FILE                              objects
@@ -49,27 +50,27 @@ GITOPS_STATUS_URL, and runs with LC_ALL=C.UTF-8. It is run as it is given, witho
                   puppet agent --test --noop --summarize            files, other resources
   salt            salt-call --out json state.apply test=true        files, other states
   cf-agent        cf-agent --no-lock --dry-run                      files, other promises
-  lines           any that prints the name of a file a line         the lines; the exit code must be 0
+  lines           any that prints one file name a line              the lines; the exit code must be 0
   exit-code       any with 0 for in sync and 1 for drift            the command
 
-The options in this table are required, others may stand beside them. The program may be run by another, such as sudo or
-ssh; then --preset is required. Whatever a preset does not know is a failed check: an exit code, a line of the output,
-an output and an exit code that contradict each other. So is a command that is not there or that a signal has ended.
+The options in this table are required; others may be added. If another program, such as sudo or ssh, runs the program,
+--preset is required. The check fails if the preset does not know the exit code or a line of the output, if the output
+and the exit code contradict each other, if the command does not exist, or if a signal ends it.
 
-The commit, its branch and the address of the run are sent, too: GITOPS_COMMIT, GITOPS_BRANCH and GITOPS_PIPELINE_URL,
-else what Woodpecker, GitLab, GitHub, Forgejo, Gitea or Jenkins tell, else the commit and the branch of the checkout in
-the present directory. A pull request is never reported, nor is a commit that the branch at the remote repository
-"origin" has left behind.
+The report contains the commit, its branch and the address of the run: from GITOPS_COMMIT, GITOPS_BRANCH and
+GITOPS_PIPELINE_URL, else from the variables of Woodpecker, GitLab, GitHub, Forgejo, Gitea or Jenkins, else the commit
+and the branch of the checkout in the current directory. A pull request is never reported, nor is a commit that is no
+longer the head of its branch in the remote repository "origin".
 
-A failed check has the exit code and the last lines that the command wrote to standard error. On SIGHUP, SIGINT and
-SIGTERM the command is ended, and nothing is posted.
+A failed check is reported with the exit code and the last lines that the command wrote to standard error. On SIGHUP,
+SIGINT and SIGTERM the script ends the command and posts nothing.
 
 Exit codes:
   0  the server was checked, whether it drifted or not, and the report was acknowledged
   1  the server could not be checked; that was posted
   2  nothing was run: an option or a setting is wrong, or a program is missing
-  3  the report was not acknowledged; the result of the check stands in the log
-  129, 130, 143  a signal has ended it
+  3  the report was not acknowledged; the log has the result of the check
+  129, 130, 143  a signal ended the script
 HELP
 }
 
@@ -84,7 +85,7 @@ refuse() {
 
 # Reads the settings that both scripts have from the environment.
 read_environment() {
-  # Variables of these names in the environment would go on to what is started here.
+  # Variables of these names in the environment would be passed to the programs that are started here.
   unset url token
   url=${GITOPS_STATUS_URL:-http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status}
   token=${GITOPS_TOKEN-}
@@ -94,7 +95,7 @@ read_environment() {
   stale_after=${GITOPS_STALE_AFTER-}
   dry_run=$(switch GITOPS_DRY_RUN "${GITOPS_DRY_RUN-}")
   any_commit=$(switch GITOPS_ANY_COMMIT "${GITOPS_ANY_COMMIT-}")
-  # Both may hold a secret, which is no business of the command that is run.
+  # Both may hold a secret that the command must not get.
   unset GITOPS_STATUS_URL GITOPS_TOKEN
   read_ci
 }
@@ -122,12 +123,12 @@ switch() {
 }
 
 # Git in the directory of the checkout. Steps of CI often run as another user than the one who cloned, which Git refuses
-# without being told.
+# by default.
 in_checkout() {
   git -c safe.directory='*' -C "$checkout" "$@" 2>/dev/null </dev/null
 }
 
-# Sets what CI tells of the run: repo, commit, branch, pipeline_url, is_pull_request.
+# Sets the variables that CI has for the run: repo, commit, branch, pipeline_url, is_pull_request.
 read_ci() {
   commit=${GITOPS_COMMIT-} branch=${GITOPS_BRANCH-} pipeline_url=${GITOPS_PIPELINE_URL-} repo=${GITOPS_REPO-}
   is_pull_request=false
@@ -146,17 +147,17 @@ read_ci() {
   fi
 }
 
-# The arguments: repository, commit, branch, address of the run. What GITOPS_* gives goes before.
+# The arguments: repository, commit, branch, address of the run. GITOPS_* overrides them.
 read_run() {
   repo=${repo:-$1} commit=${commit:-$2} branch=${branch:-$3} pipeline_url=${pipeline_url:-$4}
 }
 
-# Asks the checkout for what neither CI nor the environment has told.
+# Reads values from the checkout that neither CI nor the environment has.
 read_checkout() {
   [ -n "$repo" ] || repo=$(git_name)
   [ -n "$repo" ] || refuse 'the name of the repository is not known; set GITOPS_REPO'
   [ -z "$commit" ] || return 0
-  # With changes that are not committed the checkout is no commit.
+  # With uncommitted changes, the checkout is not a commit.
   in_checkout diff --quiet HEAD -- && commit=$(in_checkout rev-parse --verify HEAD) || commit=
   [ -n "$branch" ] || branch=$(in_checkout symbolic-ref --short HEAD) || branch=
 }
@@ -171,7 +172,7 @@ git_name() {
 
 check_url() {
   case $url in
-    *[[:space:][:cntrl:]\"\\]*) refuse 'the URL has a space, a quote, a backslash or a control character in it' ;;
+    *[[:space:][:cntrl:]\"\\]*) refuse 'the URL contains a space, a quote, a backslash or a control character' ;;
     http://?* | https://?*) ;;
     *) refuse 'the URL must begin with http:// or https://' ;;
   esac
@@ -187,7 +188,7 @@ check_programs() {
 
 # Makes $work, a private directory that goes with the script.
 make_work() {
-  work=$(mktemp -d "${TMPDIR:-/tmp}/$NAME.XXXXXX") || refuse 'cannot make a temporary directory'
+  work=$(mktemp -d "${TMPDIR:-/tmp}/$NAME.XXXXXX") || refuse 'cannot create a temporary directory'
   trap 'rm -rf "$work"' EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
@@ -195,7 +196,7 @@ make_work() {
   mkdir "$work/posts"
 }
 
-# Runs one of the programs in $work, with what the run is known by.
+# Runs one of the programs in $work, with the properties of the run in its environment.
 python() {
   program=$1
   shift
@@ -217,7 +218,7 @@ check_token() {
   # A secret often ends with a line break.
   [ -z "$token" ] || token=$(printf '%s' "$token" | tr -d '\r')
   case $token in
-    *[!a-zA-Z0-9._~+/=-]*) refuse 'the token has characters that no bearer token has (RFC 6750); it is not shown' ;;
+    *[!a-zA-Z0-9._~+/=-]*) refuse 'the token has more than one line, or characters that a bearer token cannot have (RFC 6750); it is not shown' ;;
   esac
 }
 
@@ -226,14 +227,14 @@ check_settings() {
   check_url
   check_token
   case $timeout in
-    '' | *[!0-9]* | 0*) refuse "the timeout must be whole seconds, more than 0, not '$timeout'" ;;
+    '' | *[!0-9]* | 0*) refuse "the timeout must be a whole number of seconds, more than 0, not '$timeout'" ;;
   esac
   case $stale_after in
-    *[!0-9]* | 0*) refuse "stale-after must be whole seconds, more than 0, not '$stale_after'" ;;
+    *[!0-9]* | 0*) refuse "stale-after must be a whole number of seconds, more than 0, not '$stale_after'" ;;
   esac
   read_checkout
 }
-# Succeeds if the report must not be sent, and says why: it would be taken for what is in the branch now.
+# Succeeds if the report must not be sent, and prints the reason: it would count as a check of the branch as it is now.
 is_outdated() {
   [ "$is_pull_request" = false ] || { say 'Nothing is reported: this is a pull request.' && return; }
   [ "$any_commit" = false ] && [ -n "$branch" ] && [ -n "$commit" ] || return 1
@@ -241,14 +242,14 @@ is_outdated() {
     in_checkout ls-remote origin "refs/heads/$branch") || head=
   head=${head%%[!0-9a-f]*}
   if [ -z "$head" ]; then
-    say "Whether this commit is still the head of $branch is not known: the remote repository could not be asked."
+    say "Cannot check that this commit is the head of $branch: the remote repository did not answer."
     return 1
   fi
   [ "$head" != "$commit" ] || return 1
-  say "Nothing is reported: $branch is at $head by now, and this is $commit. See --any-commit."
+  say "Nothing is reported: the head of $branch is now $head, and this run checked $commit. See --any-commit."
 }
 
-# Sends the posts that stand in $work/posts, and returns the exit code of the script: 3 if one was not acknowledged, else
+# Sends the posts in $work/posts, and returns the exit code of the script: 3 if one was not acknowledged, else
 # the first argument.
 deliver() {
   code=$1
@@ -276,7 +277,7 @@ post() {
   esac
   # No -f and no -L: they take a redirected POST for a delivered one.
   set -- --config - --silent --show-error --globoff --connect-timeout 10 --max-time "$timeout" \
-    --output "$work/answer" --write-out '%{http_code}\n%{content_type}\n%{redirect_url}' --user-agent "$NAME/$VERSION" \
+    --output "$work/answer" --write-out '%{http_code}\n%{content_type}\n%{redirect_url}' --user-agent "$AGENT/$VERSION" \
     --header 'Content-Type: application/json' --data-binary "@$part"
   case $host in
     localhost | 127.* | \[::1\] | *.svc | *.cluster.local) set -- --noproxy '*' "$@" ;;
@@ -298,14 +299,14 @@ post() {
 run_command() {
   exec 3<&0
   if [ "$dry_run" = true ]; then exec 4>&2; else exec 4>&1; fi
-  # In the background, for a signal to be seen at once.
+  # In the background, so that the script handles a signal at once.
   python3 "$work/command.py" "$work" "$(cat "$work/preset")" "$@" <&3 >&4 3<&- 4>&- &
   runner=$!
   exec 3<&- 4>&-
   trap 'stop 129' HUP
   trap 'stop 130' INT
   trap 'stop 143' TERM
-  # A program that has failed has left no outcome.
+  # A program that failed leaves no outcome.
   wait "$runner" || :
 }
 
@@ -340,12 +341,12 @@ FAULTS_MAX = 20
 
 
 def writable(text: str) -> str:
-    """Text that UTF-8 can write: of a name that is not UTF-8 the odd bytes are spelled out."""
+    """Text that UTF-8 can write: bytes of a name that are not UTF-8 are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def as_name(text: str) -> str:
-    """A name that the server takes: what nobody can see, and a blank at either end, is spelled out."""
+    """A name that the server accepts: invisible characters, and blanks at either end, are escaped."""
     return re.sub(f"{UNSEEN}|^{BLANK}|{BLANK}$", lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
@@ -362,12 +363,12 @@ def tell_all(texts: Iterable[str]) -> None:
 
 
 def say(text: str) -> None:
-    """Writes a line to the log. What a terminal would obey is spelled out: names come from servers."""
+    """Writes a line to the log. Control characters are escaped: names come from servers."""
     shown = "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
     print(writable(shown), file=sys.stderr)
 PYTHON
   cat >"$work/run.py" <<'PYTHON'
-"""What a run of CI tells of itself, for every report that it makes. Run as a program it checks the settings."""
+"""The properties of a run of CI, which are in all its reports. Run as a program, it checks the settings."""
 
 from __future__ import annotations
 
@@ -387,7 +388,7 @@ def setting(name: str) -> str:
 
 
 def head() -> dict[str, Any]:
-    """What a snapshot and a failed check begin with: repo, and pipeline_url, labels, stale_after where known."""
+    """The common properties of a snapshot and a failed check: repo, and pipeline_url, labels, stale_after if known."""
     properties: dict[str, Any] = {"repo": setting("REPO")}
     if re.match(r"https?://[!-~]{1,1000}$", setting("PIPELINE_URL")):
         properties["pipeline_url"] = setting("PIPELINE_URL")
@@ -405,13 +406,13 @@ def checked_commit() -> dict[str, str]:
 
 
 def snapshot(server: str, began: str, files: list[dict[str, str]]) -> dict[str, Any]:
-    """A snapshot: what differs from Git, nothing if `files` is empty."""
+    """A snapshot: the differences from Git, none if `files` is empty."""
     verdict = {"sync_status": "OUT_OF_SYNC" if files else "SYNCED", "drift_count": len(files), "files": files}
     return {**head(), "server": server, **checked_commit(), "last_check": began, **verdict}
 
 
 def failed_check(server: str, began: str, reason: str) -> dict[str, Any]:
-    """The report of a check that did not get to its end. `reason` is cut to what the server takes."""
+    """The report of a check that was not completed. `reason` is cut to the server's limit."""
     return {**head(), "server": server, "check_failed": writable(reason)[:4096], "attempted_at": began}
 
 
@@ -419,7 +420,7 @@ def check() -> int:
     """Checks the settings that the shell does not; returns 0 if they are valid, else 1."""
     for pair in filter(None, setting("LABELS").split(",")):
         if not re.match(LABEL, pair):
-            say(f"the labels must be such as env=prod,owner=team-a, not '{pair}'")
+            say(f"labels must have the form env=prod,owner=team-a, not '{pair}'")
             return 1
     return 0
 
@@ -428,7 +429,7 @@ if __name__ == "__main__":
     sys.exit(check())
 PYTHON
   cat >"$work/delivery.py" <<'PYTHON'
-"""The posts in which reports are delivered, and what the server answers. As a program it tells what an answer means."""
+"""Posts that deliver reports. Run as a program, it explains the server's answer to a post."""
 
 from __future__ import annotations
 
@@ -469,7 +470,7 @@ def posts_of(reports: list[dict[str, Any]]) -> list[str]:
 
 
 def fitted(report: dict[str, Any]) -> str:
-    """A report as JSON. If there are too many differences, the first of them and how many there are more."""
+    """A report as JSON. If there are too many differences, the first of them and the number of the others."""
     text = json.dumps(report, ensure_ascii=False)
     files = report.get("files", [])
     kept = files
@@ -481,9 +482,9 @@ def fitted(report: dict[str, Any]) -> str:
 
 
 def answer(url: str, curl_code: str, received: str, posted: str, file: str) -> int:
-    """Tells what became of a post; returns 0 if it was acknowledged, else 3.
+    """Logs the result of a post; returns 0 if it was acknowledged, else 3.
 
-    `received` has the status, the type of the answer and where it redirects to, a line each.
+    `received` has the status, the type of the answer and the target of a redirect, a line each.
     """
     http_code, content_type, location = (received.split("\n") + ["", "", ""])[:3]
     with open(file, "rb") as stream:
@@ -506,15 +507,16 @@ def answer(url: str, curl_code: str, received: str, posted: str, file: str) -> i
         errors = body.get("errors")
         errors = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
         tell_all([f"{error.get('pointer') or '/'} {error.get('detail')}" for error in errors])
+        tell_all([f"See {body['help']}"] if "help" in body else [])
     else:
         tell_all(text[:TEXT_MAX].splitlines())
     return 3
 
 
 def missing_receipts(content_type: str, body: Any, posted: str) -> str | None:
-    """What an answer lacks to acknowledge what was posted; None if it lacks nothing."""
+    """The reason why an answer does not acknowledge a post; None if it does."""
     if content_type.split(";")[0].strip().lower() != "application/json":
-        return f"with {content_type or 'no Content-Type'} in place of receipts"
+        return f"with {content_type or 'no Content-Type'} instead of receipts"
     receipts = body if isinstance(body, list) else []
     statuses = [receipt.get("status") for receipt in receipts if isinstance(receipt, dict)]
     known = {(status.get("repo"), status.get("server")) for status in statuses if isinstance(status, dict)}
@@ -545,7 +547,7 @@ if __name__ == "__main__":
     sys.exit(answer(*sys.argv[1:]))
 PYTHON
   cat >"$work/outcome.py" <<'PYTHON'
-"""The outcome of a command, as the presets read it, and what they make of it."""
+"""The outcome of a command as the presets read it, and the differences that they return."""
 
 from __future__ import annotations
 
@@ -558,7 +560,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
-# What is kept of each of the command's two streams, and the longest line that is read.
+# Limits of the kept output for each of the command's two streams, and of a line.
 KEPT_MAX = 256 * 1024 * 1024
 LINE_MAX = 1024 * 1024
 DOCUMENT_MAX = 64 * 1024 * 1024
@@ -568,7 +570,7 @@ NAMES_MAX = 500_000
 
 
 class CheckFailed(Exception):
-    """Why the outcome does not say whether anything differs."""
+    """The reason why the outcome does not show whether anything differs."""
 
 
 class Difference(NamedTuple):
@@ -579,7 +581,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command has printed, in the files of a directory, and its exit code."""
+    """The output of a command, in the files of a directory, and its exit code."""
 
     command: list[str]
     code: int
@@ -637,7 +639,7 @@ class Outcome:
 
 
 def limited(differences: Iterable[Difference]) -> list[Difference]:
-    """The differences, if they are not so many that they would fill the memory."""
+    """The differences. Fails the check if there are more than NAMES_MAX, which limits the memory."""
     found = list(islice(differences, NAMES_MAX + 1))
     if len(found) > NAMES_MAX:
         raise CheckFailed(f"the output names more than {NAMES_MAX} differences")
@@ -645,12 +647,12 @@ def limited(differences: Iterable[Difference]) -> list[Difference]:
 
 
 def agreed(outcome: Outcome, drifted: int, differences: list[Difference]) -> list[Difference]:
-    """The differences, if the exit code says so, too: 0 without any, `drifted` with some."""
+    """The differences. Fails the check if the exit code disagrees: 0 means none, `drifted` means some."""
     outcome.expect(0, drifted)
     if outcome.code == 0 and differences:
-        raise CheckFailed(f"exit code 0, but the output names what differs: {shown(differences[0].name)}")
+        raise CheckFailed(f"exit code 0, but the output names a difference: {shown(differences[0].name)}")
     if outcome.code != 0 and not differences:
-        raise CheckFailed(f"exit code {outcome.code}, but the output names nothing that differs")
+        raise CheckFailed(f"exit code {outcome.code}, but the output names no difference")
     return differences
 
 
@@ -734,7 +736,7 @@ def refuse_terraform(arguments: list[str]) -> str | None:
         return "the preset reads a plan: tofu plan -json -detailed-exitcode"
     missing = [option for option in ("-json", "-detailed-exitcode") if not {option, f"-{option}"} & set(arguments)]
     if missing:
-        return f"the command lacks {' and '.join(missing)}: names come from the JSON, and must agree with the exit code"
+        return f"the command lacks {' and '.join(missing)}: the JSON has the names, and must agree with the exit code"
     return None
 
 
@@ -776,7 +778,7 @@ def terraform(outcome: Outcome) -> list[Difference]:
         changes += refreshed
     for difference in refreshed:
         if difference not in changes:
-            say(f"  changed by others, and the plan leaves it as it is: {difference.name}")
+            say(f"  changed outside the configuration, and not reverted by the plan: {difference.name}")
     return agreed(outcome, 2, changes)
 
 
@@ -792,7 +794,7 @@ def message_in(line: str) -> dict[str, Any]:
 def refuse_aide(arguments: list[str]) -> str | None:
     if flags_of(arguments, "ABLWclr") & {"-C", "--check", "--compare"}:
         return None
-    return "the command lacks --check: without, or with --update, what differs now is the database of the next check"
+    return "the command lacks --check: without it, or with --update, the next check omits these differences"
 
 
 SECTIONS = {"Added entries:": 1, "Removed entries:": 2, "Changed entries:": 4}
@@ -811,8 +813,8 @@ def aide(outcome: Outcome) -> list[Difference]:
         differences.append(Difference(name))
     if found != outcome.code:
         raise CheckFailed(
-            f"exit code {outcome.code}, but the report names entries of exit code {found}; "
-            "it needs report_grouped=yes and at least report_level=list_entries"
+            f"exit code {outcome.code}, but the entries of the report amount to exit code {found}; "
+            "set report_grouped=yes and at least report_level=list_entries"
         )
     return differences
 
@@ -852,7 +854,7 @@ def aide_text(outcome: Outcome) -> Iterable[tuple[int, str]]:
 
 def refuse_salt(arguments: list[str]) -> str | None:
     if "test=true" not in [argument.lower() for argument in arguments]:
-        return "the command lacks test=True: without, it changes the server"
+        return "the command lacks test=True: without it, salt-call changes the server"
     outputs = [
         *(following for word, following in zip(arguments, arguments[1:]) if word in ("--out", "--output")),
         *(word.split("=", 1)[1] for word in arguments if word.startswith(("--out=", "--output="))),
@@ -931,7 +933,7 @@ def refuse_git(arguments: list[str]) -> str | None:
 
 
 def git(outcome: Outcome) -> list[Difference]:
-    """git diff says by its exit code whether something differs; git status has 0 in both cases."""
+    """The exit code of git diff shows whether something differs; that of git status is always 0."""
     words = [part for word in outcome.command for part in words_of(word)]
     if "--porcelain" in words:
         outcome.expect(0)
@@ -981,7 +983,7 @@ def is_empty_manifest(path: str) -> bool:
 
 def kubectl_diff(outcome: Outcome) -> list[Difference]:
     """The output of diff on two directories with a file for each object, GROUP.VERSION.KIND.NAMESPACE.NAME."""
-    # To a file without objects kubectl says 0.
+    # For a file without objects, the exit code of kubectl is 0.
     for path in manifests_of(outcome.command):
         if os.path.isfile(path) and is_empty_manifest(path):
             raise CheckFailed(f"the file has no object: {path}")
@@ -1000,13 +1002,13 @@ def kubectl_diff(outcome: Outcome) -> list[Difference]:
 def refuse_rsync(arguments: list[str]) -> str | None:
     flags = flags_of(arguments, "efBTM@")
     if not flags & {"-n", "--dry-run"}:
-        return "the command lacks --dry-run: without, it changes the destination"
+        return "the command lacks --dry-run: without it, rsync changes the destination"
     if not flags & {"-i", "--itemize-changes"}:
-        return "the command lacks --itemize-changes: without, it does not say what differs"
+        return "the command lacks --itemize-changes: without it, rsync does not list the differences"
     hiding = {"-q", "--quiet", "--out-format", "--log-format", "--info", "--no-i", "--no-itemize-changes", "--no-n"}
     hiding |= {"--no-dry-run"}
     for flag in sorted(flags & hiding):
-        return f"the command has {flag}, which may hide what differs"
+        return f"the command has {flag}, which may hide differences"
     return None
 
 
@@ -1030,7 +1032,7 @@ def itemized(lines: Iterator[str]) -> Iterator[Difference]:
         if not match:
             raise unknown(line)
         update, kind, attributes, name = match.groups()
-        # With -ii what is as it should be is listed, too.
+        # With -ii, files without a difference are listed, too.
         if update == "." and not attributes.strip(" ."):
             continue
         if kind == "L":
@@ -1041,7 +1043,7 @@ def itemized(lines: Iterator[str]) -> Iterator[Difference]:
 
 
 def unescaped(name: str) -> str:
-    """A name as it is: rsync writes what a terminal cannot show as `\\#` and three octal digits."""
+    """The original name: rsync writes characters that a terminal cannot show as `\\#` and three octal digits."""
     text = name.encode("utf-8", "surrogateescape")
     return decoded(re.sub(rb"\\#([0-3][0-7]{2})", lambda match: bytes([int(match.group(1), 8)]), text))
 
@@ -1049,13 +1051,13 @@ def unescaped(name: str) -> str:
 def refuse_debsums(arguments: list[str]) -> str | None:
     if flags_of(arguments, "rdpg") & {"-c", "--changed", "-s", "--silent"}:
         return None
-    return "the command lacks --changed: without, it lists every file"
+    return "the command lacks --changed: without it, debsums lists every file"
 
 
 def debsums(outcome: Outcome) -> list[Difference]:
-    """What changed is on standard output, what is missing on standard error."""
+    """Changed files are on standard output, missing files on standard error."""
     if not flags_of(outcome.command, "rdpg") & {"-a", "--all", "-e", "--config"}:
-        say("  changed configuration files are not looked at; see the option --all of debsums")
+        say("  changed configuration files are not checked; see the option --all of debsums")
     # 1 and 3: some package could not be checked.
     outcome.expect(0, 2)
     differences = limited(map(Difference, outcome.lines()))
@@ -1086,9 +1088,9 @@ def refuse_puppet(arguments: list[str]) -> str | None:
     # `puppet agent --test` implies it.
     coded = {"--detailed-exitcodes"} | ({"-t", "--test"} if "agent" in arguments else set())
     if "--noop" not in flags:
-        return "the command lacks --noop: without, it changes the server"
+        return "the command lacks --noop: without it, puppet changes the server"
     if not flags & coded:
-        return "the command lacks --detailed-exitcodes: without, a resource that failed has exit code 0"
+        return "the command lacks --detailed-exitcodes: without it, a failed resource has exit code 0"
     if "--summarize" not in flags:
         return "the command lacks --summarize: the log may leave out resources, and the summary counts all"
     return None
@@ -1097,7 +1099,7 @@ def refuse_puppet(arguments: list[str]) -> str | None:
 def puppet(outcome: Outcome) -> list[Difference]:
     """The log names the resources that differ; the summary after it counts them."""
     if outcome.code == 2:
-        raise CheckFailed("exit code 2: something was changed in spite of --noop")
+        raise CheckFailed("exit code 2: something was changed despite --noop")
     outcome.expect(0)
     named: dict[str, Difference] = {}
     counts: dict[str, int] = {}
@@ -1137,13 +1139,13 @@ def resource(path: str) -> Difference:
 def refuse_cf_agent(arguments: list[str]) -> str | None:
     flags = flags_of(arguments, "BbwDxfgNTC")
     if not flags & {"-n", "--dry-run"}:
-        return "the command lacks --dry-run: without, it changes the server"
+        return "the command lacks --dry-run: without it, cf-agent changes the server"
     if not flags & {"-K", "--no-lock"}:
-        return "the command lacks --no-lock: without, it passes over what it has looked at within the last minute"
+        return "the command lacks --no-lock: without it, promises checked within the last minute are skipped"
     return None
 
 
-# Warnings that say nothing of their own about the server.
+# Warnings that are not about the state of the server.
 REMARKS = (
     "Using the default value ",
     "Warnings encountered when actuating ",
@@ -1179,7 +1181,7 @@ def cf_agent(outcome: Outcome) -> list[Difference]:
 
 
 def promise(text: str) -> Difference:
-    """What a warning speaks of: the file into which a line would go, or the first path in quotes."""
+    """The object of a warning: the file into which a line would go, or the first path in quotes."""
     into = re.search(r" into '(/.*)' (?:after|before) locator$", text)
     first = re.match(r"Should [^']*'(/.*?)'(?=$|[, ])", text)
     match = into or first
@@ -1189,7 +1191,7 @@ def promise(text: str) -> Difference:
     return Difference(f"command {script.group(1)}" if script else text, "other")
 PYTHON
   cat >"$work/presets.py" <<'PYTHON'
-"""The presets: for each tool what its command must have, and how its outcome says what differs."""
+"""The presets: the required options of each tool's command, and a reader of the differences in its outcome."""
 
 from __future__ import annotations
 
@@ -1204,13 +1206,13 @@ from outcome import Difference, Outcome, limited, program_of, words_of
 
 @dataclass(frozen=True)
 class Preset:
-    # Reads what differs; raises CheckFailed.
+    # Reads the differences; raises CheckFailed.
     read: Callable[[Outcome], Iterable[Difference]]
     # The programs that it is for. Without any it is for all, and `refuse` is given the whole command.
     programs: tuple[str, ...] = ()
-    # What is wrong with the arguments of the program, or None.
+    # The fault of the program's arguments, or None.
     refuse: Callable[[list[str]], str | None] = lambda arguments: None
-    # Whether the command reads what it compares from standard input.
+    # True if the command reads a manifest from standard input.
     reads_manifest: Callable[[list[str]], bool] = lambda command: False
     # The streams that must be complete.
     streams: tuple[str, ...] = ("stdout",)
@@ -1243,7 +1245,7 @@ def refuse_exit_code(command: list[str]) -> str | None:
     if "etckeeper" in words:
         return f"etckeeper has exit code 0 for drift; {listings.INSTEAD_OF_UNCLEAN}"
     if "git" in words and not {"--exit-code", "--quiet"} & words:
-        return "git says by its exit code what differs only with --exit-code or --quiet; or use --preset git"
+        return "the exit code of git shows differences only with --exit-code or --quiet; add one, or use --preset git"
     return None
 
 
@@ -1316,7 +1318,7 @@ class Stream:
         self.target: int | None = target
         self.file = file
         self.left = KEPT_MAX
-        # Why what is kept is not all.
+        # The reason why the kept output is not complete.
         self.fault = ""
 
     def take(self) -> bool:
@@ -1337,7 +1339,7 @@ class Stream:
             while data:
                 data = data[self.file.write(data) :]
         except OSError as error:
-            self.fault = f"it could not be kept: {error.strerror}"
+            self.fault = f"it could not be stored: {error.strerror}"
             # The report needs the space.
             self.file.truncate(0)
 
@@ -1350,22 +1352,22 @@ class Stream:
                 wait.register(self.target, selectors.EVENT_WRITE)
                 wait.select()
             except OSError:
-                # Nobody reads it any more, which is no reason to end the check.
+                # The output has no reader any more, which does not end the check.
                 self.target = None
 
 
 def run(work: str, preset: str, command: list[str]) -> dict[str, Any]:
-    """Runs a command to its end; returns its exit code, or why there is none, and why its output is not all."""
+    """Runs a command to its end; returns its exit code or the reason for none, and the faults of its output."""
     manifest = os.path.join(work, "stdin")
     source: IO[bytes] | None = None
     if PRESETS[preset].reads_manifest(command):
         with open(manifest, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
         if is_empty_manifest(manifest):
-            return {"fault": "standard input has no object for it: did what should have written it fail?"}
+            return {"fault": "standard input has no object: did the program that writes it fail?"}
         source = open(manifest, "rb")
     try:
-        # A session of its own, so that what the command has started can be ended with it.
+        # A session of its own, so that the processes that the command starts can be ended with it.
         process = subprocess.Popen(
             command,
             stdin=source,
@@ -1407,12 +1409,12 @@ def watch(work: str, process: subprocess.Popen[bytes]) -> dict[str, Any]:
                 if deadline is None and process.poll() is not None:
                     deadline = time.monotonic() + OPEN_SECONDS
             for key in selector.get_map().values():
-                streams[key.data].fault = "something that it has started still has it open"
+                streams[key.data].fault = "a process that the command started still has it open"
     return {"faults": {name: stream.fault for name, stream in streams.items() if stream.fault}}
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Ends the command and what it has started."""
+    """Ends the command and the processes that it started."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
@@ -1443,7 +1445,7 @@ if __name__ == "__main__":
     sys.exit(main(*sys.argv[1:]))
 PYTHON
   cat >"$work/tool.py" <<'PYTHON'
-"""Reports what a command has said of a server: a snapshot or a failed check. See report.sh."""
+"""Reports the outcome of a command for a server: a snapshot or a failed check. See report.sh."""
 
 from __future__ import annotations
 
@@ -1460,10 +1462,10 @@ from run import check as check_run
 from run import failed_check, setting, snapshot
 from text import as_name, say, tell_all, unique
 
-# What the server takes.
+# Limits of the server.
 TARGET_NAME_MAX = 253
 NAME_MAX = 4096
-# How much of standard error a failed check has.
+# Limits of standard error in a failed check.
 TAIL_BYTES = 2000
 TAIL_LINES = 5
 
@@ -1472,7 +1474,7 @@ def check(work: str, preset: str, server: str, *command: str) -> int:
     """Checks the command before it is run; writes the name of the preset to WORK/preset. Returns 2 if it is refused."""
     fault = fault_of(preset, server, list(command))
     if fault:
-        say(f"gitops-report: {fault}")
+        say(f"report.sh: {fault}")
         return 2
     with open(os.path.join(work, "preset"), "w", encoding="utf-8") as file:
         file.write(preset or preset_for(list(command)) or "")
@@ -1486,13 +1488,13 @@ def fault_of(name: str, server: str, command: list[str]) -> str | None:
             return f"the {what}'s name {faulty}; see --{option}"
     known = name or preset_for(command)
     if known is None:
-        return f"no preset is for {command[0]}; name one: {', '.join(PRESETS)}"
+        return f"there is no preset for {command[0]}; choose one of {', '.join(PRESETS)}"
     preset = PRESETS.get(known)
     if preset is None:
-        return f"the preset {known} is unknown; there are {', '.join(PRESETS)}"
+        return f"the preset {known} is unknown; choose one of {', '.join(PRESETS)}"
     arguments = arguments_of(command, preset.programs) if preset.programs else command
     if arguments is None:
-        return f"the preset {known} is for {' and '.join(preset.programs)}, which the command does not run"
+        return f"the preset {known} needs {' or '.join(preset.programs)} in the command"
     return preset.refuse(arguments)
 
 
@@ -1514,7 +1516,7 @@ def report(work: str, server: str, began: str, *command: str) -> int:
 
 
 def judge(work: str, preset: str, command: list[str]) -> tuple[list[Difference], str]:
-    """What differs, and why that is not known, if it is not."""
+    """The differences, and the fault if the check failed."""
     run = read_run(work)
     program = os.path.basename(command[0])
     if run.get("fault"):
@@ -1527,7 +1529,7 @@ def judge(work: str, preset: str, command: list[str]) -> tuple[list[Difference],
         differences = list(PRESETS[preset].read(outcome))
     except CheckFailed as error:
         return [], with_tail(f"{program}: {error}", work)
-    # What is not all there may lack what differs. Standard error may stay open: that of ssh does.
+    # Incomplete output may lack differences. Standard error may stay open: that of ssh does.
     faults = run["faults"]
     for stream in PRESETS[preset].streams:
         if stream in faults:
@@ -1541,11 +1543,11 @@ def read_run(work: str) -> dict[str, Any]:
             run: dict[str, Any] = json.load(file)
             return run
     except (OSError, ValueError):
-        return {"fault": "what became of it is not known"}
+        return {"fault": "its outcome is not known"}
 
 
 def with_tail(fault: str, work: str) -> str:
-    """A fault with the last that the command has written to standard error."""
+    """A fault, followed by the last lines of the command's standard error."""
     with open(os.path.join(work, "stderr"), "rb") as file:
         file.seek(max(0, os.path.getsize(file.name) - TAIL_BYTES))
         text = without_colors(file.read().decode("utf-8", "replace"))
@@ -1561,7 +1563,7 @@ def base_of(server: str) -> str:
 
 
 def files_of(differences: list[Difference], base: str) -> list[dict[str, str]]:
-    """The differences as the server takes them, sorted, each name once."""
+    """The differences in the form of the API, sorted, each name once."""
     files: dict[str, dict[str, str]] = {}
     for name, kind in differences:
         if kind == "file":
@@ -1598,7 +1600,7 @@ while [ $# -gt 0 ]; do
       value=$1
       shift
       ;;
-    *) refuse "'$option' is no option; the command goes after --; see --help" ;;
+    *) refuse "'$option' is not an option; the command goes after --; see --help" ;;
   esac
   case $option in
     --server) server=$value ;;
@@ -1619,11 +1621,11 @@ esac
 make_work
 write_programs
 python tool.py check "$work" "$preset" "$server" "$@" || exit 2
-# When the check began: one that began earlier and ends later must not replace a newer one.
+# The start of the check: one that began earlier and ends later must not replace a newer one.
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 run_command "$@"
 code=0
 GITOPS_BASE_PATH=$base_path python tool.py report "$work" "$server" "$began" "$@" || code=1
-# A program that has failed has written none.
+# A program that failed writes none.
 [ -e "$work/posts/0000.json" ] || code=3
 deliver "$code"

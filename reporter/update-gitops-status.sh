@@ -5,58 +5,61 @@
 set -eu
 
 NAME=update-gitops-status
+AGENT=update-gitops-status
 VERSION=0.2.0
 
 usage() {
   cat <<'HELP'
 Usage: update-gitops-status.sh [OPTION]... [-- ARGUMENT_OF_ANSIBLE_PLAYBOOK...]
 
-Runs a playbook in check mode with diff, which changes nothing on a server, and posts for each server to
-gitops-status-server: in sync with Git, which files differ, or why it could not be checked.
+Runs a playbook in check mode with diff, which changes nothing on a server, and posts the result for each server to
+gitops-status-server: in sync with Git, the files that differ, or the reason why the check failed.
 
   option             variable           default
   --url URL          GITOPS_STATUS_URL  http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status
-                                        the whole address that is posted to
-  --repo NAME        GITOPS_REPO        owner/name as CI has it, else the name of the Git repository; version 0.1 had
-                                        CI_REPO_NAME: set GITOPS_REPO to it to keep the short names
+                                        the complete address of the POST
+  --repo NAME        GITOPS_REPO        owner/name from CI, else the name of the Git repository; version 0.1 used
+                                        CI_REPO_NAME: to keep the short names, set GITOPS_REPO to it
   --playbook FILE    GITOPS_PLAYBOOK    drift-check.yml
   --inventory FILE   GITOPS_INVENTORY   Ansible's own default
   --base-path DIR    GITOPS_BASE_PATH   /etc
-                                        what file names are relative to; {host} stands for the server's name
+                                        file names are relative to it; {host} is replaced by the server's name
   --token-file FILE  GITOPS_TOKEN_FILE  the bearer token; GITOPS_TOKEN holds the token itself
   --timeout SECONDS  GITOPS_TIMEOUT     30, for each POST
   --labels LIST      GITOPS_LABELS      none; such as env=prod,owner=team-a
   --stale-after SECONDS
                      GITOPS_STALE_AFTER the server's setting
-  --show-output      GITOPS_SHOW_OUTPUT false: log what Ansible prints, by the stdout callback that you have chosen; the
-                                        contents of files may be in it
-  --show-diff        GITOPS_SHOW_DIFF   false: log what differs in each file
-  --send-diff        GITOPS_SEND_DIFF   false: send it, too (16 KiB a file, 512 KiB in all). Contents of files then leave
-                                        this machine; what looks like a password or a key is replaced by ***
-  --mask-file FILE   GITOPS_MASK_FILE   none: more regular expressions (Python), one a line, of what to replace
+  --show-output      GITOPS_SHOW_OUTPUT false: log the output of Ansible in the format of your stdout callback; it may
+                                        contain the contents of files
+  --show-diff        GITOPS_SHOW_DIFF   false: log the differences in each file
+  --send-diff        GITOPS_SEND_DIFF   false: send the differences, too (16 KiB a file, 512 KiB in all). Contents of
+                                        files then leave this machine; text that looks like a password or a key is
+                                        replaced by ***
+  --mask-file FILE   GITOPS_MASK_FILE   none: more regular expressions (Python), one a line, of text to replace
   --any-commit       GITOPS_ANY_COMMIT  false: report also a commit that is no longer the head of its branch
   --accept-partial   GITOPS_ACCEPT_PARTIAL
-                                        false: report also a run that --tags, --skip-tags, --start-at-task or --step
-                                        limits, that meta: end_host or the like ends early, or whose modules skip
-                                        a task since they have no check mode
+                                        false: report also an incomplete run: limited by --tags, --skip-tags,
+                                        --start-at-task or --step, ended early by meta: end_host or similar, or with
+                                        tasks skipped because their modules have no check mode
   --dry-run          GITOPS_DRY_RUN     false: print the report instead of sending it
   --version, --help
 
-An option goes before its variable; an empty variable counts as not set. Ansible sees neither GITOPS_TOKEN nor
-GITOPS_STATUS_URL.
+An option overrides its variable; an empty variable counts as not set. GITOPS_TOKEN and GITOPS_STATUS_URL are not passed
+to Ansible.
 
-The commit, its branch and the address of the run are sent, too: GITOPS_COMMIT, GITOPS_BRANCH and GITOPS_PIPELINE_URL,
-else what Woodpecker, GitLab, GitHub, Forgejo, Gitea or Jenkins tell, else the commit and the branch of the checkout.
-A pull request is never reported, nor is a commit that the branch at the remote repository "origin" has left behind.
+The report contains the commit, its branch and the address of the run: from GITOPS_COMMIT, GITOPS_BRANCH and
+GITOPS_PIPELINE_URL, else from the variables of Woodpecker, GitLab, GitHub, Forgejo, Gitea or Jenkins, else the commit
+and the branch of the checkout. A pull request is never reported, nor is a commit that is no longer the head of its
+branch in the remote repository "origin".
 
-Addresses on this machine or in the cluster (no dot in the name, .svc, .cluster.local) are asked directly; for others
-http_proxy, https_proxy and no_proxy hold.
+Addresses on this machine or in the cluster (no dot in the name, .svc, .cluster.local) bypass the proxy; others use
+http_proxy, https_proxy and no_proxy.
 
 Exit codes:
   0  every server was checked, whether it drifted or not, and the report was acknowledged
-  1  some server or none was checked to its end, or the run was only a part of the playbook
+  1  a check failed, no server was checked, or only a part of the playbook was run
   2  nothing was run: an option or a setting is wrong, or a program is missing
-  3  the report, or a part of it, was not acknowledged; the result of the check stands in the log
+  3  the report, or a part of it, was not acknowledged; the log has the result of the check
 HELP
 }
 
@@ -71,7 +74,7 @@ refuse() {
 
 # Reads the settings that both scripts have from the environment.
 read_environment() {
-  # Variables of these names in the environment would go on to what is started here.
+  # Variables of these names in the environment would be passed to the programs that are started here.
   unset url token
   url=${GITOPS_STATUS_URL:-http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status}
   token=${GITOPS_TOKEN-}
@@ -81,7 +84,7 @@ read_environment() {
   stale_after=${GITOPS_STALE_AFTER-}
   dry_run=$(switch GITOPS_DRY_RUN "${GITOPS_DRY_RUN-}")
   any_commit=$(switch GITOPS_ANY_COMMIT "${GITOPS_ANY_COMMIT-}")
-  # Both may hold a secret, which is no business of the command that is run.
+  # Both may hold a secret that the command must not get.
   unset GITOPS_STATUS_URL GITOPS_TOKEN
   read_ci
 }
@@ -109,12 +112,12 @@ switch() {
 }
 
 # Git in the directory of the checkout. Steps of CI often run as another user than the one who cloned, which Git refuses
-# without being told.
+# by default.
 in_checkout() {
   git -c safe.directory='*' -C "$checkout" "$@" 2>/dev/null </dev/null
 }
 
-# Sets what CI tells of the run: repo, commit, branch, pipeline_url, is_pull_request.
+# Sets the variables that CI has for the run: repo, commit, branch, pipeline_url, is_pull_request.
 read_ci() {
   commit=${GITOPS_COMMIT-} branch=${GITOPS_BRANCH-} pipeline_url=${GITOPS_PIPELINE_URL-} repo=${GITOPS_REPO-}
   is_pull_request=false
@@ -133,17 +136,17 @@ read_ci() {
   fi
 }
 
-# The arguments: repository, commit, branch, address of the run. What GITOPS_* gives goes before.
+# The arguments: repository, commit, branch, address of the run. GITOPS_* overrides them.
 read_run() {
   repo=${repo:-$1} commit=${commit:-$2} branch=${branch:-$3} pipeline_url=${pipeline_url:-$4}
 }
 
-# Asks the checkout for what neither CI nor the environment has told.
+# Reads values from the checkout that neither CI nor the environment has.
 read_checkout() {
   [ -n "$repo" ] || repo=$(git_name)
   [ -n "$repo" ] || refuse 'the name of the repository is not known; set GITOPS_REPO'
   [ -z "$commit" ] || return 0
-  # With changes that are not committed the checkout is no commit.
+  # With uncommitted changes, the checkout is not a commit.
   in_checkout diff --quiet HEAD -- && commit=$(in_checkout rev-parse --verify HEAD) || commit=
   [ -n "$branch" ] || branch=$(in_checkout symbolic-ref --short HEAD) || branch=
 }
@@ -158,7 +161,7 @@ git_name() {
 
 check_url() {
   case $url in
-    *[[:space:][:cntrl:]\"\\]*) refuse 'the URL has a space, a quote, a backslash or a control character in it' ;;
+    *[[:space:][:cntrl:]\"\\]*) refuse 'the URL contains a space, a quote, a backslash or a control character' ;;
     http://?* | https://?*) ;;
     *) refuse 'the URL must begin with http:// or https://' ;;
   esac
@@ -174,7 +177,7 @@ check_programs() {
 
 # Makes $work, a private directory that goes with the script.
 make_work() {
-  work=$(mktemp -d "${TMPDIR:-/tmp}/$NAME.XXXXXX") || refuse 'cannot make a temporary directory'
+  work=$(mktemp -d "${TMPDIR:-/tmp}/$NAME.XXXXXX") || refuse 'cannot create a temporary directory'
   trap 'rm -rf "$work"' EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
@@ -182,7 +185,7 @@ make_work() {
   mkdir "$work/posts"
 }
 
-# Runs one of the programs in $work, with what the run is known by.
+# Runs one of the programs in $work, with the properties of the run in its environment.
 python() {
   program=$1
   shift
@@ -204,7 +207,7 @@ check_token() {
   # A secret often ends with a line break.
   [ -z "$token" ] || token=$(printf '%s' "$token" | tr -d '\r')
   case $token in
-    *[!a-zA-Z0-9._~+/=-]*) refuse 'the token has characters that no bearer token has (RFC 6750); it is not shown' ;;
+    *[!a-zA-Z0-9._~+/=-]*) refuse 'the token has more than one line, or characters that a bearer token cannot have (RFC 6750); it is not shown' ;;
   esac
 }
 
@@ -213,14 +216,14 @@ check_settings() {
   check_url
   check_token
   case $timeout in
-    '' | *[!0-9]* | 0*) refuse "the timeout must be whole seconds, more than 0, not '$timeout'" ;;
+    '' | *[!0-9]* | 0*) refuse "the timeout must be a whole number of seconds, more than 0, not '$timeout'" ;;
   esac
   case $stale_after in
-    *[!0-9]* | 0*) refuse "stale-after must be whole seconds, more than 0, not '$stale_after'" ;;
+    *[!0-9]* | 0*) refuse "stale-after must be a whole number of seconds, more than 0, not '$stale_after'" ;;
   esac
   read_checkout
 }
-# Succeeds if the report must not be sent, and says why: it would be taken for what is in the branch now.
+# Succeeds if the report must not be sent, and prints the reason: it would count as a check of the branch as it is now.
 is_outdated() {
   [ "$is_pull_request" = false ] || { say 'Nothing is reported: this is a pull request.' && return; }
   [ "$any_commit" = false ] && [ -n "$branch" ] && [ -n "$commit" ] || return 1
@@ -228,14 +231,14 @@ is_outdated() {
     in_checkout ls-remote origin "refs/heads/$branch") || head=
   head=${head%%[!0-9a-f]*}
   if [ -z "$head" ]; then
-    say "Whether this commit is still the head of $branch is not known: the remote repository could not be asked."
+    say "Cannot check that this commit is the head of $branch: the remote repository did not answer."
     return 1
   fi
   [ "$head" != "$commit" ] || return 1
-  say "Nothing is reported: $branch is at $head by now, and this is $commit. See --any-commit."
+  say "Nothing is reported: the head of $branch is now $head, and this run checked $commit. See --any-commit."
 }
 
-# Sends the posts that stand in $work/posts, and returns the exit code of the script: 3 if one was not acknowledged, else
+# Sends the posts in $work/posts, and returns the exit code of the script: 3 if one was not acknowledged, else
 # the first argument.
 deliver() {
   code=$1
@@ -263,7 +266,7 @@ post() {
   esac
   # No -f and no -L: they take a redirected POST for a delivered one.
   set -- --config - --silent --show-error --globoff --connect-timeout 10 --max-time "$timeout" \
-    --output "$work/answer" --write-out '%{http_code}\n%{content_type}\n%{redirect_url}' --user-agent "$NAME/$VERSION" \
+    --output "$work/answer" --write-out '%{http_code}\n%{content_type}\n%{redirect_url}' --user-agent "$AGENT/$VERSION" \
     --header 'Content-Type: application/json' --data-binary "@$part"
   case $host in
     localhost | 127.* | \[::1\] | *.svc | *.cluster.local) set -- --noproxy '*' "$@" ;;
@@ -281,23 +284,22 @@ post() {
   python delivery.py "$(masked)" "$curl_code" "$received" "$part" "$work/answer"
 }
 
-# Leaves the results in $work/result.json and Ansible's exit code in $ansible_code. What Ansible prints is for the log.
+# Leaves the results in $work/result.json and Ansible's exit code in $ansible_code. Ansible's output goes to the log.
 run_check() {
   set -- --check --diff "$@"
   [ -z "$inventory" ] || set -- --inventory "$inventory" "$@"
-  # Ansible refuses to start where the locale is not UTF-8.
+  # Ansible refuses to start if the locale is not UTF-8.
   case ${LC_ALL-} in C | POSIX) export LC_ALL=C.UTF-8 ;; esac
   say "Checking $repo: ansible-playbook $playbook --check --diff"
   callback_plugins=$(callback_plugins) || exit 2
   [ "$show_output" = true ] || export ANSIBLE_STDOUT_CALLBACK=gitops_silent
   ansible_code=0
-  # From ansible-core 2.21 on the arguments of tasks, which may alone name the file, are told only when asked for.
+  # From ansible-core 2.21 on, callbacks get the arguments of tasks, which may alone name the file, only on request.
   ANSIBLE_CALLBACK_PLUGINS="$work/callback:$callback_plugins" ANSIBLE_INJECT_INVOCATION=true \
     GITOPS_RESULT="$work/result.json" ansible-playbook "$@" "$playbook" >&2 </dev/null || ansible_code=$?
 }
 
-# Prints where the operator keeps callbacks. ansible-config takes its time, so it is asked only where a file of settings
-# has them.
+# Prints the operator's callback directories. ansible-config is slow, so it is run only if a file of settings names them.
 callback_plugins() {
   if [ -n "${ANSIBLE_CALLBACK_PLUGINS-}" ]; then
     printf '%s' "$ANSIBLE_CALLBACK_PLUGINS"
@@ -309,7 +311,7 @@ callback_plugins() {
   fi
 }
 
-# Writes the posts to $work/posts; fails if a server was not checked to its end.
+# Writes the posts to $work/posts; fails if a check failed.
 report() {
   GITOPS_BASE_PATH=$base_path GITOPS_SHOW_DIFF=$show_diff GITOPS_SEND_DIFF=$send_diff \
     GITOPS_ACCEPT_PARTIAL=$accept_partial GITOPS_MASK_FILE=$mask_file python report.py "$work" "$ansible_code" "$began"
@@ -322,8 +324,8 @@ write_programs() {
 """An Ansible callback that writes what a run found to the file that GITOPS_RESULT names, and prints nothing.
 
 Not to standard output: from ansible-core 2.22 on, Ansible replaces secrets in all that it displays, and the results
-hold the contents of files, which are no business of a log. Two things that no event tells are taken where Ansible
-decides them: whether a server got to the end of its plays, and which files of a copied directory differ.
+hold the contents of files, which must not be in a log. Two facts have no event, and are read where Ansible decides
+them: whether a server got to the end of its plays, and which files of a copied directory differ.
 """
 
 from __future__ import annotations
@@ -347,7 +349,7 @@ DOCUMENTATION = """
 name: gitops_result
 type: notification
 short_description: Writes the results as one JSON document
-description: Writes the results, who was not checked to the end of the plays, and what the run was limited to.
+description: Writes the results, the servers that did not get to the end of the plays, and the limits of the run.
 """
 
 
@@ -367,10 +369,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self.hosts: dict[str, bool] = {}
         self.stats: dict[str, dict[str, int]] = {}
         self.questions: list[str] = []
-        # By task and server, what became of the items of a loop.
+        # By task and server, the results of the items of a loop.
         self.items: dict[tuple[str, str], list[str]] = {}
         progress.begin()
-        # Ansible may end by an error before it tells the sums.
+        # Ansible may end with an error before it sends the sums.
         atexit.register(self.write, os.getpid())
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
@@ -418,14 +420,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if task._uuid not in self.tasks:
             self.v2_playbook_on_task_start(task, False)
         self.hosts[host.get_name()] = host.implicit
-        # Ansible takes `failed` and `skipped` out before it tells a callback.
+        # Ansible removes `failed` and `skipped` before it calls a callback.
         found = dict(unmasked(result), action=task.action, **kwargs)
         states = self.items.pop((task._uuid, host.get_name()), [])
         items = found.get("results")
         if isinstance(items, list) and len(items) == len(states):
             found["results"] = [dict(item, **{state: True}) for item, state in zip(items, states)]
         hosts = self.tasks[task._uuid]["hosts"]
-        # An include fails after it was told as done, and then has only the reason.
+        # An include fails after it was reported as done, and then has only the reason.
         hosts[host.get_name()] = {**hosts.get(host.get_name(), {}), "msg": None, **found}
 
     def v2_runner_item_on_ok(self, result: Any, state: str = "ok") -> None:
@@ -467,7 +469,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             json.dump(plain(document), file, default=str)
 
     def unfinished(self) -> dict[str, list[dict[str, str]]]:
-        """Why servers were not checked to the end of all their plays, by server."""
+        """The reasons why servers did not get to the end of all their plays, by server."""
         found = progress.unfinished()
         for name, left in self.not_begun.values():
             for host in self.hosts if left is None else left:
@@ -479,11 +481,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
 
 class Progress:
-    """How far each server got in each play."""
+    """The progress of each server in each play."""
 
     def __init__(self) -> None:
         self.iterators: list[PlayIterator] = []
-        # What befell a server beside the results of its tasks.
+        # Events of a server beside the results of its tasks.
         self.events: dict[str, list[dict[str, str]]] = {}
         # The errors that Ansible displayed.
         self.errors: list[str] = []
@@ -555,7 +557,7 @@ def watched_error(original: Any) -> Any:
 
 
 def watched_module(original: Any) -> Any:
-    """A module follows links and then tells of their target; `gitops_path` gets the path that it was asked for."""
+    """A module follows links and then names their target; `gitops_path` gets the path of the task."""
 
     def _execute_module(self: Any, *args: Any, **kwargs: Any) -> Any:
         arguments = kwargs.get("module_args") or self._task.args
@@ -570,7 +572,7 @@ def watched_module(original: Any) -> Any:
 
 
 def watched_copy(original: Any) -> Any:
-    """Ansible tells of a copied directory only whether something in it differs; `gitops_files` gets what."""
+    """Ansible says only whether something in a copied directory differs; `gitops_files` gets the files."""
 
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
         changed = self.gitops_files = []
@@ -614,7 +616,7 @@ def hosts_of(play: Any) -> list[Any]:
 
 
 def selection() -> dict[str, str]:
-    """What the run was limited to, by whatever way: flags, variables or ansible.cfg."""
+    """The limits of the run, from flags, variables or ansible.cfg."""
     tags = [tag for tag in context.CLIARGS.get("tags") or [] if tag != "all"]
     chosen = {
         "--tags": ",".join(tags),
@@ -632,7 +634,7 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 PYTHON
   cat >"$work/callback/gitops_silent.py" <<'PYTHON'
-"""An Ansible callback that shows nothing: what Ansible shows of a task may hold the contents of files."""
+"""An Ansible callback that shows nothing: Ansible's output for a task may contain the contents of files."""
 
 from __future__ import annotations
 
@@ -671,12 +673,12 @@ FAULTS_MAX = 20
 
 
 def writable(text: str) -> str:
-    """Text that UTF-8 can write: of a name that is not UTF-8 the odd bytes are spelled out."""
+    """Text that UTF-8 can write: bytes of a name that are not UTF-8 are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def as_name(text: str) -> str:
-    """A name that the server takes: what nobody can see, and a blank at either end, is spelled out."""
+    """A name that the server accepts: invisible characters, and blanks at either end, are escaped."""
     return re.sub(f"{UNSEEN}|^{BLANK}|{BLANK}$", lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
@@ -693,12 +695,12 @@ def tell_all(texts: Iterable[str]) -> None:
 
 
 def say(text: str) -> None:
-    """Writes a line to the log. What a terminal would obey is spelled out: names come from servers."""
+    """Writes a line to the log. Control characters are escaped: names come from servers."""
     shown = "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
     print(writable(shown), file=sys.stderr)
 PYTHON
   cat >"$work/run.py" <<'PYTHON'
-"""What a run of CI tells of itself, for every report that it makes. Run as a program it checks the settings."""
+"""The properties of a run of CI, which are in all its reports. Run as a program, it checks the settings."""
 
 from __future__ import annotations
 
@@ -718,7 +720,7 @@ def setting(name: str) -> str:
 
 
 def head() -> dict[str, Any]:
-    """What a snapshot and a failed check begin with: repo, and pipeline_url, labels, stale_after where known."""
+    """The common properties of a snapshot and a failed check: repo, and pipeline_url, labels, stale_after if known."""
     properties: dict[str, Any] = {"repo": setting("REPO")}
     if re.match(r"https?://[!-~]{1,1000}$", setting("PIPELINE_URL")):
         properties["pipeline_url"] = setting("PIPELINE_URL")
@@ -736,13 +738,13 @@ def checked_commit() -> dict[str, str]:
 
 
 def snapshot(server: str, began: str, files: list[dict[str, str]]) -> dict[str, Any]:
-    """A snapshot: what differs from Git, nothing if `files` is empty."""
+    """A snapshot: the differences from Git, none if `files` is empty."""
     verdict = {"sync_status": "OUT_OF_SYNC" if files else "SYNCED", "drift_count": len(files), "files": files}
     return {**head(), "server": server, **checked_commit(), "last_check": began, **verdict}
 
 
 def failed_check(server: str, began: str, reason: str) -> dict[str, Any]:
-    """The report of a check that did not get to its end. `reason` is cut to what the server takes."""
+    """The report of a check that was not completed. `reason` is cut to the server's limit."""
     return {**head(), "server": server, "check_failed": writable(reason)[:4096], "attempted_at": began}
 
 
@@ -750,7 +752,7 @@ def check() -> int:
     """Checks the settings that the shell does not; returns 0 if they are valid, else 1."""
     for pair in filter(None, setting("LABELS").split(",")):
         if not re.match(LABEL, pair):
-            say(f"the labels must be such as env=prod,owner=team-a, not '{pair}'")
+            say(f"labels must have the form env=prod,owner=team-a, not '{pair}'")
             return 1
     return 0
 
@@ -759,7 +761,7 @@ if __name__ == "__main__":
     sys.exit(check())
 PYTHON
   cat >"$work/delivery.py" <<'PYTHON'
-"""The posts in which reports are delivered, and what the server answers. As a program it tells what an answer means."""
+"""Posts that deliver reports. Run as a program, it explains the server's answer to a post."""
 
 from __future__ import annotations
 
@@ -800,7 +802,7 @@ def posts_of(reports: list[dict[str, Any]]) -> list[str]:
 
 
 def fitted(report: dict[str, Any]) -> str:
-    """A report as JSON. If there are too many differences, the first of them and how many there are more."""
+    """A report as JSON. If there are too many differences, the first of them and the number of the others."""
     text = json.dumps(report, ensure_ascii=False)
     files = report.get("files", [])
     kept = files
@@ -812,9 +814,9 @@ def fitted(report: dict[str, Any]) -> str:
 
 
 def answer(url: str, curl_code: str, received: str, posted: str, file: str) -> int:
-    """Tells what became of a post; returns 0 if it was acknowledged, else 3.
+    """Logs the result of a post; returns 0 if it was acknowledged, else 3.
 
-    `received` has the status, the type of the answer and where it redirects to, a line each.
+    `received` has the status, the type of the answer and the target of a redirect, a line each.
     """
     http_code, content_type, location = (received.split("\n") + ["", "", ""])[:3]
     with open(file, "rb") as stream:
@@ -837,15 +839,16 @@ def answer(url: str, curl_code: str, received: str, posted: str, file: str) -> i
         errors = body.get("errors")
         errors = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
         tell_all([f"{error.get('pointer') or '/'} {error.get('detail')}" for error in errors])
+        tell_all([f"See {body['help']}"] if "help" in body else [])
     else:
         tell_all(text[:TEXT_MAX].splitlines())
     return 3
 
 
 def missing_receipts(content_type: str, body: Any, posted: str) -> str | None:
-    """What an answer lacks to acknowledge what was posted; None if it lacks nothing."""
+    """The reason why an answer does not acknowledge a post; None if it does."""
     if content_type.split(";")[0].strip().lower() != "application/json":
-        return f"with {content_type or 'no Content-Type'} in place of receipts"
+        return f"with {content_type or 'no Content-Type'} instead of receipts"
     receipts = body if isinstance(body, list) else []
     statuses = [receipt.get("status") for receipt in receipts if isinstance(receipt, dict)]
     known = {(status.get("repo"), status.get("server")) for status in statuses if isinstance(status, dict)}
@@ -876,7 +879,7 @@ if __name__ == "__main__":
     sys.exit(answer(*sys.argv[1:]))
 PYTHON
   cat >"$work/callback_paths.py" <<'PYTHON'
-"""Prints where the operator keeps callbacks, from what `ansible-config dump --format json` prints."""
+"""Prints the operator's callback directories, from the output of `ansible-config dump --format json`."""
 
 from __future__ import annotations
 
@@ -896,15 +899,15 @@ if __name__ == "__main__":
     try:
         print(":".join(directories(sys.argv[1])))
     except (OSError, ValueError, AttributeError, KeyError) as error:
-        say(f"what ansible-config prints is not understood: {error}")
+        say(f"cannot read the output of ansible-config: {error}")
         sys.exit(1)
 PYTHON
   cat >"$work/modules.py" <<'PYTHON'
-"""What is known of modules, by the last part of their names."""
+"""Properties of modules, by the last part of their names."""
 
 from __future__ import annotations
 
-# What a module manages that is no file; its argument `name` says which.
+# The kinds of objects that modules manage, other than files; the argument `name` of the module names the object.
 KINDS = {
     "alternatives": "alternative",
     "at": "at job",
@@ -951,7 +954,7 @@ NO_FILES = (
 )
 PYTHON
   cat >"$work/results.py" <<'PYTHON'
-"""The parts of a result of Ansible: what its items are, which of them failed, and why."""
+"""The parts of a result of Ansible: its items, and the failed ones with their reasons."""
 
 from __future__ import annotations
 
@@ -986,7 +989,7 @@ def leaves_of(result: Result) -> list[tuple[int | None, Result]]:
 
 
 def failures_of(result: Result) -> list[str]:
-    """What failed, a text for each of the task's items that failed; without items for the result itself."""
+    """A text for each failed item of the task; without items, for the result itself."""
     items = [(item, label_of(item, position)) for position, item in enumerate(items_of(result), 1)]
     failed = [(item, label) for item, label in items if item.get("failed") or item.get("unreachable")]
     if not failed and (result.get("failed") or result.get("unreachable")):
@@ -997,7 +1000,7 @@ def failures_of(result: Result) -> list[str]:
 
 
 def message_of(leaf: Result) -> str:
-    """Ansible's reason, and the last line of what a command or a module that crashed had to say."""
+    """Ansible's reason, and the last line of output of a command or of a module that crashed."""
     places = ("reason", "msg", "censored", "exception")
     message = str(next((leaf[name] for name in places if leaf.get(name)), "no message")).strip()
     for name in ("module_stderr", "module_stdout", "stderr", "stdout"):
@@ -1009,24 +1012,24 @@ def message_of(leaf: Result) -> str:
 
 
 def suppressed_failure(leaf: Result, action: str) -> str | None:
-    """Why a module could not look at what it describes, where `failed_when` says that this is no failure."""
+    """The error of a module that could not check its object, if `failed_when` hides the failure; else None."""
     if leaf.get("failed_when_result") is not False or leaf.get("changed") or action in IMPERATIVE:
         return None
-    # From ansible-core 2.19 on Ansible tells; before, only the message does.
+    # From ansible-core 2.19 on there is a property for it; before, only the message shows it.
     if "failed_when_suppressed_exception" in leaf or leaf.get("rc") == 257 or leaf.get("state") == "absent":
         return message_of(leaf)
     return None
 
 
 def label_of(leaf: Result, position: int | None) -> str:
-    """The item of a loop, as a person knows it."""
+    """The label of a loop's item, for a message."""
     if position is None:
         return ""
     label = leaf.get("_ansible_item_label", leaf.get(leaf.get("ansible_loop_var", "item")))
     return f" ({label[:LABEL_MAX]})" if isinstance(label, str) and label else f" (item {position})"
 PYTHON
   cat >"$work/paths.py" <<'PYTHON'
-"""Where a result of Ansible names the file that it speaks of, and what differs in it."""
+"""The file of a result of Ansible, and the differences in it."""
 
 from __future__ import annotations
 
@@ -1039,10 +1042,10 @@ from results import Result
 
 
 def path_of(leaf: Result) -> str | None:
-    """The path of the file that a result speaks of. Where it stands depends on the module and the change.
+    """The path of the file of a result. Its property depends on the module and the change.
 
-    The item is no help: it is whatever the loop has. Nor is `after_header`, which is a path on the controller, but for
-    a module that makes the file.
+    The item does not name it: a loop may have any items. Nor does `after_header`, which is a path on the controller
+    except for a module that makes the file.
     """
     arguments = arguments_of(leaf)
     entries = diffs_of(leaf)
@@ -1082,7 +1085,7 @@ def diffs_of(leaf: Result) -> list[dict[str, Any]]:
 
 
 def diff_of(leaf: Result) -> str:
-    """What differs, as a person reads it: from how it is on the server to how Git has it."""
+    """The differences as readable text: from the content on the server to the content in Git."""
     return "".join(map(diff_text, diffs_of(leaf)))
 
 
@@ -1106,7 +1109,7 @@ def lines_of(text: Any) -> list[str]:
     return lines[:-1] if lines[-1] == "\n" else lines
 PYTHON
   cat >"$work/differences.py" <<'PYTHON'
-"""What a changed result is called: the files that differ, or something else that does."""
+"""The name of a changed result: the files that differ, or another object."""
 
 from __future__ import annotations
 
@@ -1136,7 +1139,7 @@ class Namer:
         self.tasks: dict[str, list[int]] = {}
 
     def title(self, name: str, task: int) -> str:
-        """What a task is called, so that no other one of the server is called the same."""
+        """The name of a task, unique on the server."""
         tasks = self.tasks.setdefault(name, [])
         if task not in tasks:
             tasks.append(task)
@@ -1144,7 +1147,7 @@ class Namer:
         return name[:LABEL_MAX] if number == 1 else f"{name[:LABEL_MAX]} ({number})"
 
     def names(self, leaf: Result, action: str, title: str, position: int | None) -> list[Difference]:
-        """The differences that a changed result speaks of. `title` is the task's."""
+        """The differences of a changed result. `title` is the task's."""
         arguments = arguments_of(leaf)
         if leaf.get("censored"):
             return [Difference(as_name(f"(hidden by no_log) {title}"), False)]
@@ -1195,7 +1198,7 @@ def normalized(path: str) -> str:
     return path[1:] if path.startswith("//") else path
 PYTHON
   cat >"$work/masks.py" <<'PYTHON'
-"""Hides what looks like a secret in text that leaves the machine. As a program it checks a file of patterns."""
+"""Hides text that looks like a secret before it leaves the machine. Run as a program, it checks a file of patterns."""
 
 from __future__ import annotations
 
@@ -1264,7 +1267,7 @@ if __name__ == "__main__":
     sys.exit(check(sys.argv[1]))
 PYTHON
   cat >"$work/servers.py" <<'PYTHON'
-"""What a run of Ansible says of each server."""
+"""The results of a run of Ansible for each server."""
 
 from __future__ import annotations
 
@@ -1283,7 +1286,7 @@ DIFF_MAX = 16 * 1024
 
 
 def read_document(path: str) -> Any:
-    """What the callback has written; None if it has not."""
+    """The document of the callback; None if there is none."""
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
@@ -1292,12 +1295,12 @@ def read_document(path: str) -> Any:
 
 
 def read_servers(document: Any, base_path: str, accept_partial: bool) -> list[Server]:
-    """The servers of a document, each with what differs on it and why it was not checked to its end."""
+    """The servers of a document, each with its differences, and with its faults if the check failed."""
     # Ansible's own localhost, on which a play prepares the check, is no server; one of the inventory is.
     names = sorted(name for name, is_implicit in document["hosts"].items() if not is_implicit)
     servers = {name: Server(name, base_path, accept_partial) for name in names}
     for play in document["plays"]:
-        questions = [f"nobody answered {question}" for question in questions_of(play)]
+        questions = [f"no answer to {question}" for question in questions_of(play)]
         for name in servers.keys() & play["hosts"]:
             servers[name].faults += questions
         for task in play["tasks"]:
@@ -1309,8 +1312,8 @@ def read_servers(document: Any, base_path: str, accept_partial: bool) -> list[Se
 
 
 def questions_of(play: dict[str, Any]) -> list[str]:
-    """What a play asks: nobody is there to answer."""
-    questions = [f"vars_prompt '{name}' (give it with --extra-vars)" for name in play["questions"]]
+    """The questions of a play, which get no answer in CI."""
+    questions = [f"vars_prompt '{name}' (set it with --extra-vars)" for name in play["questions"]]
     for task in play["tasks"]:
         if task["task"].get("asks") and any(not result.get("skipped") for result in task["hosts"].values()):
             questions.append(f"the pause '{task['task']['name']}'")
@@ -1322,7 +1325,7 @@ class Server:
         self.name = name
         self.accept_partial = accept_partial
         self.namer = Namer(normalized(base_path.replace("{host}", name)).rstrip("/") + "/")
-        # Why it was not checked to its end.
+        # The reasons why the check was not completed.
         self.faults: list[str] = []
         # By difference, what differs in it.
         self.differences: dict[Difference, list[str]] = {}
@@ -1331,7 +1334,7 @@ class Server:
         self.tasks = 0
 
     def add(self, task: dict[str, Any], result: Result) -> None:
-        """Takes what one task said."""
+        """Takes the result of one task."""
         self.tasks += 1
         action = action_of(result)
         title = str(task.get("name") or action)
@@ -1343,38 +1346,36 @@ class Server:
                 self.skip(task, action, title, leaf)
                 continue
             if "changed" not in leaf and not failures and not action.startswith("include"):
-                self.faults.append(f"'{title}' does not tell whether something differs")
+                self.faults.append(f"the result of '{title}' does not say whether something differs")
             self.looked_at = self.looked_at or action not in IDLE
             failure = suppressed_failure(leaf, action)
             if failure:
                 self.faults.append(f"'{title}' failed, which failed_when hides: {failure}")
-            # Also what has not changed has a diff and a path: only `changed` tells.
+            # A result without a change has a diff and a path, too: only `changed` decides.
             if not leaf.get("changed") or leaf.get("failed") or action in NEVER_CHANGE:
                 continue
             # What a handler changes follows from another change.
             if task.get("handler"):
                 continue
             if task.get("for_real") and action not in IMPERATIVE:
-                self.remarks.append(f"CHANGED FOR REAL, since the task has check_mode: false: {title}")
+                self.remarks.append(f"CHANGED FOR REAL by a task with check_mode: false: {title}")
             for difference in self.namer.names(leaf, action, unique_title, position):
                 self.differences.setdefault(difference, []).append(diff_of(leaf))
 
     def skip(self, task: dict[str, Any], action: str, title: str, leaf: Result) -> None:
-        """Takes a skipped task: what a module without check mode manages was not looked at."""
+        """Takes a skipped task: a module without check mode did not check its object."""
         acts = action in IMPERATIVE and not (action == "uri" and task.get("writes"))
         if acts or "check mode" not in str(leaf.get("msg")):
             return
-        remark = f"'{title}' was not looked at: {action} has no check mode here"
+        remark = f"'{title}' was not checked: {action} has no check mode here"
         if self.accept_partial:
             self.remarks.append(remark)
         else:
-            self.faults.append(
-                f"{remark}. Leave it out by `when: not ansible_check_mode`, or accept it by --accept-partial"
-            )
+            self.faults.append(f"{remark}. Skip it with `when: not ansible_check_mode`, or use --accept-partial")
 
     def conclude(self, counts: dict[str, int], unfinished: list[dict[str, str]], errors: list[str]) -> None:
-        """Takes Ansible's own account of it: nothing there must be missing from the faults."""
-        ended = [f"the play ended before '{event['task']}', by meta" for event in unfinished if event["why"] == "ended"]
+        """Takes Ansible's own counts: everything in them must be among the faults."""
+        ended = [f"meta ended the play before '{event['task']}'" for event in unfinished if event["why"] == "ended"]
         if not self.accept_partial:
             self.faults += [f"{each}; see --accept-partial" for each in ended[:1]]
         if not self.faults:
@@ -1383,20 +1384,20 @@ class Server:
             if counts.get(kind) and not self.faults:
                 self.faults.append(f"ansible-playbook counts {counts[kind]} {kind}")
         if not self.looked_at and not self.faults:
-            self.faults.append("nothing was looked at, every task was skipped")
+            self.faults.append("nothing was checked: every task was skipped")
 
     def tell(self, show_diff: bool) -> None:
-        """Tells a person what was found."""
+        """Logs the result."""
         found = sorted(self.differences)
         if self.faults:
-            say(f"{self.name}: CHECK FAILED, it was not checked to its end")
+            say(f"{self.name}: CHECK FAILED")
             tell_all(self.faults)
         elif found:
             say(f"{self.name}: OUT_OF_SYNC, drifted: {len(found)}")
         else:
             say(f"{self.name}: SYNCED")
         if self.faults and found:
-            say("  what differed until then:")
+            say("  differences found before that:")
         for difference in found:
             say(f"  {difference.name}")
             for line in self.diff(difference).splitlines() if show_diff else []:
@@ -1404,14 +1405,14 @@ class Server:
         tell_all(self.remarks)
 
     def diff(self, difference: Difference) -> str:
-        """What differs, as text, with at most DIFF_MAX bytes and a line more."""
+        """The text of a difference, with at most DIFF_MAX bytes and one more line."""
         text = writable("".join(unique(self.differences[difference])))
         if len(text.encode()) <= DIFF_MAX:
             return text
         return text.encode()[:DIFF_MAX].decode("utf-8", "ignore") + f"\n… (cut at {DIFF_MAX // 1024} KiB)\n"
 
     def report(self, began: str, diffs: Any, masks: Masks) -> dict[str, Any]:
-        """A snapshot, or a failed check if it was not checked to its end."""
+        """A snapshot, or a failed check if there are faults."""
         if self.faults:
             return failed_check(self.name, began, "; ".join(unique(self.faults)))
         files = []
@@ -1424,15 +1425,15 @@ class Server:
 
 
 def stopped(event: dict[str, str], errors: list[str]) -> str:
-    """Why a server was not checked to its end, though none of its own tasks has failed."""
+    """The reason why the check of a server was not completed, though none of its own tasks failed."""
     if event["why"] == "failed":
-        return event["error"] or "it was stopped early, because another server failed"
+        return event["error"] or "the check was stopped early, because another server failed"
     if event["why"] == "left":
-        return f"it was stopped before '{event['task']}'" + (f": {errors[-1]}" if errors else "")
-    return f"Ansible ended before the play '{event['play']}' began" + (f": {errors[-1]}" if errors else "")
+        return f"the check was stopped before '{event['task']}'" + (f": {errors[-1]}" if errors else "")
+    return f"Ansible ended before the start of the play '{event['play']}'" + (f": {errors[-1]}" if errors else "")
 PYTHON
   cat >"$work/report.py" <<'PYTHON'
-"""Makes the report of what Ansible has found: a snapshot or a failed check for each server."""
+"""Makes the report from Ansible's results: a snapshot or a failed check for each server."""
 
 from __future__ import annotations
 
@@ -1450,14 +1451,14 @@ DIFFS_MAX = 512 * 1024
 
 
 def build(work: str, ansible_code: str, began: str) -> int:
-    """Writes the posts to WORK/posts; returns 0 if every server was checked to its end, else 1."""
+    """Writes the posts to WORK/posts; returns 0 if all checks were completed, else 1."""
     send_diff, show_diff = setting("SEND_DIFF") == "true", setting("SHOW_DIFF") == "true"
     document = read_document(os.path.join(work, "result.json"))
     selection = document and document.get("selection")
     accept_partial = setting("ACCEPT_PARTIAL") == "true"
     if selection and not accept_partial:
         options = ", ".join(f"{option} {value}" for option, value in sorted(selection.items()))
-        say(f"Nothing is reported: the check was only a part of the playbook ({options}). See --accept-partial.")
+        say(f"Nothing is reported: the check ran only a part of the playbook ({options}). See --accept-partial.")
         return 1
     servers = read_servers(document, setting("BASE_PATH"), accept_partial) if document else []
     for server in servers:
@@ -1467,11 +1468,11 @@ def build(work: str, ansible_code: str, began: str) -> int:
     masks = Masks(read_patterns(setting("MASK_FILE")) if setting("MASK_FILE") else ())
     write_posts(work, [server.report(began, diffs, masks) for server in servers])
     if send_diff and diffs.refused:
-        say(f"The diffs of {diffs.refused} files are not sent: together they have more than {DIFFS_MAX // 1024} KiB.")
+        say(f"The diffs of {diffs.refused} files are not sent: together they are larger than {DIFFS_MAX // 1024} KiB.")
     if document is None:
         say("No server is reported: ansible-playbook ended without a result.")
     elif not servers:
-        say("No server is reported: none was checked. Are there any in the inventory that the playbook's hosts: match?")
+        say("No server is reported: no server was checked. Does hosts: of the playbook match any in the inventory?")
     if ansible_code != "0":
         say(f"ansible-playbook ended with exit code {ansible_code}.")
     all_checked = servers and not any(server.faults for server in servers)
@@ -1479,7 +1480,7 @@ def build(work: str, ansible_code: str, began: str) -> int:
 
 
 class Budget:
-    """Lets texts through until they have more bytes than are to be had, as JSON."""
+    """Accepts texts until their size as JSON exceeds a limit."""
 
     def __init__(self, left: int) -> None:
         self.left = left
@@ -1528,7 +1529,7 @@ while [ $# -gt 0 ]; do
       value=$1
       shift
       ;;
-    *) refuse "'$option' is no option; arguments of ansible-playbook go after --; see --help" ;;
+    *) refuse "'$option' is not an option; arguments of ansible-playbook go after --; see --help" ;;
   esac
   case $option in
     --playbook) playbook=$value ;;
@@ -1550,7 +1551,7 @@ make_work
 write_programs
 python run.py || exit 2
 [ -z "$mask_file" ] || python masks.py "$mask_file" || exit 2
-# When the check began: one that began earlier and ends later must not replace a newer one.
+# The start of the check: one that began earlier and ends later must not replace a newer one.
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 run_check "$@"
 code=0

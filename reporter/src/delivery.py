@@ -1,4 +1,4 @@
-"""The posts in which reports are delivered, and what the server answers. As a program it tells what an answer means."""
+"""Posts that deliver reports. Run as a program, it explains the server's answer to a post."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def posts_of(reports: list[dict[str, Any]]) -> list[str]:
 
 
 def fitted(report: dict[str, Any]) -> str:
-    """A report as JSON. If there are too many differences, the first of them and how many there are more."""
+    """A report as JSON. If there are too many differences, the first of them and the number of the others."""
     text = json.dumps(report, ensure_ascii=False)
     files = report.get("files", [])
     kept = files
@@ -51,9 +51,9 @@ def fitted(report: dict[str, Any]) -> str:
 
 
 def answer(url: str, curl_code: str, received: str, posted: str, file: str) -> int:
-    """Tells what became of a post; returns 0 if it was acknowledged, else 3.
+    """Logs the result of a post; returns 0 if it was acknowledged, else 3.
 
-    `received` has the status, the type of the answer and where it redirects to, a line each.
+    `received` has the status, the type of the answer and the target of a redirect, a line each.
     """
     http_code, content_type, location = (received.split("\n") + ["", "", ""])[:3]
     with open(file, "rb") as stream:
@@ -76,15 +76,16 @@ def answer(url: str, curl_code: str, received: str, posted: str, file: str) -> i
         errors = body.get("errors")
         errors = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
         tell_all([f"{error.get('pointer') or '/'} {error.get('detail')}" for error in errors])
+        tell_all([f"See {body['help']}"] if "help" in body else [])
     else:
         tell_all(text[:TEXT_MAX].splitlines())
     return 3
 
 
 def missing_receipts(content_type: str, body: Any, posted: str) -> str | None:
-    """What an answer lacks to acknowledge what was posted; None if it lacks nothing."""
+    """The reason why an answer does not acknowledge a post; None if it does."""
     if content_type.split(";")[0].strip().lower() != "application/json":
-        return f"with {content_type or 'no Content-Type'} in place of receipts"
+        return f"with {content_type or 'no Content-Type'} instead of receipts"
     receipts = body if isinstance(body, list) else []
     statuses = [receipt.get("status") for receipt in receipts if isinstance(receipt, dict)]
     known = {(status.get("repo"), status.get("server")) for status in statuses if isinstance(status, dict)}

@@ -1,8 +1,8 @@
 #!/bin/sh
-# How the scripts deliver a report.
+# Functions that deliver a report.
 # shellcheck disable=SC2154 # settings.sh and the scripts set the rest
 
-# Succeeds if the report must not be sent, and says why: it would be taken for what is in the branch now.
+# Succeeds if the report must not be sent, and prints the reason: it would count as a check of the branch as it is now.
 is_outdated() {
   [ "$is_pull_request" = false ] || { say 'Nothing is reported: this is a pull request.' && return; }
   [ "$any_commit" = false ] && [ -n "$branch" ] && [ -n "$commit" ] || return 1
@@ -10,14 +10,14 @@ is_outdated() {
     in_checkout ls-remote origin "refs/heads/$branch") || head=
   head=${head%%[!0-9a-f]*}
   if [ -z "$head" ]; then
-    say "Whether this commit is still the head of $branch is not known: the remote repository could not be asked."
+    say "Cannot check that this commit is the head of $branch: the remote repository did not answer."
     return 1
   fi
   [ "$head" != "$commit" ] || return 1
-  say "Nothing is reported: $branch is at $head by now, and this is $commit. See --any-commit."
+  say "Nothing is reported: the head of $branch is now $head, and this run checked $commit. See --any-commit."
 }
 
-# Sends the posts that stand in $work/posts, and returns the exit code of the script: 3 if one was not acknowledged, else
+# Sends the posts in $work/posts, and returns the exit code of the script: 3 if one was not acknowledged, else
 # the first argument.
 deliver() {
   code=$1
@@ -45,7 +45,7 @@ post() {
   esac
   # No -f and no -L: they take a redirected POST for a delivered one.
   set -- --config - --silent --show-error --globoff --connect-timeout 10 --max-time "$timeout" \
-    --output "$work/answer" --write-out '%{http_code}\n%{content_type}\n%{redirect_url}' --user-agent "$NAME/$VERSION" \
+    --output "$work/answer" --write-out '%{http_code}\n%{content_type}\n%{redirect_url}' --user-agent "$AGENT/$VERSION" \
     --header 'Content-Type: application/json' --data-binary "@$part"
   case $host in
     localhost | 127.* | \[::1\] | *.svc | *.cluster.local) set -- --noproxy '*' "$@" ;;

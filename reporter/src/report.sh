@@ -1,41 +1,42 @@
 #!/bin/sh
-# Runs a command that compares a server with Git, and reports to gitops-status-server what it says. One file: copy it
+# Runs a command that compares a server with Git, and reports the result to gitops-status-server. One file: copy it
 # into the repository or into CI's image. It needs python3 and curl. See --help.
 # shellcheck disable=SC2034,SC2154 # settings.sh and delivery.sh set and read the rest
 set -eu
 
-NAME=gitops-report
+NAME=report.sh
+AGENT=gitops-report
 VERSION=0.2.0
 
 usage() {
   cat <<'HELP'
 Usage: report.sh --repo NAME --server NAME [OPTION]... -- COMMAND [ARGUMENT]...
 
-Runs a command that compares a server with Git and changes nothing, and posts to gitops-status-server: in sync with Git,
-what differs, or why that is not known. The command's output is passed through.
+Runs a command that compares a server with Git and changes nothing, and posts the result to gitops-status-server: in
+sync with Git, the differences, or the reason why the check failed. The output of the command is passed through.
 
   option             variable           default
   --url URL          GITOPS_STATUS_URL  http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status
-                                        the whole address that is posted to
-  --repo NAME        GITOPS_REPO        owner/name as CI has it, else the name of the Git repository
-  --server NAME      GITOPS_SERVER      none: it must be given
-  --preset NAME      GITOPS_PRESET      the one that is for the program: how its outcome is read
-  --base-path DIR    GITOPS_BASE_PATH   none: a directory that is left out at the front of file names; {host} stands for
-                                        the server's name
+                                        the complete address of the POST
+  --repo NAME        GITOPS_REPO        owner/name from CI, else the name of the Git repository
+  --server NAME      GITOPS_SERVER      none: it is required
+  --preset NAME      GITOPS_PRESET      the preset for the program: how its result is read
+  --base-path DIR    GITOPS_BASE_PATH   none: a directory that is removed from the start of file names; {host} is replaced
+                                        by the server's name
   --token-file FILE  GITOPS_TOKEN_FILE  the bearer token; GITOPS_TOKEN holds the token itself
-  --timeout SECONDS  GITOPS_TIMEOUT     30, for the POST; the command may take as long as it takes
+  --timeout SECONDS  GITOPS_TIMEOUT     30, for the POST; the command has no time limit
   --labels LIST      GITOPS_LABELS      none; such as env=prod,owner=team-a
   --stale-after SECONDS
                      GITOPS_STALE_AFTER the server's setting
   --any-commit       GITOPS_ANY_COMMIT  false: report also a commit that is no longer the head of its branch
-  --dry-run          GITOPS_DRY_RUN     false: print the report instead of sending it; what the command prints then goes
-                                        to standard error
+  --dry-run          GITOPS_DRY_RUN     false: print the report instead of sending it; the output of the command then
+                                        goes to standard error
   --version, --help
 
-An option goes before its variable; an empty variable counts as not set. The command sees neither GITOPS_TOKEN nor
-GITOPS_STATUS_URL, and runs with LC_ALL=C.UTF-8. It is run as it is given, without a shell.
+An option overrides its variable; an empty variable counts as not set. The command runs without a shell, with
+LC_ALL=C.UTF-8. GITOPS_TOKEN and GITOPS_STATUS_URL are not passed to it.
 
-  preset          command                                           what differs
+  preset          command                                           reported differences
   tofu            tofu plan -json -detailed-exitcode                resources, outputs
   terraform       terraform plan -json -detailed-exitcode           resources, outputs
   kubectl-diff    kubectl diff -f FILE                              objects
@@ -49,27 +50,27 @@ GITOPS_STATUS_URL, and runs with LC_ALL=C.UTF-8. It is run as it is given, witho
                   puppet agent --test --noop --summarize            files, other resources
   salt            salt-call --out json state.apply test=true        files, other states
   cf-agent        cf-agent --no-lock --dry-run                      files, other promises
-  lines           any that prints the name of a file a line         the lines; the exit code must be 0
+  lines           any that prints one file name a line              the lines; the exit code must be 0
   exit-code       any with 0 for in sync and 1 for drift            the command
 
-The options in this table are required, others may stand beside them. The program may be run by another, such as sudo or
-ssh; then --preset is required. Whatever a preset does not know is a failed check: an exit code, a line of the output,
-an output and an exit code that contradict each other. So is a command that is not there or that a signal has ended.
+The options in this table are required; others may be added. If another program, such as sudo or ssh, runs the program,
+--preset is required. The check fails if the preset does not know the exit code or a line of the output, if the output
+and the exit code contradict each other, if the command does not exist, or if a signal ends it.
 
-The commit, its branch and the address of the run are sent, too: GITOPS_COMMIT, GITOPS_BRANCH and GITOPS_PIPELINE_URL,
-else what Woodpecker, GitLab, GitHub, Forgejo, Gitea or Jenkins tell, else the commit and the branch of the checkout in
-the present directory. A pull request is never reported, nor is a commit that the branch at the remote repository
-"origin" has left behind.
+The report contains the commit, its branch and the address of the run: from GITOPS_COMMIT, GITOPS_BRANCH and
+GITOPS_PIPELINE_URL, else from the variables of Woodpecker, GitLab, GitHub, Forgejo, Gitea or Jenkins, else the commit
+and the branch of the checkout in the current directory. A pull request is never reported, nor is a commit that is no
+longer the head of its branch in the remote repository "origin".
 
-A failed check has the exit code and the last lines that the command wrote to standard error. On SIGHUP, SIGINT and
-SIGTERM the command is ended, and nothing is posted.
+A failed check is reported with the exit code and the last lines that the command wrote to standard error. On SIGHUP,
+SIGINT and SIGTERM the script ends the command and posts nothing.
 
 Exit codes:
   0  the server was checked, whether it drifted or not, and the report was acknowledged
   1  the server could not be checked; that was posted
   2  nothing was run: an option or a setting is wrong, or a program is missing
-  3  the report was not acknowledged; the result of the check stands in the log
-  129, 130, 143  a signal has ended it
+  3  the report was not acknowledged; the log has the result of the check
+  129, 130, 143  a signal ended the script
 HELP
 }
 
@@ -80,14 +81,14 @@ HELP
 run_command() {
   exec 3<&0
   if [ "$dry_run" = true ]; then exec 4>&2; else exec 4>&1; fi
-  # In the background, for a signal to be seen at once.
+  # In the background, so that the script handles a signal at once.
   python3 "$work/command.py" "$work" "$(cat "$work/preset")" "$@" <&3 >&4 3<&- 4>&- &
   runner=$!
   exec 3<&- 4>&-
   trap 'stop 129' HUP
   trap 'stop 130' INT
   trap 'stop 143' TERM
-  # A program that has failed has left no outcome.
+  # A program that failed leaves no outcome.
   wait "$runner" || :
 }
 
@@ -126,7 +127,7 @@ while [ $# -gt 0 ]; do
       value=$1
       shift
       ;;
-    *) refuse "'$option' is no option; the command goes after --; see --help" ;;
+    *) refuse "'$option' is not an option; the command goes after --; see --help" ;;
   esac
   case $option in
     --server) server=$value ;;
@@ -147,11 +148,11 @@ esac
 make_work
 write_programs
 python tool.py check "$work" "$preset" "$server" "$@" || exit 2
-# When the check began: one that began earlier and ends later must not replace a newer one.
+# The start of the check: one that began earlier and ends later must not replace a newer one.
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 run_command "$@"
 code=0
 GITOPS_BASE_PATH=$base_path python tool.py report "$work" "$server" "$began" "$@" || code=1
-# A program that has failed has written none.
+# A program that failed writes none.
 [ -e "$work/posts/0000.json" ] || code=3
 deliver "$code"

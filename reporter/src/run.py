@@ -1,4 +1,4 @@
-"""What a run of CI tells of itself, for every report that it makes. Run as a program it checks the settings."""
+"""The properties of a run of CI, which are in all its reports. Run as a program, it checks the settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def setting(name: str) -> str:
 
 
 def head() -> dict[str, Any]:
-    """What a snapshot and a failed check begin with: repo, and pipeline_url, labels, stale_after where known."""
+    """The common properties of a snapshot and a failed check: repo, and pipeline_url, labels, stale_after if known."""
     properties: dict[str, Any] = {"repo": setting("REPO")}
     if re.match(r"https?://[!-~]{1,1000}$", setting("PIPELINE_URL")):
         properties["pipeline_url"] = setting("PIPELINE_URL")
@@ -36,13 +36,13 @@ def checked_commit() -> dict[str, str]:
 
 
 def snapshot(server: str, began: str, files: list[dict[str, str]]) -> dict[str, Any]:
-    """A snapshot: what differs from Git, nothing if `files` is empty."""
+    """A snapshot: the differences from Git, none if `files` is empty."""
     verdict = {"sync_status": "OUT_OF_SYNC" if files else "SYNCED", "drift_count": len(files), "files": files}
     return {**head(), "server": server, **checked_commit(), "last_check": began, **verdict}
 
 
 def failed_check(server: str, began: str, reason: str) -> dict[str, Any]:
-    """The report of a check that did not get to its end. `reason` is cut to what the server takes."""
+    """The report of a check that was not completed. `reason` is cut to the server's limit."""
     return {**head(), "server": server, "check_failed": writable(reason)[:4096], "attempted_at": began}
 
 
@@ -50,7 +50,7 @@ def check() -> int:
     """Checks the settings that the shell does not; returns 0 if they are valid, else 1."""
     for pair in filter(None, setting("LABELS").split(",")):
         if not re.match(LABEL, pair):
-            say(f"the labels must be such as env=prod,owner=team-a, not '{pair}'")
+            say(f"labels must have the form env=prod,owner=team-a, not '{pair}'")
             return 1
     return 0
 

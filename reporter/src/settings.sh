@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the scripts share: messages, and the settings that a run is given by options, the environment and CI.
+# Functions of both scripts: messages, and settings from options, the environment and CI.
 # shellcheck disable=SC2034,SC2154 # the scripts set and read the rest
 
 say() {
@@ -13,7 +13,7 @@ refuse() {
 
 # Reads the settings that both scripts have from the environment.
 read_environment() {
-  # Variables of these names in the environment would go on to what is started here.
+  # Variables of these names in the environment would be passed to the programs that are started here.
   unset url token
   url=${GITOPS_STATUS_URL:-http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status}
   token=${GITOPS_TOKEN-}
@@ -23,7 +23,7 @@ read_environment() {
   stale_after=${GITOPS_STALE_AFTER-}
   dry_run=$(switch GITOPS_DRY_RUN "${GITOPS_DRY_RUN-}")
   any_commit=$(switch GITOPS_ANY_COMMIT "${GITOPS_ANY_COMMIT-}")
-  # Both may hold a secret, which is no business of the command that is run.
+  # Both may hold a secret that the command must not get.
   unset GITOPS_STATUS_URL GITOPS_TOKEN
   read_ci
 }
@@ -51,12 +51,12 @@ switch() {
 }
 
 # Git in the directory of the checkout. Steps of CI often run as another user than the one who cloned, which Git refuses
-# without being told.
+# by default.
 in_checkout() {
   git -c safe.directory='*' -C "$checkout" "$@" 2>/dev/null </dev/null
 }
 
-# Sets what CI tells of the run: repo, commit, branch, pipeline_url, is_pull_request.
+# Sets the variables that CI has for the run: repo, commit, branch, pipeline_url, is_pull_request.
 read_ci() {
   commit=${GITOPS_COMMIT-} branch=${GITOPS_BRANCH-} pipeline_url=${GITOPS_PIPELINE_URL-} repo=${GITOPS_REPO-}
   is_pull_request=false
@@ -75,17 +75,17 @@ read_ci() {
   fi
 }
 
-# The arguments: repository, commit, branch, address of the run. What GITOPS_* gives goes before.
+# The arguments: repository, commit, branch, address of the run. GITOPS_* overrides them.
 read_run() {
   repo=${repo:-$1} commit=${commit:-$2} branch=${branch:-$3} pipeline_url=${pipeline_url:-$4}
 }
 
-# Asks the checkout for what neither CI nor the environment has told.
+# Reads values from the checkout that neither CI nor the environment has.
 read_checkout() {
   [ -n "$repo" ] || repo=$(git_name)
   [ -n "$repo" ] || refuse 'the name of the repository is not known; set GITOPS_REPO'
   [ -z "$commit" ] || return 0
-  # With changes that are not committed the checkout is no commit.
+  # With uncommitted changes, the checkout is not a commit.
   in_checkout diff --quiet HEAD -- && commit=$(in_checkout rev-parse --verify HEAD) || commit=
   [ -n "$branch" ] || branch=$(in_checkout symbolic-ref --short HEAD) || branch=
 }
@@ -100,7 +100,7 @@ git_name() {
 
 check_url() {
   case $url in
-    *[[:space:][:cntrl:]\"\\]*) refuse 'the URL has a space, a quote, a backslash or a control character in it' ;;
+    *[[:space:][:cntrl:]\"\\]*) refuse 'the URL contains a space, a quote, a backslash or a control character' ;;
     http://?* | https://?*) ;;
     *) refuse 'the URL must begin with http:// or https://' ;;
   esac
@@ -116,7 +116,7 @@ check_programs() {
 
 # Makes $work, a private directory that goes with the script.
 make_work() {
-  work=$(mktemp -d "${TMPDIR:-/tmp}/$NAME.XXXXXX") || refuse 'cannot make a temporary directory'
+  work=$(mktemp -d "${TMPDIR:-/tmp}/$NAME.XXXXXX") || refuse 'cannot create a temporary directory'
   trap 'rm -rf "$work"' EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
@@ -124,7 +124,7 @@ make_work() {
   mkdir "$work/posts"
 }
 
-# Runs one of the programs in $work, with what the run is known by.
+# Runs one of the programs in $work, with the properties of the run in its environment.
 python() {
   program=$1
   shift
@@ -146,7 +146,7 @@ check_token() {
   # A secret often ends with a line break.
   [ -z "$token" ] || token=$(printf '%s' "$token" | tr -d '\r')
   case $token in
-    *[!a-zA-Z0-9._~+/=-]*) refuse 'the token has characters that no bearer token has (RFC 6750); it is not shown' ;;
+    *[!a-zA-Z0-9._~+/=-]*) refuse 'the token has more than one line, or characters that a bearer token cannot have (RFC 6750); it is not shown' ;;
   esac
 }
 
@@ -155,10 +155,10 @@ check_settings() {
   check_url
   check_token
   case $timeout in
-    '' | *[!0-9]* | 0*) refuse "the timeout must be whole seconds, more than 0, not '$timeout'" ;;
+    '' | *[!0-9]* | 0*) refuse "the timeout must be a whole number of seconds, more than 0, not '$timeout'" ;;
   esac
   case $stale_after in
-    *[!0-9]* | 0*) refuse "stale-after must be whole seconds, more than 0, not '$stale_after'" ;;
+    *[!0-9]* | 0*) refuse "stale-after must be a whole number of seconds, more than 0, not '$stale_after'" ;;
   esac
   read_checkout
 }

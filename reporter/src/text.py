@@ -17,12 +17,12 @@ FAULTS_MAX = 20
 
 
 def writable(text: str) -> str:
-    """Text that UTF-8 can write: of a name that is not UTF-8 the odd bytes are spelled out."""
+    """Text that UTF-8 can write: bytes of a name that are not UTF-8 are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def as_name(text: str) -> str:
-    """A name that the server takes: what nobody can see, and a blank at either end, is spelled out."""
+    """A name that the server accepts: invisible characters, and blanks at either end, are escaped."""
     return re.sub(f"{UNSEEN}|^{BLANK}|{BLANK}$", lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
@@ -39,6 +39,6 @@ def tell_all(texts: Iterable[str]) -> None:
 
 
 def say(text: str) -> None:
-    """Writes a line to the log. What a terminal would obey is spelled out: names come from servers."""
+    """Writes a line to the log. Control characters are escaped: names come from servers."""
     shown = "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
     print(writable(shown), file=sys.stderr)

@@ -5,81 +5,83 @@
 set -eu
 
 NAME=update-gitops-status
+AGENT=update-gitops-status
 VERSION=0.2.0
 
 usage() {
   cat <<'HELP'
 Usage: update-gitops-status.sh [OPTION]... [-- ARGUMENT_OF_ANSIBLE_PLAYBOOK...]
 
-Runs a playbook in check mode with diff, which changes nothing on a server, and posts for each server to
-gitops-status-server: in sync with Git, which files differ, or why it could not be checked.
+Runs a playbook in check mode with diff, which changes nothing on a server, and posts the result for each server to
+gitops-status-server: in sync with Git, the files that differ, or the reason why the check failed.
 
   option             variable           default
   --url URL          GITOPS_STATUS_URL  http://gitops-status-server.observability-stack.svc.cluster.local:80/api/status
-                                        the whole address that is posted to
-  --repo NAME        GITOPS_REPO        owner/name as CI has it, else the name of the Git repository; version 0.1 had
-                                        CI_REPO_NAME: set GITOPS_REPO to it to keep the short names
+                                        the complete address of the POST
+  --repo NAME        GITOPS_REPO        owner/name from CI, else the name of the Git repository; version 0.1 used
+                                        CI_REPO_NAME: to keep the short names, set GITOPS_REPO to it
   --playbook FILE    GITOPS_PLAYBOOK    drift-check.yml
   --inventory FILE   GITOPS_INVENTORY   Ansible's own default
   --base-path DIR    GITOPS_BASE_PATH   /etc
-                                        what file names are relative to; {host} stands for the server's name
+                                        file names are relative to it; {host} is replaced by the server's name
   --token-file FILE  GITOPS_TOKEN_FILE  the bearer token; GITOPS_TOKEN holds the token itself
   --timeout SECONDS  GITOPS_TIMEOUT     30, for each POST
   --labels LIST      GITOPS_LABELS      none; such as env=prod,owner=team-a
   --stale-after SECONDS
                      GITOPS_STALE_AFTER the server's setting
-  --show-output      GITOPS_SHOW_OUTPUT false: log what Ansible prints, by the stdout callback that you have chosen; the
-                                        contents of files may be in it
-  --show-diff        GITOPS_SHOW_DIFF   false: log what differs in each file
-  --send-diff        GITOPS_SEND_DIFF   false: send it, too (16 KiB a file, 512 KiB in all). Contents of files then leave
-                                        this machine; what looks like a password or a key is replaced by ***
-  --mask-file FILE   GITOPS_MASK_FILE   none: more regular expressions (Python), one a line, of what to replace
+  --show-output      GITOPS_SHOW_OUTPUT false: log the output of Ansible in the format of your stdout callback; it may
+                                        contain the contents of files
+  --show-diff        GITOPS_SHOW_DIFF   false: log the differences in each file
+  --send-diff        GITOPS_SEND_DIFF   false: send the differences, too (16 KiB a file, 512 KiB in all). Contents of
+                                        files then leave this machine; text that looks like a password or a key is
+                                        replaced by ***
+  --mask-file FILE   GITOPS_MASK_FILE   none: more regular expressions (Python), one a line, of text to replace
   --any-commit       GITOPS_ANY_COMMIT  false: report also a commit that is no longer the head of its branch
   --accept-partial   GITOPS_ACCEPT_PARTIAL
-                                        false: report also a run that --tags, --skip-tags, --start-at-task or --step
-                                        limits, that meta: end_host or the like ends early, or whose modules skip
-                                        a task since they have no check mode
+                                        false: report also an incomplete run: limited by --tags, --skip-tags,
+                                        --start-at-task or --step, ended early by meta: end_host or similar, or with
+                                        tasks skipped because their modules have no check mode
   --dry-run          GITOPS_DRY_RUN     false: print the report instead of sending it
   --version, --help
 
-An option goes before its variable; an empty variable counts as not set. Ansible sees neither GITOPS_TOKEN nor
-GITOPS_STATUS_URL.
+An option overrides its variable; an empty variable counts as not set. GITOPS_TOKEN and GITOPS_STATUS_URL are not passed
+to Ansible.
 
-The commit, its branch and the address of the run are sent, too: GITOPS_COMMIT, GITOPS_BRANCH and GITOPS_PIPELINE_URL,
-else what Woodpecker, GitLab, GitHub, Forgejo, Gitea or Jenkins tell, else the commit and the branch of the checkout.
-A pull request is never reported, nor is a commit that the branch at the remote repository "origin" has left behind.
+The report contains the commit, its branch and the address of the run: from GITOPS_COMMIT, GITOPS_BRANCH and
+GITOPS_PIPELINE_URL, else from the variables of Woodpecker, GitLab, GitHub, Forgejo, Gitea or Jenkins, else the commit
+and the branch of the checkout. A pull request is never reported, nor is a commit that is no longer the head of its
+branch in the remote repository "origin".
 
-Addresses on this machine or in the cluster (no dot in the name, .svc, .cluster.local) are asked directly; for others
-http_proxy, https_proxy and no_proxy hold.
+Addresses on this machine or in the cluster (no dot in the name, .svc, .cluster.local) bypass the proxy; others use
+http_proxy, https_proxy and no_proxy.
 
 Exit codes:
   0  every server was checked, whether it drifted or not, and the report was acknowledged
-  1  some server or none was checked to its end, or the run was only a part of the playbook
+  1  a check failed, no server was checked, or only a part of the playbook was run
   2  nothing was run: an option or a setting is wrong, or a program is missing
-  3  the report, or a part of it, was not acknowledged; the result of the check stands in the log
+  3  the report, or a part of it, was not acknowledged; the log has the result of the check
 HELP
 }
 
 #@ settings.sh
 #@ delivery.sh
 
-# Leaves the results in $work/result.json and Ansible's exit code in $ansible_code. What Ansible prints is for the log.
+# Leaves the results in $work/result.json and Ansible's exit code in $ansible_code. Ansible's output goes to the log.
 run_check() {
   set -- --check --diff "$@"
   [ -z "$inventory" ] || set -- --inventory "$inventory" "$@"
-  # Ansible refuses to start where the locale is not UTF-8.
+  # Ansible refuses to start if the locale is not UTF-8.
   case ${LC_ALL-} in C | POSIX) export LC_ALL=C.UTF-8 ;; esac
   say "Checking $repo: ansible-playbook $playbook --check --diff"
   callback_plugins=$(callback_plugins) || exit 2
   [ "$show_output" = true ] || export ANSIBLE_STDOUT_CALLBACK=gitops_silent
   ansible_code=0
-  # From ansible-core 2.21 on the arguments of tasks, which may alone name the file, are told only when asked for.
+  # From ansible-core 2.21 on, callbacks get the arguments of tasks, which may alone name the file, only on request.
   ANSIBLE_CALLBACK_PLUGINS="$work/callback:$callback_plugins" ANSIBLE_INJECT_INVOCATION=true \
     GITOPS_RESULT="$work/result.json" ansible-playbook "$@" "$playbook" >&2 </dev/null || ansible_code=$?
 }
 
-# Prints where the operator keeps callbacks. ansible-config takes its time, so it is asked only where a file of settings
-# has them.
+# Prints the operator's callback directories. ansible-config is slow, so it is run only if a file of settings names them.
 callback_plugins() {
   if [ -n "${ANSIBLE_CALLBACK_PLUGINS-}" ]; then
     printf '%s' "$ANSIBLE_CALLBACK_PLUGINS"
@@ -91,7 +93,7 @@ callback_plugins() {
   fi
 }
 
-# Writes the posts to $work/posts; fails if a server was not checked to its end.
+# Writes the posts to $work/posts; fails if a check failed.
 report() {
   GITOPS_BASE_PATH=$base_path GITOPS_SHOW_DIFF=$show_diff GITOPS_SEND_DIFF=$send_diff \
     GITOPS_ACCEPT_PARTIAL=$accept_partial GITOPS_MASK_FILE=$mask_file python report.py "$work" "$ansible_code" "$began"
@@ -134,7 +136,7 @@ while [ $# -gt 0 ]; do
       value=$1
       shift
       ;;
-    *) refuse "'$option' is no option; arguments of ansible-playbook go after --; see --help" ;;
+    *) refuse "'$option' is not an option; arguments of ansible-playbook go after --; see --help" ;;
   esac
   case $option in
     --playbook) playbook=$value ;;
@@ -156,7 +158,7 @@ make_work
 write_programs
 python run.py || exit 2
 [ -z "$mask_file" ] || python masks.py "$mask_file" || exit 2
-# When the check began: one that began earlier and ends later must not replace a newer one.
+# The start of the check: one that began earlier and ends later must not replace a newer one.
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 run_check "$@"
 code=0

@@ -82,7 +82,7 @@ class Git(unittest.TestCase):
 
     def test_code_and_names_disagree(self) -> None:
         self.assertIn("exit code 0, but the output names", read("git", GIT_DIFF, "a\0"))
-        self.assertIn("exit code 1, but the output names nothing", read("git", GIT_DIFF, "", 1))
+        self.assertIn("exit code 1, but the output names no difference", read("git", GIT_DIFF, "", 1))
 
     def test_cut_short(self) -> None:
         self.assertIn("ends without NUL", read("git", GIT_DIFF, "a\0b", 1))
@@ -152,7 +152,7 @@ class Kubectl(unittest.TestCase):
                 self.assertEqual(read("kubectl-diff", "kubectl diff", header + "\n", 1), others("v1.X..a:b"))
 
     def test_code_and_names_disagree(self) -> None:
-        self.assertIn("names nothing", read("kubectl-diff", "kubectl diff", "", 1))
+        self.assertIn("names no difference", read("kubectl-diff", "kubectl diff", "", 1))
         self.assertIn("exit code 0, but", read("kubectl-diff", "kubectl diff", self.HEADER))
 
     def test_empty_file(self) -> None:
@@ -192,7 +192,7 @@ class Debsums(unittest.TestCase):
         for options, hint in {"-c": True, "-ca": False, "-ce": False, "-c --all": False, "-c --config": False}.items():
             with redirect_stderr(StringIO()) as log:
                 self.assertEqual(read("debsums", f"debsums {options}"), [])
-            self.assertEqual("configuration files are not looked at" in log.getvalue(), hint, options)
+            self.assertEqual("configuration files are not checked" in log.getvalue(), hint, options)
 
     def test_what_is_not_checked(self) -> None:
         for line in ("debsums: no md5sums for p", "debsums: can't open p file /a (Permission denied)"):
@@ -200,7 +200,7 @@ class Debsums(unittest.TestCase):
             self.assertEqual(read("debsums", "debsums -c", "/a\n", 2, line), line)
 
     def test_code_and_names_disagree(self) -> None:
-        self.assertIn("names nothing", read("debsums", "debsums -c", "", 2))
+        self.assertIn("names no difference", read("debsums", "debsums -c", "", 2))
         self.assertIn("exit code 0, but", read("debsums", "debsums -c", "/a\n"))
 
 
@@ -222,7 +222,7 @@ class Terraform(unittest.TestCase):
         self.assertEqual(self.plan(self.VERSION, self.change("noop"), self.SUMMARY, code=0), [])
 
     def test_code_without_changes(self) -> None:
-        self.assertIn("names nothing", self.plan(self.VERSION, self.SUMMARY))
+        self.assertIn("names no difference", self.plan(self.VERSION, self.SUMMARY))
 
     def test_plan_that_does_not_end(self) -> None:
         for code in (0, 2):

@@ -101,8 +101,8 @@ class Commands(unittest.TestCase):
             ["sh", "-c", "cd /etc && rsync -ni a b"],
         ):
             self.assertIsNone(fault_of("rsync", "web-1", command))
-            self.assertIn("which the command does not run", fault_of("git", "web-1", command) or "")
-            self.assertIn("no preset is for", fault_of("", "web-1", command) or "")
+            self.assertIn("needs git or etckeeper in the command", fault_of("git", "web-1", command) or "")
+            self.assertIn("there is no preset for", fault_of("", "web-1", command) or "")
         self.assertIn("lacks --dry-run", fault_of("rsync", "web-1", ["ssh", "-n", "web-1", "rsync -i a b"]) or "")
 
     def test_exit_code(self) -> None:
@@ -124,7 +124,7 @@ class Commands(unittest.TestCase):
             with patch.dict(os.environ, {"GITOPS_REPO": name}):
                 self.assertIn("repository's name", fault_of("lines", "web-1", ["x"]) or "")
         self.assertIsNone(fault_of("lines", "x" * 253, ["x"]))
-        self.assertIn("there are tofu, terraform,", fault_of("line", "web-1", ["x"]) or "")
+        self.assertIn("choose one of tofu, terraform,", fault_of("line", "web-1", ["x"]) or "")
 
 
 class Streams(unittest.TestCase):

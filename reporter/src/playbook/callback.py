@@ -1,8 +1,8 @@
 """An Ansible callback that writes what a run found to the file that GITOPS_RESULT names, and prints nothing.
 
 Not to standard output: from ansible-core 2.22 on, Ansible replaces secrets in all that it displays, and the results
-hold the contents of files, which are no business of a log. Two things that no event tells are taken where Ansible
-decides them: whether a server got to the end of its plays, and which files of a copied directory differ.
+hold the contents of files, which must not be in a log. Two facts have no event, and are read where Ansible decides
+them: whether a server got to the end of its plays, and which files of a copied directory differ.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DOCUMENTATION = """
 name: gitops_result
 type: notification
 short_description: Writes the results as one JSON document
-description: Writes the results, who was not checked to the end of the plays, and what the run was limited to.
+description: Writes the results, the servers that did not get to the end of the plays, and the limits of the run.
 """
 
 
@@ -46,10 +46,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self.hosts: dict[str, bool] = {}
         self.stats: dict[str, dict[str, int]] = {}
         self.questions: list[str] = []
-        # By task and server, what became of the items of a loop.
+        # By task and server, the results of the items of a loop.
         self.items: dict[tuple[str, str], list[str]] = {}
         progress.begin()
-        # Ansible may end by an error before it tells the sums.
+        # Ansible may end with an error before it sends the sums.
         atexit.register(self.write, os.getpid())
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
@@ -97,14 +97,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if task._uuid not in self.tasks:
             self.v2_playbook_on_task_start(task, False)
         self.hosts[host.get_name()] = host.implicit
-        # Ansible takes `failed` and `skipped` out before it tells a callback.
+        # Ansible removes `failed` and `skipped` before it calls a callback.
         found = dict(unmasked(result), action=task.action, **kwargs)
         states = self.items.pop((task._uuid, host.get_name()), [])
         items = found.get("results")
         if isinstance(items, list) and len(items) == len(states):
             found["results"] = [dict(item, **{state: True}) for item, state in zip(items, states)]
         hosts = self.tasks[task._uuid]["hosts"]
-        # An include fails after it was told as done, and then has only the reason.
+        # An include fails after it was reported as done, and then has only the reason.
         hosts[host.get_name()] = {**hosts.get(host.get_name(), {}), "msg": None, **found}
 
     def v2_runner_item_on_ok(self, result: Any, state: str = "ok") -> None:
@@ -146,7 +146,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             json.dump(plain(document), file, default=str)
 
     def unfinished(self) -> dict[str, list[dict[str, str]]]:
-        """Why servers were not checked to the end of all their plays, by server."""
+        """The reasons why servers did not get to the end of all their plays, by server."""
         found = progress.unfinished()
         for name, left in self.not_begun.values():
             for host in self.hosts if left is None else left:
@@ -158,11 +158,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
 
 class Progress:
-    """How far each server got in each play."""
+    """The progress of each server in each play."""
 
     def __init__(self) -> None:
         self.iterators: list[PlayIterator] = []
-        # What befell a server beside the results of its tasks.
+        # Events of a server beside the results of its tasks.
         self.events: dict[str, list[dict[str, str]]] = {}
         # The errors that Ansible displayed.
         self.errors: list[str] = []
@@ -234,7 +234,7 @@ def watched_error(original: Any) -> Any:
 
 
 def watched_module(original: Any) -> Any:
-    """A module follows links and then tells of their target; `gitops_path` gets the path that it was asked for."""
+    """A module follows links and then names their target; `gitops_path` gets the path of the task."""
 
     def _execute_module(self: Any, *args: Any, **kwargs: Any) -> Any:
         arguments = kwargs.get("module_args") or self._task.args
@@ -249,7 +249,7 @@ def watched_module(original: Any) -> Any:
 
 
 def watched_copy(original: Any) -> Any:
-    """Ansible tells of a copied directory only whether something in it differs; `gitops_files` gets what."""
+    """Ansible says only whether something in a copied directory differs; `gitops_files` gets the files."""
 
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
         changed = self.gitops_files = []
@@ -293,7 +293,7 @@ def hosts_of(play: Any) -> list[Any]:
 
 
 def selection() -> dict[str, str]:
-    """What the run was limited to, by whatever way: flags, variables or ansible.cfg."""
+    """The limits of the run, from flags, variables or ansible.cfg."""
     tags = [tag for tag in context.CLIARGS.get("tags") or [] if tag != "all"]
     chosen = {
         "--tags": ",".join(tags),

@@ -1,4 +1,4 @@
-"""Prints where the operator keeps callbacks, from what `ansible-config dump --format json` prints."""
+"""Prints the operator's callback directories, from the output of `ansible-config dump --format json`."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ if __name__ == "__main__":
     try:
         print(":".join(directories(sys.argv[1])))
     except (OSError, ValueError, AttributeError, KeyError) as error:
-        say(f"what ansible-config prints is not understood: {error}")
+        say(f"cannot read the output of ansible-config: {error}")
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""What a changed result is called: the files that differ, or something else that does."""
+"""The name of a changed result: the files that differ, or another object."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Namer:
         self.tasks: dict[str, list[int]] = {}
 
     def title(self, name: str, task: int) -> str:
-        """What a task is called, so that no other one of the server is called the same."""
+        """The name of a task, unique on the server."""
         tasks = self.tasks.setdefault(name, [])
         if task not in tasks:
             tasks.append(task)
@@ -36,7 +36,7 @@ class Namer:
         return name[:LABEL_MAX] if number == 1 else f"{name[:LABEL_MAX]} ({number})"
 
     def names(self, leaf: Result, action: str, title: str, position: int | None) -> list[Difference]:
-        """The differences that a changed result speaks of. `title` is the task's."""
+        """The differences of a changed result. `title` is the task's."""
         arguments = arguments_of(leaf)
         if leaf.get("censored"):
             return [Difference(as_name(f"(hidden by no_log) {title}"), False)]

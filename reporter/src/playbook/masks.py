@@ -1,4 +1,4 @@
-"""Hides what looks like a secret in text that leaves the machine. As a program it checks a file of patterns."""
+"""Hides text that looks like a secret before it leaves the machine. Run as a program, it checks a file of patterns."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What is known of modules, by the last part of their names."""
+"""Properties of modules, by the last part of their names."""
 
 from __future__ import annotations
 
-# What a module manages that is no file; its argument `name` says which.
+# The kinds of objects that modules manage, other than files; the argument `name` of the module names the object.
 KINDS = {
     "alternatives": "alternative",
     "at": "at job",

@@ -1,4 +1,4 @@
-"""Where a result of Ansible names the file that it speaks of, and what differs in it."""
+"""The file of a result of Ansible, and the differences in it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from results import Result
 
 
 def path_of(leaf: Result) -> str | None:
-    """The path of the file that a result speaks of. Where it stands depends on the module and the change.
+    """The path of the file of a result. Its property depends on the module and the change.
 
-    The item is no help: it is whatever the loop has. Nor is `after_header`, which is a path on the controller, but for
-    a module that makes the file.
+    The item does not name it: a loop may have any items. Nor does `after_header`, which is a path on the controller
+    except for a module that makes the file.
     """
     arguments = arguments_of(leaf)
     entries = diffs_of(leaf)
@@ -54,7 +54,7 @@ def diffs_of(leaf: Result) -> list[dict[str, Any]]:
 
 
 def diff_of(leaf: Result) -> str:
-    """What differs, as a person reads it: from how it is on the server to how Git has it."""
+    """The differences as readable text: from the content on the server to the content in Git."""
     return "".join(map(diff_text, diffs_of(leaf)))
 
 

@@ -1,4 +1,4 @@
-"""Makes the report of what Ansible has found: a snapshot or a failed check for each server."""
+"""Makes the report from Ansible's results: a snapshot or a failed check for each server."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ DIFFS_MAX = 512 * 1024
 
 
 def build(work: str, ansible_code: str, began: str) -> int:
-    """Writes the posts to WORK/posts; returns 0 if every server was checked to its end, else 1."""
+    """Writes the posts to WORK/posts; returns 0 if all checks were completed, else 1."""
     send_diff, show_diff = setting("SEND_DIFF") == "true", setting("SHOW_DIFF") == "true"
     document = read_document(os.path.join(work, "result.json"))
     selection = document and document.get("selection")
     accept_partial = setting("ACCEPT_PARTIAL") == "true"
     if selection and not accept_partial:
         options = ", ".join(f"{option} {value}" for option, value in sorted(selection.items()))
-        say(f"Nothing is reported: the check was only a part of the playbook ({options}). See --accept-partial.")
+        say(f"Nothing is reported: the check ran only a part of the playbook ({options}). See --accept-partial.")
         return 1
     servers = read_servers(document, setting("BASE_PATH"), accept_partial) if document else []
     for server in servers:
@@ -33,11 +33,11 @@ def build(work: str, ansible_code: str, began: str) -> int:
     masks = Masks(read_patterns(setting("MASK_FILE")) if setting("MASK_FILE") else ())
     write_posts(work, [server.report(began, diffs, masks) for server in servers])
     if send_diff and diffs.refused:
-        say(f"The diffs of {diffs.refused} files are not sent: together they have more than {DIFFS_MAX // 1024} KiB.")
+        say(f"The diffs of {diffs.refused} files are not sent: together they are larger than {DIFFS_MAX // 1024} KiB.")
     if document is None:
         say("No server is reported: ansible-playbook ended without a result.")
     elif not servers:
-        say("No server is reported: none was checked. Are there any in the inventory that the playbook's hosts: match?")
+        say("No server is reported: no server was checked. Does hosts: of the playbook match any in the inventory?")
     if ansible_code != "0":
         say(f"ansible-playbook ended with exit code {ansible_code}.")
     all_checked = servers and not any(server.faults for server in servers)
@@ -45,7 +45,7 @@ def build(work: str, ansible_code: str, began: str) -> int:
 
 
 class Budget:
-    """Lets texts through until they have more bytes than are to be had, as JSON."""
+    """Accepts texts until their size as JSON exceeds a limit."""
 
     def __init__(self, left: int) -> None:
         self.left = left

@@ -1,4 +1,4 @@
-"""The parts of a result of Ansible: what its items are, which of them failed, and why."""
+"""The parts of a result of Ansible: its items, and the failed ones with their reasons."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def leaves_of(result: Result) -> list[tuple[int | None, Result]]:
 
 
 def failures_of(result: Result) -> list[str]:
-    """What failed, a text for each of the task's items that failed; without items for the result itself."""
+    """A text for each failed item of the task; without items, for the result itself."""
     items = [(item, label_of(item, position)) for position, item in enumerate(items_of(result), 1)]
     failed = [(item, label) for item, label in items if item.get("failed") or item.get("unreachable")]
     if not failed and (result.get("failed") or result.get("unreachable")):
@@ -44,7 +44,7 @@ def failures_of(result: Result) -> list[str]:
 
 
 def message_of(leaf: Result) -> str:
-    """Ansible's reason, and the last line of what a command or a module that crashed had to say."""
+    """Ansible's reason, and the last line of output of a command or of a module that crashed."""
     places = ("reason", "msg", "censored", "exception")
     message = str(next((leaf[name] for name in places if leaf.get(name)), "no message")).strip()
     for name in ("module_stderr", "module_stdout", "stderr", "stdout"):
@@ -56,17 +56,17 @@ def message_of(leaf: Result) -> str:
 
 
 def suppressed_failure(leaf: Result, action: str) -> str | None:
-    """Why a module could not look at what it describes, where `failed_when` says that this is no failure."""
+    """The error of a module that could not check its object, if `failed_when` hides the failure; else None."""
     if leaf.get("failed_when_result") is not False or leaf.get("changed") or action in IMPERATIVE:
         return None
-    # From ansible-core 2.19 on Ansible tells; before, only the message does.
+    # From ansible-core 2.19 on there is a property for it; before, only the message shows it.
     if "failed_when_suppressed_exception" in leaf or leaf.get("rc") == 257 or leaf.get("state") == "absent":
         return message_of(leaf)
     return None
 
 
 def label_of(leaf: Result, position: int | None) -> str:
-    """The item of a loop, as a person knows it."""
+    """The label of a loop's item, for a message."""
     if position is None:
         return ""
     label = leaf.get("_ansible_item_label", leaf.get(leaf.get("ansible_loop_var", "item")))

@@ -1,4 +1,4 @@
-"""What a run of Ansible says of each server."""
+"""The results of a run of Ansible for each server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DIFF_MAX = 16 * 1024
 
 
 def read_document(path: str) -> Any:
-    """What the callback has written; None if it has not."""
+    """The document of the callback; None if there is none."""
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
@@ -26,12 +26,12 @@ def read_document(path: str) -> Any:
 
 
 def read_servers(document: Any, base_path: str, accept_partial: bool) -> list[Server]:
-    """The servers of a document, each with what differs on it and why it was not checked to its end."""
+    """The servers of a document, each with its differences, and with its faults if the check failed."""
     # Ansible's own localhost, on which a play prepares the check, is no server; one of the inventory is.
     names = sorted(name for name, is_implicit in document["hosts"].items() if not is_implicit)
     servers = {name: Server(name, base_path, accept_partial) for name in names}
     for play in document["plays"]:
-        questions = [f"nobody answered {question}" for question in questions_of(play)]
+        questions = [f"no answer to {question}" for question in questions_of(play)]
         for name in servers.keys() & play["hosts"]:
             servers[name].faults += questions
         for task in play["tasks"]:
@@ -43,8 +43,8 @@ def read_servers(document: Any, base_path: str, accept_partial: bool) -> list[Se
 
 
 def questions_of(play: dict[str, Any]) -> list[str]:
-    """What a play asks: nobody is there to answer."""
-    questions = [f"vars_prompt '{name}' (give it with --extra-vars)" for name in play["questions"]]
+    """The questions of a play, which get no answer in CI."""
+    questions = [f"vars_prompt '{name}' (set it with --extra-vars)" for name in play["questions"]]
     for task in play["tasks"]:
         if task["task"].get("asks") and any(not result.get("skipped") for result in task["hosts"].values()):
             questions.append(f"the pause '{task['task']['name']}'")
@@ -56,7 +56,7 @@ class Server:
         self.name = name
         self.accept_partial = accept_partial
         self.namer = Namer(normalized(base_path.replace("{host}", name)).rstrip("/") + "/")
-        # Why it was not checked to its end.
+        # The reasons why the check was not completed.
         self.faults: list[str] = []
         # By difference, what differs in it.
         self.differences: dict[Difference, list[str]] = {}
@@ -65,7 +65,7 @@ class Server:
         self.tasks = 0
 
     def add(self, task: dict[str, Any], result: Result) -> None:
-        """Takes what one task said."""
+        """Takes the result of one task."""
         self.tasks += 1
         action = action_of(result)
         title = str(task.get("name") or action)
@@ -77,38 +77,36 @@ class Server:
                 self.skip(task, action, title, leaf)
                 continue
             if "changed" not in leaf and not failures and not action.startswith("include"):
-                self.faults.append(f"'{title}' does not tell whether something differs")
+                self.faults.append(f"the result of '{title}' does not say whether something differs")
             self.looked_at = self.looked_at or action not in IDLE
             failure = suppressed_failure(leaf, action)
             if failure:
                 self.faults.append(f"'{title}' failed, which failed_when hides: {failure}")
-            # Also what has not changed has a diff and a path: only `changed` tells.
+            # A result without a change has a diff and a path, too: only `changed` decides.
             if not leaf.get("changed") or leaf.get("failed") or action in NEVER_CHANGE:
                 continue
             # What a handler changes follows from another change.
             if task.get("handler"):
                 continue
             if task.get("for_real") and action not in IMPERATIVE:
-                self.remarks.append(f"CHANGED FOR REAL, since the task has check_mode: false: {title}")
+                self.remarks.append(f"CHANGED FOR REAL by a task with check_mode: false: {title}")
             for difference in self.namer.names(leaf, action, unique_title, position):
                 self.differences.setdefault(difference, []).append(diff_of(leaf))
 
     def skip(self, task: dict[str, Any], action: str, title: str, leaf: Result) -> None:
-        """Takes a skipped task: what a module without check mode manages was not looked at."""
+        """Takes a skipped task: a module without check mode did not check its object."""
         acts = action in IMPERATIVE and not (action == "uri" and task.get("writes"))
         if acts or "check mode" not in str(leaf.get("msg")):
             return
-        remark = f"'{title}' was not looked at: {action} has no check mode here"
+        remark = f"'{title}' was not checked: {action} has no check mode here"
         if self.accept_partial:
             self.remarks.append(remark)
         else:
-            self.faults.append(
-                f"{remark}. Leave it out by `when: not ansible_check_mode`, or accept it by --accept-partial"
-            )
+            self.faults.append(f"{remark}. Skip it with `when: not ansible_check_mode`, or use --accept-partial")
 
     def conclude(self, counts: dict[str, int], unfinished: list[dict[str, str]], errors: list[str]) -> None:
-        """Takes Ansible's own account of it: nothing there must be missing from the faults."""
-        ended = [f"the play ended before '{event['task']}', by meta" for event in unfinished if event["why"] == "ended"]
+        """Takes Ansible's own counts: everything in them must be among the faults."""
+        ended = [f"meta ended the play before '{event['task']}'" for event in unfinished if event["why"] == "ended"]
         if not self.accept_partial:
             self.faults += [f"{each}; see --accept-partial" for each in ended[:1]]
         if not self.faults:
@@ -117,20 +115,20 @@ class Server:
             if counts.get(kind) and not self.faults:
                 self.faults.append(f"ansible-playbook counts {counts[kind]} {kind}")
         if not self.looked_at and not self.faults:
-            self.faults.append("nothing was looked at, every task was skipped")
+            self.faults.append("nothing was checked: every task was skipped")
 
     def tell(self, show_diff: bool) -> None:
-        """Tells a person what was found."""
+        """Logs the result."""
         found = sorted(self.differences)
         if self.faults:
-            say(f"{self.name}: CHECK FAILED, it was not checked to its end")
+            say(f"{self.name}: CHECK FAILED")
             tell_all(self.faults)
         elif found:
             say(f"{self.name}: OUT_OF_SYNC, drifted: {len(found)}")
         else:
             say(f"{self.name}: SYNCED")
         if self.faults and found:
-            say("  what differed until then:")
+            say("  differences found before that:")
         for difference in found:
             say(f"  {difference.name}")
             for line in self.diff(difference).splitlines() if show_diff else []:
@@ -138,14 +136,14 @@ class Server:
         tell_all(self.remarks)
 
     def diff(self, difference: Difference) -> str:
-        """What differs, as text, with at most DIFF_MAX bytes and a line more."""
+        """The text of a difference, with at most DIFF_MAX bytes and one more line."""
         text = writable("".join(unique(self.differences[difference])))
         if len(text.encode()) <= DIFF_MAX:
             return text
         return text.encode()[:DIFF_MAX].decode("utf-8", "ignore") + f"\n… (cut at {DIFF_MAX // 1024} KiB)\n"
 
     def report(self, began: str, diffs: Any, masks: Masks) -> dict[str, Any]:
-        """A snapshot, or a failed check if it was not checked to its end."""
+        """A snapshot, or a failed check if there are faults."""
         if self.faults:
             return failed_check(self.name, began, "; ".join(unique(self.faults)))
         files = []
@@ -158,9 +156,9 @@ class Server:
 
 
 def stopped(event: dict[str, str], errors: list[str]) -> str:
-    """Why a server was not checked to its end, though none of its own tasks has failed."""
+    """The reason why the check of a server was not completed, though none of its own tasks failed."""
     if event["why"] == "failed":
-        return event["error"] or "it was stopped early, because another server failed"
+        return event["error"] or "the check was stopped early, because another server failed"
     if event["why"] == "left":
-        return f"it was stopped before '{event['task']}'" + (f": {errors[-1]}" if errors else "")
-    return f"Ansible ended before the play '{event['play']}' began" + (f": {errors[-1]}" if errors else "")
+        return f"the check was stopped before '{event['task']}'" + (f": {errors[-1]}" if errors else "")
+    return f"Ansible ended before the start of the play '{event['play']}'" + (f": {errors[-1]}" if errors else "")

@@ -1,4 +1,4 @@
-"""An Ansible callback that shows nothing: what Ansible shows of a task may hold the contents of files."""
+"""An Ansible callback that shows nothing: Ansible's output for a task may contain the contents of files."""
 
 from __future__ import annotations
 

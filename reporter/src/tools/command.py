@@ -36,7 +36,7 @@ class Stream:
         self.target: int | None = target
         self.file = file
         self.left = KEPT_MAX
-        # Why what is kept is not all.
+        # The reason why the kept output is not complete.
         self.fault = ""
 
     def take(self) -> bool:
@@ -57,7 +57,7 @@ class Stream:
             while data:
                 data = data[self.file.write(data) :]
         except OSError as error:
-            self.fault = f"it could not be kept: {error.strerror}"
+            self.fault = f"it could not be stored: {error.strerror}"
             # The report needs the space.
             self.file.truncate(0)
 
@@ -70,22 +70,22 @@ class Stream:
                 wait.register(self.target, selectors.EVENT_WRITE)
                 wait.select()
             except OSError:
-                # Nobody reads it any more, which is no reason to end the check.
+                # The output has no reader any more, which does not end the check.
                 self.target = None
 
 
 def run(work: str, preset: str, command: list[str]) -> dict[str, Any]:
-    """Runs a command to its end; returns its exit code, or why there is none, and why its output is not all."""
+    """Runs a command to its end; returns its exit code or the reason for none, and the faults of its output."""
     manifest = os.path.join(work, "stdin")
     source: IO[bytes] | None = None
     if PRESETS[preset].reads_manifest(command):
         with open(manifest, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
         if is_empty_manifest(manifest):
-            return {"fault": "standard input has no object for it: did what should have written it fail?"}
+            return {"fault": "standard input has no object: did the program that writes it fail?"}
         source = open(manifest, "rb")
     try:
-        # A session of its own, so that what the command has started can be ended with it.
+        # A session of its own, so that the processes that the command starts can be ended with it.
         process = subprocess.Popen(
             command,
             stdin=source,
@@ -127,12 +127,12 @@ def watch(work: str, process: subprocess.Popen[bytes]) -> dict[str, Any]:
                 if deadline is None and process.poll() is not None:
                     deadline = time.monotonic() + OPEN_SECONDS
             for key in selector.get_map().values():
-                streams[key.data].fault = "something that it has started still has it open"
+                streams[key.data].fault = "a process that the command started still has it open"
     return {"faults": {name: stream.fault for name, stream in streams.items() if stream.fault}}
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Ends the command and what it has started."""
+    """Ends the command and the processes that it started."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)

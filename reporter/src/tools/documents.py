@@ -18,7 +18,7 @@ def refuse_terraform(arguments: list[str]) -> str | None:
         return "the preset reads a plan: tofu plan -json -detailed-exitcode"
     missing = [option for option in ("-json", "-detailed-exitcode") if not {option, f"-{option}"} & set(arguments)]
     if missing:
-        return f"the command lacks {' and '.join(missing)}: names come from the JSON, and must agree with the exit code"
+        return f"the command lacks {' and '.join(missing)}: the JSON has the names, and must agree with the exit code"
     return None
 
 
@@ -60,7 +60,7 @@ def terraform(outcome: Outcome) -> list[Difference]:
         changes += refreshed
     for difference in refreshed:
         if difference not in changes:
-            say(f"  changed by others, and the plan leaves it as it is: {difference.name}")
+            say(f"  changed outside the configuration, and not reverted by the plan: {difference.name}")
     return agreed(outcome, 2, changes)
 
 
@@ -76,7 +76,7 @@ def message_in(line: str) -> dict[str, Any]:
 def refuse_aide(arguments: list[str]) -> str | None:
     if flags_of(arguments, "ABLWclr") & {"-C", "--check", "--compare"}:
         return None
-    return "the command lacks --check: without, or with --update, what differs now is the database of the next check"
+    return "the command lacks --check: without it, or with --update, the next check omits these differences"
 
 
 SECTIONS = {"Added entries:": 1, "Removed entries:": 2, "Changed entries:": 4}
@@ -95,8 +95,8 @@ def aide(outcome: Outcome) -> list[Difference]:
         differences.append(Difference(name))
     if found != outcome.code:
         raise CheckFailed(
-            f"exit code {outcome.code}, but the report names entries of exit code {found}; "
-            "it needs report_grouped=yes and at least report_level=list_entries"
+            f"exit code {outcome.code}, but the entries of the report amount to exit code {found}; "
+            "set report_grouped=yes and at least report_level=list_entries"
         )
     return differences
 
@@ -136,7 +136,7 @@ def aide_text(outcome: Outcome) -> Iterable[tuple[int, str]]:
 
 def refuse_salt(arguments: list[str]) -> str | None:
     if "test=true" not in [argument.lower() for argument in arguments]:
-        return "the command lacks test=True: without, it changes the server"
+        return "the command lacks test=True: without it, salt-call changes the server"
     outputs = [
         *(following for word, following in zip(arguments, arguments[1:]) if word in ("--out", "--output")),
         *(word.split("=", 1)[1] for word in arguments if word.startswith(("--out=", "--output="))),

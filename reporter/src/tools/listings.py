@@ -39,7 +39,7 @@ def refuse_git(arguments: list[str]) -> str | None:
 
 
 def git(outcome: Outcome) -> list[Difference]:
-    """git diff says by its exit code whether something differs; git status has 0 in both cases."""
+    """The exit code of git diff shows whether something differs; that of git status is always 0."""
     words = [part for word in outcome.command for part in words_of(word)]
     if "--porcelain" in words:
         outcome.expect(0)
@@ -89,7 +89,7 @@ def is_empty_manifest(path: str) -> bool:
 
 def kubectl_diff(outcome: Outcome) -> list[Difference]:
     """The output of diff on two directories with a file for each object, GROUP.VERSION.KIND.NAMESPACE.NAME."""
-    # To a file without objects kubectl says 0.
+    # For a file without objects, the exit code of kubectl is 0.
     for path in manifests_of(outcome.command):
         if os.path.isfile(path) and is_empty_manifest(path):
             raise CheckFailed(f"the file has no object: {path}")
@@ -108,13 +108,13 @@ def kubectl_diff(outcome: Outcome) -> list[Difference]:
 def refuse_rsync(arguments: list[str]) -> str | None:
     flags = flags_of(arguments, "efBTM@")
     if not flags & {"-n", "--dry-run"}:
-        return "the command lacks --dry-run: without, it changes the destination"
+        return "the command lacks --dry-run: without it, rsync changes the destination"
     if not flags & {"-i", "--itemize-changes"}:
-        return "the command lacks --itemize-changes: without, it does not say what differs"
+        return "the command lacks --itemize-changes: without it, rsync does not list the differences"
     hiding = {"-q", "--quiet", "--out-format", "--log-format", "--info", "--no-i", "--no-itemize-changes", "--no-n"}
     hiding |= {"--no-dry-run"}
     for flag in sorted(flags & hiding):
-        return f"the command has {flag}, which may hide what differs"
+        return f"the command has {flag}, which may hide differences"
     return None
 
 
@@ -138,7 +138,7 @@ def itemized(lines: Iterator[str]) -> Iterator[Difference]:
         if not match:
             raise unknown(line)
         update, kind, attributes, name = match.groups()
-        # With -ii what is as it should be is listed, too.
+        # With -ii, files without a difference are listed, too.
         if update == "." and not attributes.strip(" ."):
             continue
         if kind == "L":
@@ -149,7 +149,7 @@ def itemized(lines: Iterator[str]) -> Iterator[Difference]:
 
 
 def unescaped(name: str) -> str:
-    """A name as it is: rsync writes what a terminal cannot show as `\\#` and three octal digits."""
+    """The original name: rsync writes characters that a terminal cannot show as `\\#` and three octal digits."""
     text = name.encode("utf-8", "surrogateescape")
     return decoded(re.sub(rb"\\#([0-3][0-7]{2})", lambda match: bytes([int(match.group(1), 8)]), text))
 
@@ -157,13 +157,13 @@ def unescaped(name: str) -> str:
 def refuse_debsums(arguments: list[str]) -> str | None:
     if flags_of(arguments, "rdpg") & {"-c", "--changed", "-s", "--silent"}:
         return None
-    return "the command lacks --changed: without, it lists every file"
+    return "the command lacks --changed: without it, debsums lists every file"
 
 
 def debsums(outcome: Outcome) -> list[Difference]:
-    """What changed is on standard output, what is missing on standard error."""
+    """Changed files are on standard output, missing files on standard error."""
     if not flags_of(outcome.command, "rdpg") & {"-a", "--all", "-e", "--config"}:
-        say("  changed configuration files are not looked at; see the option --all of debsums")
+        say("  changed configuration files are not checked; see the option --all of debsums")
     # 1 and 3: some package could not be checked.
     outcome.expect(0, 2)
     differences = limited(map(Difference, outcome.lines()))

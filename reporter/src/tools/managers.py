@@ -14,9 +14,9 @@ def refuse_puppet(arguments: list[str]) -> str | None:
     # `puppet agent --test` implies it.
     coded = {"--detailed-exitcodes"} | ({"-t", "--test"} if "agent" in arguments else set())
     if "--noop" not in flags:
-        return "the command lacks --noop: without, it changes the server"
+        return "the command lacks --noop: without it, puppet changes the server"
     if not flags & coded:
-        return "the command lacks --detailed-exitcodes: without, a resource that failed has exit code 0"
+        return "the command lacks --detailed-exitcodes: without it, a failed resource has exit code 0"
     if "--summarize" not in flags:
         return "the command lacks --summarize: the log may leave out resources, and the summary counts all"
     return None
@@ -25,7 +25,7 @@ def refuse_puppet(arguments: list[str]) -> str | None:
 def puppet(outcome: Outcome) -> list[Difference]:
     """The log names the resources that differ; the summary after it counts them."""
     if outcome.code == 2:
-        raise CheckFailed("exit code 2: something was changed in spite of --noop")
+        raise CheckFailed("exit code 2: something was changed despite --noop")
     outcome.expect(0)
     named: dict[str, Difference] = {}
     counts: dict[str, int] = {}
@@ -65,13 +65,13 @@ def resource(path: str) -> Difference:
 def refuse_cf_agent(arguments: list[str]) -> str | None:
     flags = flags_of(arguments, "BbwDxfgNTC")
     if not flags & {"-n", "--dry-run"}:
-        return "the command lacks --dry-run: without, it changes the server"
+        return "the command lacks --dry-run: without it, cf-agent changes the server"
     if not flags & {"-K", "--no-lock"}:
-        return "the command lacks --no-lock: without, it passes over what it has looked at within the last minute"
+        return "the command lacks --no-lock: without it, promises checked within the last minute are skipped"
     return None
 
 
-# Warnings that say nothing of their own about the server.
+# Warnings that are not about the state of the server.
 REMARKS = (
     "Using the default value ",
     "Warnings encountered when actuating ",
@@ -107,7 +107,7 @@ def cf_agent(outcome: Outcome) -> list[Difference]:
 
 
 def promise(text: str) -> Difference:
-    """What a warning speaks of: the file into which a line would go, or the first path in quotes."""
+    """The object of a warning: the file into which a line would go, or the first path in quotes."""
     into = re.search(r" into '(/.*)' (?:after|before) locator$", text)
     first = re.match(r"Should [^']*'(/.*?)'(?=$|[, ])", text)
     match = into or first

@@ -1,4 +1,4 @@
-"""The outcome of a command, as the presets read it, and what they make of it."""
+"""The outcome of a command as the presets read it, and the differences that they return."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
-# What is kept of each of the command's two streams, and the longest line that is read.
+# Limits of the kept output for each of the command's two streams, and of a line.
 KEPT_MAX = 256 * 1024 * 1024
 LINE_MAX = 1024 * 1024
 DOCUMENT_MAX = 64 * 1024 * 1024
@@ -21,7 +21,7 @@ NAMES_MAX = 500_000
 
 
 class CheckFailed(Exception):
-    """Why the outcome does not say whether anything differs."""
+    """The reason why the outcome does not show whether anything differs."""
 
 
 class Difference(NamedTuple):
@@ -32,7 +32,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command has printed, in the files of a directory, and its exit code."""
+    """The output of a command, in the files of a directory, and its exit code."""
 
     command: list[str]
     code: int
@@ -90,7 +90,7 @@ class Outcome:
 
 
 def limited(differences: Iterable[Difference]) -> list[Difference]:
-    """The differences, if they are not so many that they would fill the memory."""
+    """The differences. Fails the check if there are more than NAMES_MAX, which limits the memory."""
     found = list(islice(differences, NAMES_MAX + 1))
     if len(found) > NAMES_MAX:
         raise CheckFailed(f"the output names more than {NAMES_MAX} differences")
@@ -98,12 +98,12 @@ def limited(differences: Iterable[Difference]) -> list[Difference]:
 
 
 def agreed(outcome: Outcome, drifted: int, differences: list[Difference]) -> list[Difference]:
-    """The differences, if the exit code says so, too: 0 without any, `drifted` with some."""
+    """The differences. Fails the check if the exit code disagrees: 0 means none, `drifted` means some."""
     outcome.expect(0, drifted)
     if outcome.code == 0 and differences:
-        raise CheckFailed(f"exit code 0, but the output names what differs: {shown(differences[0].name)}")
+        raise CheckFailed(f"exit code 0, but the output names a difference: {shown(differences[0].name)}")
     if outcome.code != 0 and not differences:
-        raise CheckFailed(f"exit code {outcome.code}, but the output names nothing that differs")
+        raise CheckFailed(f"exit code {outcome.code}, but the output names no difference")
     return differences
 
 

@@ -1,4 +1,4 @@
-"""The presets: for each tool what its command must have, and how its outcome says what differs."""
+"""The presets: the required options of each tool's command, and a reader of the differences in its outcome."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from outcome import Difference, Outcome, limited, program_of, words_of
 
 @dataclass(frozen=True)
 class Preset:
-    # Reads what differs; raises CheckFailed.
+    # Reads the differences; raises CheckFailed.
     read: Callable[[Outcome], Iterable[Difference]]
     # The programs that it is for. Without any it is for all, and `refuse` is given the whole command.
     programs: tuple[str, ...] = ()
-    # What is wrong with the arguments of the program, or None.
+    # The fault of the program's arguments, or None.
     refuse: Callable[[list[str]], str | None] = lambda arguments: None
-    # Whether the command reads what it compares from standard input.
+    # True if the command reads a manifest from standard input.
     reads_manifest: Callable[[list[str]], bool] = lambda command: False
     # The streams that must be complete.
     streams: tuple[str, ...] = ("stdout",)
@@ -52,7 +52,7 @@ def refuse_exit_code(command: list[str]) -> str | None:
     if "etckeeper" in words:
         return f"etckeeper has exit code 0 for drift; {listings.INSTEAD_OF_UNCLEAN}"
     if "git" in words and not {"--exit-code", "--quiet"} & words:
-        return "git says by its exit code what differs only with --exit-code or --quiet; or use --preset git"
+        return "the exit code of git shows differences only with --exit-code or --quiet; add one, or use --preset git"
     return None
 
 

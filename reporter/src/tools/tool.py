@@ -1,4 +1,4 @@
-"""Reports what a command has said of a server: a snapshot or a failed check. See report.sh."""
+"""Reports the outcome of a command for a server: a snapshot or a failed check. See report.sh."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from run import check as check_run
 from run import failed_check, setting, snapshot
 from text import as_name, say, tell_all, unique
 
-# What the server takes.
+# Limits of the server.
 TARGET_NAME_MAX = 253
 NAME_MAX = 4096
-# How much of standard error a failed check has.
+# Limits of standard error in a failed check.
 TAIL_BYTES = 2000
 TAIL_LINES = 5
 
@@ -27,7 +27,7 @@ def check(work: str, preset: str, server: str, *command: str) -> int:
     """Checks the command before it is run; writes the name of the preset to WORK/preset. Returns 2 if it is refused."""
     fault = fault_of(preset, server, list(command))
     if fault:
-        say(f"gitops-report: {fault}")
+        say(f"report.sh: {fault}")
         return 2
     with open(os.path.join(work, "preset"), "w", encoding="utf-8") as file:
         file.write(preset or preset_for(list(command)) or "")
@@ -41,13 +41,13 @@ def fault_of(name: str, server: str, command: list[str]) -> str | None:
             return f"the {what}'s name {faulty}; see --{option}"
     known = name or preset_for(command)
     if known is None:
-        return f"no preset is for {command[0]}; name one: {', '.join(PRESETS)}"
+        return f"there is no preset for {command[0]}; choose one of {', '.join(PRESETS)}"
     preset = PRESETS.get(known)
     if preset is None:
-        return f"the preset {known} is unknown; there are {', '.join(PRESETS)}"
+        return f"the preset {known} is unknown; choose one of {', '.join(PRESETS)}"
     arguments = arguments_of(command, preset.programs) if preset.programs else command
     if arguments is None:
-        return f"the preset {known} is for {' and '.join(preset.programs)}, which the command does not run"
+        return f"the preset {known} needs {' or '.join(preset.programs)} in the command"
     return preset.refuse(arguments)
 
 
@@ -69,7 +69,7 @@ def report(work: str, server: str, began: str, *command: str) -> int:
 
 
 def judge(work: str, preset: str, command: list[str]) -> tuple[list[Difference], str]:
-    """What differs, and why that is not known, if it is not."""
+    """The differences, and the fault if the check failed."""
     run = read_run(work)
     program = os.path.basename(command[0])
     if run.get("fault"):
@@ -82,7 +82,7 @@ def judge(work: str, preset: str, command: list[str]) -> tuple[list[Difference],
         differences = list(PRESETS[preset].read(outcome))
     except CheckFailed as error:
         return [], with_tail(f"{program}: {error}", work)
-    # What is not all there may lack what differs. Standard error may stay open: that of ssh does.
+    # Incomplete output may lack differences. Standard error may stay open: that of ssh does.
     faults = run["faults"]
     for stream in PRESETS[preset].streams:
         if stream in faults:
@@ -96,11 +96,11 @@ def read_run(work: str) -> dict[str, Any]:
             run: dict[str, Any] = json.load(file)
             return run
     except (OSError, ValueError):
-        return {"fault": "what became of it is not known"}
+        return {"fault": "its outcome is not known"}
 
 
 def with_tail(fault: str, work: str) -> str:
-    """A fault with the last that the command has written to standard error."""
+    """A fault, followed by the last lines of the command's standard error."""
     with open(os.path.join(work, "stderr"), "rb") as file:
         file.seek(max(0, os.path.getsize(file.name) - TAIL_BYTES))
         text = without_colors(file.read().decode("utf-8", "replace"))
@@ -116,7 +116,7 @@ def base_of(server: str) -> str:
 
 
 def files_of(differences: list[Difference], base: str) -> list[dict[str, str]]:
-    """The differences as the server takes them, sorted, each name once."""
+    """The differences in the form of the API, sorted, each name once."""
     files: dict[str, dict[str, str]] = {}
     for name, kind in differences:
         if kind == "file":

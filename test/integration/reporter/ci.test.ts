@@ -403,9 +403,7 @@ t.test(
 
 t.test('the example changes nothing until it is told to', WITH_ANSIBLE, async (t) => {
   const readme = textOf('example/README.md')
-  const [copy = '', dryRun = '', deploy = '', edit = ''] = [...readme.matchAll(/^```sh\n([^]*?)\n```$/gm)].map(
-    ([, text]) => text,
-  )
+  const [copy = '', dryRun = '', deploy = ''] = [...readme.matchAll(/^```sh\n([^]*?)\n```$/gm)].map(([, text]) => text)
   const place = directory(t)
   const copied = copy.replace('reporter/example', EXAMPLE)
   t.equal((await sh(t, ['sh', '-ec', copied], {}, place)).code, 0, copied)
@@ -427,7 +425,6 @@ t.test('the example changes nothing until it is told to', WITH_ANSIBLE, async (t
     return snapshot?.files.map(({ name }) => name).toSorted() ?? ['no snapshot']
   }
 
-  t.same(await drifted(dryRun), all)
   t.match((await run(show)).stdout, /\+\*\.\* action[^]*nothing was changed/, 'it shows the difference')
   for (const command of [`${apply} --check`, apply.replace('=true', '=false')]) {
     await run(command)
@@ -447,7 +444,6 @@ t.test('the example changes nothing until it is told to', WITH_ANSIBLE, async (t
   t.same(await drifted(`${dryRun} -- ${remove}`), ['rsyslog.d/50-default.conf'])
   await run(`${apply} ${remove}`)
   t.same(files(), all)
-  t.same(await drifted(edit), ['rsyslog.conf'])
 })
 
 t.test('shellcheck finds nothing in what the pipelines run', needs('shellcheck'), async (t) => {
@@ -464,7 +460,7 @@ t.test('shellcheck finds nothing in what the pipelines run', needs('shellcheck')
 t.test('actionlint finds nothing in the workflows', needs('actionlint'), async (t) => {
   // Forgejo has labels of its own and runs every minute.
   const ignored = ['-ignore', 'scheduled job runs too frequently', '-ignore', 'label "docker" is unknown']
-  for (const args of [[GITHUB], [...ignored, FORGEJO]]) {
+  for (const args of [[GITHUB], ['../.github/workflows/site.yaml'], [...ignored, FORGEJO]]) {
     const { status, stdout, stderr } = spawnSync('actionlint', args, { cwd: REPORTER, encoding: 'utf8' })
     t.equal(status, 0, stdout + stderr)
   }

@@ -44,7 +44,7 @@ const probe = (changed: string, more: object = {}): object => ({
 const OLD = { f: 'old\n' }
 const NEW = { f: 'new\n' }
 const AB = { a: OLD, b: OLD }
-const STOPPED = /it was stopped (early, because another server failed|before 'line of g')/
+const STOPPED = /the check was stopped (early, because another server failed|before 'line of g')/
 
 /**
  * Cases that are run together, each by a play of its own. A play whose servers all fail ends the run of Ansible, so at
@@ -161,7 +161,7 @@ export const TOGETHER: readonly Case[] = [
       { name: 'Loop', lineinfile: { path: '{{ etc }}/{{ item }}', line: 'x' }, loop: ['f', 'gone'], ...onlyOn('a') },
     ],
     servers: { a: NEW, b: NEW },
-    expected: { a: /'Loop' failed \(gone\): .*does not exist/, b: /nothing was looked at/ },
+    expected: { a: /'Loop' failed \(gone\): .*does not exist/, b: /nothing was checked/ },
   },
   {
     name: 'dates and numbers as keys',
@@ -226,7 +226,7 @@ export const TOGETHER: readonly Case[] = [
       { name: 'Unpack', unarchive: { src: '{{ etc }}/../x.tgz', dest: '{{ etc }}', remote_src: true }, ...onlyOn('a') },
     ],
     servers: { a: NEW, b: NEW },
-    expected: { a: /'Unpack' was not looked at: unarchive has no check mode/, b: [] },
+    expected: { a: /'Unpack' was not checked: unarchive has no check mode/, b: [] },
   },
   {
     name: 'a tar archive that is left out in check mode',
@@ -246,7 +246,7 @@ export const TOGETHER: readonly Case[] = [
     servers: { a: OLD, b: OLD },
     files: { 'fragments/1': 'one\n' },
     expected: { a: ['f', 'g'], b: ['f', 'g'] },
-    before219: { a: /'Fragments' was not looked at/, b: /'Fragments' was not looked at/ },
+    before219: { a: /'Fragments' was not checked/, b: /'Fragments' was not checked/ },
   },
   {
     name: 'a file that is fetched over HTTP, which is not looked at in check mode',
@@ -256,7 +256,7 @@ export const TOGETHER: readonly Case[] = [
       copy(),
     ],
     servers: { a: NEW, b: NEW },
-    expected: { a: /'Fetch' was not looked at: uri has no check mode/, b: [] },
+    expected: { a: /'Fetch' was not checked: uri has no check mode/, b: [] },
   },
   {
     name: 'known hosts',
@@ -590,7 +590,7 @@ export const TOGETHER: readonly Case[] = [
     name: 'meta: end_host',
     tasks: [line(), { meta: 'end_host', ...onlyOn('a') }, line('g')],
     servers: AB,
-    expected: { a: /ended before 'line of g'/, b: ['f', 'g'] },
+    expected: { a: /ended the play before 'line of g'/, b: ['f', 'g'] },
   },
   {
     name: 'meta: end_host as the last task',
@@ -602,7 +602,7 @@ export const TOGETHER: readonly Case[] = [
     name: 'meta: end_play',
     tasks: [line(), { meta: 'end_play' }, line('g')],
     servers: { a: NEW },
-    expected: { a: /ended before 'line of g'/ },
+    expected: { a: /ended the play before 'line of g'/ },
   },
   {
     name: 'meta: clear_host_errors after a failure',
@@ -614,14 +614,14 @@ export const TOGETHER: readonly Case[] = [
     name: 'every task skipped',
     tasks: [line('f', { when: false })],
     servers: { a: OLD },
-    expected: { a: /nothing was looked at/ },
+    expected: { a: /nothing was checked/ },
   },
-  { name: 'nothing but facts', tasks: [{ set_fact: { x: 1 } }], expected: { a: /nothing was looked at/ } },
+  { name: 'nothing but facts', tasks: [{ set_fact: { x: 1 } }], expected: { a: /nothing was checked/ } },
   {
     name: 'a pause that asks',
     tasks: [{ name: 'Sure?', pause: { prompt: 'Sure?' } }, line()],
     servers: { a: NEW, b: NEW },
-    expected: { a: /nobody answered the pause 'Sure\?'/, b: /nobody answered/ },
+    expected: { a: /no answer to the pause 'Sure\?'/, b: /no answer to/ },
   },
   { name: 'a pause that waits', tasks: [{ pause: { seconds: 1 } }, line()], servers: { a: NEW }, expected: { a: [] } },
   {
@@ -641,14 +641,14 @@ export const TOGETHER: readonly Case[] = [
     play: { vars_prompt: [{ name: 'size' }] },
     tasks: [line()],
     servers: { a: OLD },
-    expected: { a: /nobody answered vars_prompt 'size'/ },
+    expected: { a: /no answer to vars_prompt 'size'/ },
   },
   {
     name: 'a question of the play with a default',
     play: { vars_prompt: [{ name: 'size', default: '1' }] },
     tasks: [line()],
     servers: { a: NEW },
-    expected: { a: /nobody answered vars_prompt 'size'/ },
+    expected: { a: /no answer to vars_prompt 'size'/ },
   },
   {
     name: 'a task that runs for real',
@@ -691,7 +691,7 @@ export const ALONE: readonly Case[] = [
     play: { serial: 1 },
     tasks: [line(), fail(onlyOn('a'))],
     servers: { a: NEW, b: NEW },
-    expected: { a: /boom/, b: /ended before .* began/ },
+    expected: { a: /boom/, b: /ended before the start of the play/ },
   },
   {
     name: 'a play whose servers all fail keeps the next from beginning',
@@ -700,21 +700,21 @@ export const ALONE: readonly Case[] = [
       { hosts: '*-b', tasks: [line()] },
     ],
     servers: AB,
-    expected: { a: /boom/, b: /ended before .* began/ },
+    expected: { a: /boom/, b: /ended before the start of the play/ },
   },
   {
     name: 'end_play in the first batch keeps the others from beginning',
     play: { serial: 1 },
     tasks: [line(), { meta: 'end_play', ...onlyOn('a') }],
     servers: { a: NEW, b: NEW },
-    expected: { a: [], b: /ended before .* began/ },
+    expected: { a: [], b: /ended before the start of the play/ },
   },
   {
     name: 'an included file that is no YAML ends the run',
     tasks: [line(), { include_tasks: 'broken.yml', ...onlyOn('a') }, line('g')],
     servers: AB,
     files: { 'broken.yml': '- name: [' },
-    expected: { a: /it was stopped before/, b: /it was stopped before 'line of g': / },
+    expected: { a: /the check was stopped before/, b: /the check was stopped before 'line of g': / },
   },
   {
     name: 'a variable that is not defined, on all servers',

@@ -213,7 +213,7 @@ t.test('what the command has started and left', RUNS, async (t) => {
   t.match(await outcome(t, left('2>/dev/null')), {
     code: 1,
     report: {
-      check_failed: 'sh: its stdout is not complete: something that it has started still has it open',
+      check_failed: 'sh: its stdout is not complete: a process that the command started still has it open',
     },
   })
   process.kill(Number(readFileSync(join(pids, 'pid'), 'utf8')), 'SIGKILL')
@@ -255,27 +255,27 @@ t.test('wrong usage: nothing is run', RUNS, async (t) => {
     [['--preset', 'lines'], {}, /the command is missing/],
     [['--preset', 'lines', '--'], {}, /the command is missing/],
     [['--preset', 'lines', '--', ''], {}, /the command is missing/],
-    [touch, {}, /'touch' is no option; the command goes after --/],
-    [['--preset', ...touch], {}, /is no option/],
-    [['--', ...touch], {}, /no preset is for touch; name one: tofu, terraform, kubectl-diff, .*exit-code$/m],
-    [['--preset', 'line', '--', ...touch], {}, /the preset line is unknown; there are tofu, .*exit-code$/m],
-    [['--preset', 'rsync', '--', ...touch], {}, /the preset rsync is for rsync, which the command does not run/],
+    [touch, {}, /'touch' is not an option; the command goes after --/],
+    [['--preset', ...touch], {}, /is not an option/],
+    [['--', ...touch], {}, /there is no preset for touch; choose one of tofu, terraform, kubectl-diff, .*exit-code$/m],
+    [['--preset', 'line', '--', ...touch], {}, /the preset line is unknown; choose one of tofu, .*exit-code$/m],
+    [['--preset', 'rsync', '--', ...touch], {}, /the preset rsync needs rsync in the command/],
     [['--', 'git', 'status'], {}, /lacks --porcelain and -z/],
     [['--', 'etckeeper', 'unclean'], {}, /exit code 0 for drift; use --preset git -- etckeeper vcs/],
     [['--preset', 'lines', '--', ...touch], { GITOPS_SERVER: '' }, /the server's name must have .*see --server/],
     [['--preset', 'lines', '--server', 'a\nb', '--', ...touch], {}, /the server's name must have 1 to 253 characters/],
     [['--preset', 'lines', '--base-path', 'etc', '--', ...touch], {}, /the base path must begin with \//],
-    [['--preset', 'lines', '--labels', 'x', '--', ...touch], {}, /the labels must be such as/],
+    [['--preset', 'lines', '--labels', 'x', '--', ...touch], {}, /labels must have the form/],
     [['--preset', 'lines', '--nosuch', 'x', '--', ...touch], {}, /--nosuch is unknown/],
-    [['--preset', 'lines', '--timeout', '0', '--', ...touch], {}, /the timeout must be whole seconds/],
-    [['--preset', 'lines', '--', ...touch], { GITOPS_TOKEN: 'a b' }, /no bearer token/],
+    [['--preset', 'lines', '--timeout', '0', '--', ...touch], {}, /the timeout must be a whole number of seconds/],
+    [['--preset', 'lines', '--', ...touch], { GITOPS_TOKEN: 'a b' }, /a bearer token cannot have/],
   ]
   for (const [args, env, log] of cases) {
     const ran = await run(t, ['--dry-run', ...args], { cwd, env })
     t.match(ran, { code: 2, stdout: '', log }, args.join(' '))
   }
   t.notOk(existsSync(join(cwd, 'ran')))
-  t.match(await run(t, ['--version']), { code: 0, stdout: /^gitops-report \d+\.\d+\.\d+\n$/ })
+  t.match(await run(t, ['--version']), { code: 0, stdout: /^report\.sh \d+\.\d+\.\d+\n$/ })
   const { stdout: help } = await run(t, ['--help'])
   for (const [, option = ''] of readFileSync(SCRIPT, 'utf8').matchAll(/^ {4}(--[a-z-]+)\)/gm)) t.match(help, option)
 })
@@ -294,7 +294,7 @@ t.test('a rendering that is empty is a failed check', RUNS, async (t) => {
     return { code, report: (JSON.parse(stdout) as unknown[])[0] }
   }
   for (const input of ['', '# Source: x\\n---\\n']) {
-    const failed = { check_failed: /^kubectl: standard input has no object for it/ }
+    const failed = { check_failed: /^kubectl: standard input has no object/ }
     t.match(await piped(input, 'kubectl diff -f -'), { code: 1, report: failed }, input)
   }
   t.notOk(existsSync(join(bin, 'input')), 'kubectl is not run')
@@ -350,7 +350,7 @@ t.test(
     t.same(readdirSync(tmp), [])
     t.match(await run(t, shell('true'), { env: { TMPDIR: '/nosuch' } }), {
       code: 2,
-      log: /cannot make a temporary directory/,
+      log: /cannot create a temporary directory/,
     })
   },
 )
@@ -364,7 +364,7 @@ t.test('output that cannot be kept is not taken for all', { ...RUNS, ...needs('p
   })
   t.equal(code, 1)
   t.match(report, {
-    check_failed: 'sh: its stdout is not complete: it could not be kept: No space left on device',
+    check_failed: 'sh: its stdout is not complete: it could not be stored: No space left on device',
   })
 })
 
@@ -377,6 +377,6 @@ t.test('a program that fails reports nothing, and says so', RUNS, async (t) => {
   t.match(await outcome(t, shell('true'), { env: { ...env, FAILS: 'tool.py report' } }), { code: 3, report: {} })
   t.match(await outcome(t, shell('true'), { env: { ...env, FAILS: 'command.py' } }), {
     code: 1,
-    report: { check_failed: 'sh: what became of it is not known' },
+    report: { check_failed: 'sh: its outcome is not known' },
   })
 })

@@ -286,10 +286,10 @@ t.test(
       'without-python': "'Deploy' failed: ",
       ignoring: "'Broken' failed: ",
       rescued: "'fail' failed: ",
-      skipping: 'nothing was looked at, every task was skipped',
+      skipping: 'nothing was checked: every task was skipped',
     }
     for (const [server, reason] of Object.entries(reasons)) {
-      t.match(ran.log, `\n${server}: CHECK FAILED, it was not checked to its end\n  ${reason}`)
+      t.match(ran.log, `\n${server}: CHECK FAILED\n  ${reason}`)
       t.match(failuresIn(ran)[server], reason)
     }
     t.match(ran.log, 'ansible-playbook ended with exit code 4.')
@@ -310,9 +310,9 @@ t.test('nothing was checked: nothing is posted, and the step fails', WITH_ANSIBL
   const cases: [args: string[], log: RegExp][] = [
     [['--playbook', 'broken.yml'], /ended without a result[^]*exit code 4/],
     [['--playbook', 'none.yml'], /could not be found[^]*ended without a result[^]*exit code 1/],
-    [['--playbook', 'group.yml'], /Could not match[^]*none was checked/],
-    [['--playbook', 'local.yml'], /none was checked/],
-    [['--inventory', 'empty.yml'], /none was checked/],
+    [['--playbook', 'group.yml'], /Could not match[^]*no server was checked/],
+    [['--playbook', 'local.yml'], /no server was checked/],
+    [['--inventory', 'empty.yml'], /no server was checked/],
     [['--', '--limit', 'nobody'], /ended without a result[^]*exit code 1/],
     [['--', '--no-such-option'], /unrecognized arguments[^]*ended without a result[^]*exit code 2/],
   ]
@@ -399,7 +399,7 @@ t.test(
       [`${url}/elsewhere`, /answered 404[^]*no such resource/i],
       [`${there}/401`, /answered 401[^]*No token\n {2}say who you are/],
       [`${there}/301`, /answered 301, which redirects to http:\/\/127\.0\.0\.1:\d+\/200: use that address/],
-      [`${there}/200`, /answered 200, but with no Content-Type in place of receipts/],
+      [`${there}/200`, /answered 200, but with no Content-Type instead of receipts/],
       [`${there}/empty`, /answered 204, but with no Content-Type/],
       [`${there}/login`, /answered 200, but with text\/html[^]*Log in/],
       [`${there}/few`, /answered 200, but without a receipt for rsyslog-lab/],
@@ -410,7 +410,7 @@ t.test(
       const { code, log } = await report(t, args, { env: { PATH, GITOPS_STATUS_URL: address } })
       t.equal(code, 3, `${address}: ${log}`)
       t.match(log, expected)
-      t.match(log, 'rsyslog-lab: OUT_OF_SYNC, drifted: 1\n  rsyslog.conf\n', 'the result stands in the log')
+      t.match(log, 'rsyslog-lab: OUT_OF_SYNC, drifted: 1\n  rsyslog.conf\n', 'the log has the result')
     }
     t.equal(seen.filter((request) => request.url === '/200').length, 1, 'a redirection is not followed')
     t.equal(seen.filter((request) => request.url === '/401').length, 1, 'once, without another try')
@@ -467,20 +467,20 @@ t.test('a secret reaches neither the log nor the process list nor Ansible', need
   }
 })
 
-t.test('settings: what is wrong is told before anything runs', needs('curl'), async (t) => {
+t.test('settings: faults are reported before anything runs', needs('curl'), async (t) => {
   const PATH = standIn(t, 'echo ran >&2; exit 9')
   const cases: [args: string[], env: Record<string, string>, log: RegExp][] = [
     [['--nonsense'], {}, /--nonsense is unknown/],
     [['--nonsense', 'x'], {}, /--nonsense is unknown/],
     [['--url'], {}, /--url .*value is missing/],
-    [['site.yml'], {}, /'site\.yml' is no option; arguments of ansible-playbook go after --/],
+    [['site.yml'], {}, /'site\.yml' is not an option; arguments of ansible-playbook go after --/],
     [['--url', 'ftp://host/'], {}, /must begin with http/],
-    [['--url', 'http://host/ x'], {}, /has a space/],
-    [['--url=http://host/"\nheader = "X: y'], {}, /has a space, a quote/],
-    [['--timeout', '0'], {}, /timeout must be whole seconds/],
+    [['--url', 'http://host/ x'], {}, /contains a space/],
+    [['--url=http://host/"\nheader = "X: y'], {}, /contains a space, a quote/],
+    [['--timeout', '0'], {}, /timeout must be a whole number of seconds/],
     [['--base-path', 'etc'], {}, /base path must begin with \//],
     [[], { GITOPS_DRY_RUN: 'perhaps' }, /GITOPS_DRY_RUN must be true or false, not 'perhaps'/],
-    [[], { GITOPS_TOKEN: 'two words' }, /token has characters .* not shown/],
+    [[], { GITOPS_TOKEN: 'two words' }, /token has more than one line, or characters .* not shown/],
     [[], { GITOPS_TOKEN: 'a', GITOPS_TOKEN_FILE: '/dev/null' }, /one of GITOPS_TOKEN and GITOPS_TOKEN_FILE/],
     [['--token-file', '/no/such/file'], {}, /cannot read the token file \/no\/such\/file/],
     [['--token-file', '/dev/null'], {}, /token file \/dev\/null is empty/],
@@ -678,7 +678,7 @@ t.test('a part of a playbook is not reported, by whatever way it is chosen', WIT
   write(cwd, { 'tags.cfg': '[tags]\nskip = look\n' })
   for (const [args, env, chosen] of cases) {
     const ran = await report(t, [...CHECK, ...args], { cwd, env: { GITOPS_BASE_PATH: base(cwd), ...env } })
-    t.match(ran, { code: 1, stdout: '', log: /Nothing is reported: the check was only a part of the playbook/ })
+    t.match(ran, { code: 1, stdout: '', log: /Nothing is reported: the check ran only a part of the playbook/ })
     t.match(ran.log, chosen)
   }
   const env = { GITOPS_BASE_PATH: base(cwd), ANSIBLE_RUN_TAGS: 'look' }
@@ -720,9 +720,9 @@ t.test(
       { state: 'drifted', commit: 'b16b00b5', labels: { env: 'prod' }, stale_after: 900 },
     ])
     for (const [args, log] of [
-      [['--labels', 'env'], /labels must be such as env=prod/],
+      [['--labels', 'env'], /labels must have the form env=prod/],
       [['--labels', '1=2'], /not '1=2'/],
-      [['--stale-after', '0'], /stale-after must be whole seconds/],
+      [['--stale-after', '0'], /stale-after must be a whole number of seconds/],
     ] as const) {
       t.match(await report(t, args, { env: { ...env, PATH: failed } }), { code: 2, log })
     }
@@ -836,13 +836,16 @@ t.test('only the head of a branch is reported, and no pull request', needs('git'
   }
   const cwd = join(place, 'here')
   const ran = await report(t, [], { cwd, env })
-  t.match(ran, { code: 0, log: `Nothing is reported: master is at ${newer} by now, and this is ${older}` })
+  t.match(ran, {
+    code: 0,
+    log: `Nothing is reported: the head of master is now ${newer}, and this run checked ${older}`,
+  })
   t.match(await report(t, [], { cwd, env: { ...env, CI_PIPELINE_EVENT: 'pull_request' } }), { log: /a pull request/ })
   t.equal(fileOf(server).statuses.length, 0)
   const cases: [args: string[], env: Record<string, string>, log: RegExp][] = [
     [['--any-commit'], {}, /Acknowledged/],
     [[], { CI_COMMIT_SHA: newer }, /Acknowledged/],
-    [[], { CI_COMMIT_BRANCH: 'gone' }, /not known: the remote repository could not be asked[^]*Acknowledged/],
+    [[], { CI_COMMIT_BRANCH: 'gone' }, /Cannot check that this commit is the head of gone[^]*Acknowledged/],
   ]
   for (const [args, more, log] of cases)
     t.match(await report(t, args, { cwd, env: { ...env, ...more } }), { code: 0, log })
