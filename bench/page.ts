@@ -1,79 +1,118 @@
-/* Measures the status page in a browser, with 10,000 targets: npm run bench:page */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pino } from 'pino'
+/*
+ * Measures the status page in Chromium: npm run bench:page [-- --quick] [-- --against DIR/dist/cli.js]. With the program of
+ * another version, the two take turns, and PAGE.md is written. What counts are the ratios.
+ */
+import { rmSync, writeFileSync } from 'node:fs'
+import { cpus, release } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import type { Browser } from 'playwright-core'
-import { start } from '../src/server.ts'
+import type { Snapshot } from '../src/status/schema.ts'
 import { launchBrowser } from '../test/support/browser.ts'
-import { settingsFor } from '../test/support/server.ts'
-import { snapshotOf } from '../test/support/snapshots.ts'
+import { type Running, startOurs } from './contenders.ts'
+import { median } from './numbers.ts'
+import { addHistory, makeDirectory, statusOf } from './page-documents.ts'
+import { type Load, type Steadiness, measureLoad, measureSteadiness, scriptBytes } from './page-measures.ts'
+import { count, ms, report, say, table, times } from './report.ts'
+import { quick, takeTurns, work } from './setup.ts'
 
 const TARGETS = 10_000
-const LOADS = 7
-const TYPED = 'server-077'
+const FEW_TARGETS = 60
+const UPDATED = 100
+const ROUNDS = quick ? 1 : 8
 
-/** Each in ms. */
-interface Load {
-  /** From the arrival of the document to the frame with the first rows. */
-  readonly rows: number
-  /** From each key to the frame that shows what it changed. */
-  readonly keys: readonly number[]
+/** Two servers of one version. */
+interface Version {
+  readonly name: string
+  readonly many: Running
+  readonly few: Running
 }
 
-async function measure(browser: Browser, url: string): Promise<Load> {
-  const page = await browser.newPage({ viewport: { width: 1200, height: 900 } })
-  await page.addInitScript(() => {
-    const observer = new MutationObserver(() => {
-      if (document.querySelector('.row') === null) return
-      observer.disconnect()
-      requestAnimationFrame(() => setTimeout(() => performance.mark('rows')))
-    })
-    observer.observe(document, { childList: true, subtree: true })
-    document.addEventListener(
-      'keydown',
-      (event) => requestAnimationFrame(() => setTimeout(() => performance.measure('key', { start: event.timeStamp }))),
-      true,
-    )
-  })
-  await page.goto(url)
-  await page.waitForFunction(() => performance.getEntriesByName('rows').length > 0)
-  await page.locator('input[type=search]').focus()
-  for (const [index, key] of TYPED.split('').entries()) {
-    await page.keyboard.press(key)
-    await page.waitForFunction((keys) => performance.getEntriesByName('key').length > keys, index)
-  }
-  const load = await page.evaluate(() => {
-    const document = performance.getEntriesByType('resource').find(({ name }) => name.endsWith('/status.json'))
-    const arrived = document instanceof PerformanceResourceTiming ? document.responseEnd : Number.NaN
-    const rows = performance.getEntriesByName('rows')[0]?.startTime ?? Number.NaN
-    return { rows: rows - arrived, keys: performance.getEntriesByName('key').map(({ duration }) => duration) }
-  })
-  await page.close()
-  return load
+async function startVersion(name: string, program: string | undefined): Promise<Version> {
+  const [many, few] = [join(work, `${name}-many`), join(work, `${name}-few`)]
+  makeDirectory(many, TARGETS)
+  makeDirectory(few, FEW_TARGETS)
+  addHistory(few, FEW_TARGETS)
+  return { name, many: await startOurs(many, [], {}, program), few: await startOurs(few, [], {}, program) }
 }
 
-function summary(numbers: readonly number[]): string {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  const at = (part: number): string => `${(sorted[Math.floor((sorted.length - 1) * part)] ?? 0).toFixed(0)} ms`
-  return `median ${at(0.5)}, worst ${at(1)} of ${sorted.length}`
+/** New checks of some targets: most find what the last one found. */
+function updateOf(number: number): Snapshot[] {
+  return Array.from({ length: UPDATED - 1 }, (_, index) =>
+    statusOf((index * 97 + 1) % TARGETS, (index + number) % 10 === 0 ? ['nginx.conf'] : []),
+  )
 }
 
+async function measure(browser: Browser, { many, few }: Version): Promise<Load & Steadiness> {
+  const drifts = [1, 2, 3].map((target) => statusOf(target, ['nginx.conf']))
+  return { ...(await measureLoad(browser, many, updateOf)), ...(await measureSteadiness(browser, few, drifts)) }
+}
+
+type Result = Load & Steadiness
+
+type Show = (value: number) => string
+
+const ROWS: readonly [what: string, values: (result: Result) => readonly number[], show: Show][] = [
+  ['first rows, from the navigation', ({ rows }) => [rows], ms],
+  ['first rows, from the arrival of the document', ({ rowsOfDocument }) => [rowsOfDocument], ms],
+  ['a key in the filter', ({ keys }) => keys, ms],
+  ['the slowest of six keys', ({ keys }) => [Math.max(...keys)], ms],
+  [`an update of ${UPDATED} targets, main thread`, ({ updates }) => updates.map(({ tasks }) => tasks), ms],
+  ['of that, running on a core', ({ updates }) => updates.map(({ cpu }) => cpu), ms],
+  ['of that, the longest task', ({ updates }) => updates.map(({ longest }) => longest), ms],
+  ['of that, garbage collection', ({ updates }) => updates.map(({ garbage }) => garbage), ms],
+  ['JavaScript heap', ({ heap }) => [heap], (value) => `${value.toFixed(1)} MiB`],
+  [`largest contentful paint, ${FEW_TARGETS} targets`, ({ largestPaint }) => [largestPaint], ms],
+  [`layout shift, ${FEW_TARGETS} targets`, ({ layoutShift }) => [layoutShift], (value) => value.toFixed(3)],
+]
+
+/** The cells of a line: the values of the versions, and their ratio. */
+function cells(values: readonly number[], show: Show): string[] {
+  const [mine = Number.NaN, other] = values
+  return [
+    ...values.map((value) => show(value)),
+    ...(other === undefined ? [] : [other === 0 ? '' : times(mine / other)]),
+  ]
+}
+
+const { against } = parseArgs({ strict: false, options: { against: { type: 'string' } } }).values
 const browser = await launchBrowser()
 if (browser === undefined) throw new Error('Chromium is missing: apt-get install chromium, or name it in CHROMIUM')
-const dataDir = mkdtempSync(join(tmpdir(), 'bench-page-'))
-const statuses = Array.from({ length: TARGETS }, (_, index) =>
-  snapshotOf({ server: `server-${String(index).padStart(5, '0')}` }, index % 50 === 0 ? ['rsyslog.conf'] : []),
-)
-writeFileSync(join(dataDir, 'status.json'), JSON.stringify({ statuses }))
-const server = await start(settingsFor(dataDir), pino({ level: 'silent' }))
-const loads: Load[] = []
-for (let load = 0; load < LOADS; load += 1) loads.push(await measure(browser, `${server.url}/`))
-await server.stop()
-await browser.close()
-rmSync(dataDir, { recursive: true })
-
-process.stdout.write(`The status page with ${TARGETS.toLocaleString('en')} targets
-  first rows after the document's arrival: ${summary(loads.map(({ rows }) => rows))}
-  a key in the filter until it is seen:    ${summary(loads.flatMap(({ keys }) => keys))}
-`)
+const versions = [await startVersion('this', undefined)]
+if (typeof against === 'string') versions.push(await startVersion('other', resolve(against)))
+try {
+  const results = await takeTurns<Result>(
+    Object.fromEntries(versions.map((version) => [version.name, async () => measure(browser, version)])),
+    ROUNDS,
+  )
+  say('# The status page')
+  say()
+  say(
+    `${cpus().length} cores (${cpus()[0]?.model ?? ''}), Linux ${release()}, Chromium ${browser.version()}. Medians of ${ROUNDS} loads` +
+      ` of ${count(TARGETS)} targets, where nothing else is said; of six keys and three updates each.`,
+  )
+  say('`npm run bench:page -- --against DIR/dist/cli.js` measures again, in turns. What counts are the ratios.')
+  say()
+  const scripts = await Promise.all(versions.map(async ({ many }) => scriptBytes(many)))
+  table(
+    ['', ...versions.map(({ name }) => name), ...(versions.length > 1 ? ['ratio'] : [])],
+    [
+      ...ROWS.map(([what, values, show]) => [
+        what,
+        ...cells(
+          versions.map(({ name }) => median((results[name] ?? []).flatMap(values))),
+          show,
+        ),
+      ]),
+      ['script, gzip -9', ...cells(scripts, (bytes) => `${count(bytes)} B`)],
+    ],
+  )
+  if (versions.length > 1 && !quick) writeFileSync(join(import.meta.dirname, 'PAGE.md'), report())
+} finally {
+  await browser.close()
+  for (const { many, few } of versions) {
+    await many.stop()
+    await few.stop()
+  }
+  rmSync(work, { recursive: true })
+}

@@ -1,25 +1,31 @@
+import { useSignalEffect } from '@preact/signals'
 import type { JSX } from 'preact'
-import { useRef } from 'preact/hooks'
-import { Announcer } from './announcer.tsx'
-import { Banners } from './banners.tsx'
-import { Controls, useShortcuts } from './controls.tsx'
-import { EmptyState } from './empty-state.tsx'
-import { FileList } from './file-list.tsx'
-import { Ago, StateIcon } from './parts.tsx'
-import { RepositoryList } from './repository-list.tsx'
-import { connection, counts, newestCheck, sentences, statusDocument, targets, toggleState, view } from './state.ts'
-import { STATES, type State, stateNamed, titleOf } from './targets.ts'
-import { TargetList } from './target-list.tsx'
-import { useWindowTitle } from './window-title.ts'
-import { writeView } from './view.ts'
+import { useEffect, useRef } from 'preact/hooks'
+import { Activity } from './views/activity.tsx'
+import { Announcer } from './frame/announcer.tsx'
+import { Banners } from './frame/banners.tsx'
+import { Controls, useShortcuts } from './frame/controls.tsx'
+import { EmptyState } from './frame/empty-state.tsx'
+import { FileList } from './views/files.tsx'
+import { Footer } from './frame/footer.tsx'
+import { setView, view } from './address/navigation.ts'
+import { RepositoryList } from './views/repositories.tsx'
+import { connection, sentences, targets } from './data/state.ts'
+import { Summary } from './frame/summary.tsx'
+import { TargetList } from './views/servers.tsx'
+import { TargetPage } from './views/target.tsx'
+import { keyOf, stateNamed } from './data/targets.ts'
+import { Wall } from './views/wall.tsx'
+import { useWindowTitle } from './frame/window-title.ts'
 import { sentence, visible } from './words.ts'
 
 export function Page(): JSX.Element {
-  const filter = useRef<HTMLInputElement>(null)
-  useShortcuts(filter)
-  useWindowTitle()
   const { kiosk } = view.value
   const lost = connection.value.kind === 'lost'
+  useWindowTitle()
+  useSignalEffect(() => {
+    document.documentElement.dataset['theme'] = view.value.theme ?? ''
+  })
   return (
     <div class={`page${kiosk ? ' kiosk' : ''}${lost ? ' lost' : ''}`}>
       <header>
@@ -30,25 +36,57 @@ export function Page(): JSX.Element {
         {targets.value !== undefined && (
           <div class="document">
             {targets.value.length > 0 && <Verdict />}
-            <Summary />
-            {!kiosk && targets.value.length > 0 && <Controls filter={filter} />}
-            <h2 class="visually-hidden">{sentence(view.value.list)}</h2>
-            {targets.value.length === 0 ? <EmptyState /> : <List />}
+            <Content />
           </div>
         )}
       </main>
-      <Footer />
+      {/* Not before the data: it would be pushed away when that comes. */}
+      {connection.value.kind !== 'connecting' && <Footer />}
       <Announcer />
     </div>
   )
 }
 
-/** The list that was chosen. */
-function List(): JSX.Element {
-  return { servers: <TargetList />, files: <FileList />, repositories: <RepositoryList /> }[view.value.list]
+/** The view that the address names. */
+function Content(): JSX.Element {
+  const { target, kiosk } = view.value
+  if (target !== undefined) return <TargetPage key={keyOf(target.repo, target.server)} {...target} />
+  if (targets.value?.length === 0) return <EmptyState />
+  return kiosk ? <WallView /> : <ListView />
 }
 
-/** What is true of all targets, in sentences; each has the colour of the state that it is about. */
+function WallView(): JSX.Element {
+  useEffect(() => {
+    const leave = ({ key }: KeyboardEvent): void => {
+      if (key === 'Escape') setView({ kiosk: false })
+    }
+    document.addEventListener('keydown', leave)
+    return () => document.removeEventListener('keydown', leave)
+  }, [])
+  return (
+    <>
+      <Summary />
+      <h2 class="visually-hidden">Targets</h2>
+      <Wall />
+    </>
+  )
+}
+
+function ListView(): JSX.Element {
+  const filter = useRef<HTMLInputElement>(null)
+  useShortcuts(filter)
+  const { list } = view.value
+  return (
+    <>
+      <Summary />
+      <Controls filter={filter} />
+      <h2 class="visually-hidden">{sentence(list)}</h2>
+      {{ servers: <TargetList />, files: <FileList />, repositories: <RepositoryList />, activity: <Activity /> }[list]}
+    </>
+  )
+}
+
+/** The verdict on all targets in sentences; each has the color of its state. */
 function Verdict(): JSX.Element {
   return (
     <p class="verdict">
@@ -58,75 +96,5 @@ function Verdict(): JSX.Element {
         </span>
       ))}
     </p>
-  )
-}
-
-/** The connection to the server, and the age of the newest check. Neither is a verdict on the targets. */
-function Freshness(): JSX.Element {
-  const words = { connecting: 'Connecting', live: 'Connected', lost: 'Not connected' }
-  return (
-    <p class="freshness">
-      <span class={`lamp ${connection.value.kind}`} />
-      {words[connection.value.kind]}
-      {newestCheck.value !== undefined && (
-        <span class="quiet">
-          , newest check <Ago time={newestCheck.value} />
-        </span>
-      )}
-    </p>
-  )
-}
-
-/** These counts are shown only if they are not zero, or if the filter has the state. */
-const OCCASIONAL: ReadonlySet<State> = new Set(['failing', 'missing', 'accepted'])
-
-/** The number of targets in each state. Each is a button that filters the list. */
-function Summary(): JSX.Element {
-  return (
-    <div class="summary" role="group" aria-label="Targets by state">
-      {STATES.filter((state) => !OCCASIONAL.has(state) || counts.value[state] > 0 || view.value.states.has(state)).map(
-        (state) => (
-          <Count key={state} state={state} />
-        ),
-      )}
-    </div>
-  )
-}
-
-function Count({ state }: { state: State }): JSX.Element {
-  const number = counts.value[state]
-  const content = (
-    <>
-      <span class="number">{number.toLocaleString('en')}</span>
-      <span class={`word ${number === 0 ? 'none' : state}`}>
-        <StateIcon state={state} />
-        {titleOf(state)}
-      </span>
-    </>
-  )
-  const appearance = `count ${number === 0 ? 'none' : state}`
-  if (view.value.kiosk) return <div class={appearance}>{content}</div>
-  return (
-    <button
-      type="button"
-      class={appearance}
-      aria-pressed={view.value.states.has(state)}
-      onClick={() => toggleState(state)}
-    >
-      {content}
-    </button>
-  )
-}
-
-function Footer(): JSX.Element {
-  const generation = statusDocument.value?.generation
-  const { kiosk } = view.value
-  return (
-    <footer class="quiet">
-      <Freshness />
-      {!kiosk && generation !== undefined && <span>Generation {generation}</span>}
-      {!kiosk && <a href="status.json">status.json</a>}
-      <a href={`.${writeView({ ...view.value, kiosk: !kiosk })}`}>{kiosk ? 'Leave the wall view' : 'Wall view'}</a>
-    </footer>
   )
 }

@@ -1,4 +1,4 @@
-import { differencesByName as byName, differencesInWords } from '../views/words.ts'
+import { differencesInWords } from '../views/words.ts'
 
 export { ago, duration } from '../views/durations.ts'
 
@@ -27,12 +27,18 @@ export function toTheMinute(time: number): string {
   return TO_THE_MINUTE.format(time)
 }
 
+/** Made once: `toLocaleString` would make one for each number. */
+const NUMBER = new Intl.NumberFormat('en')
+
 export function count(number: number, one: string, many = `${one}s`): string {
-  return `${number.toLocaleString('en')} ${number === 1 ? one : many}`
+  return `${NUMBER.format(number)} ${number === 1 ? one : many}`
 }
 
-/** Control characters, and characters that are invisible or change the direction of text. */
-const INVISIBLE = /[\p{Cc}\u061C\u200B\u200E\u200F\u2028\u2029\u202A-\u202E\u2066-\u2069\uFEFF]/gu
+/**
+ * Control characters, and characters that are invisible or change the direction of text; not those that only say whether
+ * the character before is drawn in colours.
+ */
+const INVISIBLE = /(?![\uFE0E\uFE0F])[\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029\u2800]/gu
 /** Leading and trailing spaces, which are invisible. */
 const OUTER_SPACES = /^\s+|\s+$/gu
 
@@ -49,19 +55,15 @@ export function visibleName(name: string): string {
 /** Characters of the name of a difference that is not a file, in one line. */
 const DIFFERENCE_LENGTH_MAX = 60
 
-/** What differs, in a few words; names are made visible and cut. */
+/** The differences in a few words; names are made visible and cut. */
 export function differences(files: readonly { readonly name: string; readonly kind: 'file' | 'other' }[]): string {
   return differencesInWords(
     files.map(({ name, kind }) => ({ kind, name: kind === 'file' ? name : visibleName(cut(name)) })),
   )
 }
 
-/** What differs, by name: the first three, and how many more. */
-export function differencesByName(files: readonly { readonly name: string }[]): string {
-  return byName(files.map(({ name }) => ({ name: visibleName(cut(name)) })))
-}
-
-function cut(name: string): string {
+/** The name of a difference, not longer than a line. */
+export function cut(name: string): string {
   return name.length > DIFFERENCE_LENGTH_MAX ? `${name.slice(0, DIFFERENCE_LENGTH_MAX - 1)}…` : name
 }
 

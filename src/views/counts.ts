@@ -5,14 +5,14 @@ import { type TargetPeriods, stretches } from '../status/periods.ts'
 
 const { drifted, failing, missing, stale, accepted, synced } = summarySchema.properties
 
-/** How many targets were in each state at a time. */
+/** The number of targets in each state at a time. */
 export const countsRowSchema = {
   title: 'CountsRow',
-  description: 'How many targets were in each state at a time.',
+  description: 'The number of targets in each state at a time.',
   type: 'object',
   required: ['time', ...STATES],
   properties: {
-    time: { ...time, description: 'The time at which was counted.' },
+    time: { ...time, description: 'The time of the count.' },
     drifted,
     failing,
     missing,

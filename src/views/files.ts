@@ -5,7 +5,7 @@ import type { Target } from '../status/target.ts'
 import { type At, ageAt, ageProperty } from './ages.ts'
 
 const KINDS = ['file', 'other'] as const
-const kind = { type: 'string', enum: KINDS, description: 'other: a difference that is no file.' } as const
+const kind = { type: 'string', enum: KINDS, description: 'other: a difference that is not a file.' } as const
 
 /** A difference of a target as a row of a table. */
 export const fileRowSchema = {
@@ -17,9 +17,9 @@ export const fileRowSchema = {
     ...targetProperties,
     name: fileProperties.name,
     kind,
-    since: { ...time, description: 'Since when it differs.' },
+    since: { ...time, description: 'The time since which it differs.' },
     since_seconds: ageProperty('The age of since.'),
-    diff: { type: ['string', 'null'], description: 'What differs, if the reporter has sent it.' },
+    diff: { type: ['string', 'null'], description: 'The difference as text, if the reporter sent it.' },
   },
   additionalProperties: false,
 } as const
@@ -29,7 +29,7 @@ export type FileRow = FromSchema<typeof fileRowSchema>
 /** A name that differs on some servers as a row of a table. */
 export const fileSumSchema = {
   title: 'FileSum',
-  description: 'A file, or what else differs, with the number of servers on which it does.',
+  description: 'A file or another difference, with the number of servers that have it.',
   type: 'object',
   required: ['repo', 'name', 'kind', 'servers', 'since', 'since_seconds'],
   properties: {
@@ -37,7 +37,7 @@ export const fileSumSchema = {
     name: fileProperties.name,
     kind,
     servers: { type: 'integer', minimum: 1, description: 'Number of servers on which it differs.' },
-    since: { ...time, description: 'Since when it differs on the first of them.' },
+    since: { ...time, description: 'The earliest time since which it differs on one of them.' },
     since_seconds: ageProperty('The age of since.'),
   },
   additionalProperties: false,
@@ -58,7 +58,7 @@ export function fileRows(statuses: readonly Status[], limit: number): At<FileRow
     })
 }
 
-/** What differs, by repository and name: that of the most servers first, and of these the oldest. */
+/** The differences by repository and name: those of the most servers first, and of these the oldest. */
 export function fileSums(statuses: readonly Status[], limit: number): At<FileSum[]> {
   const sums = new Map<string, { repo: string; name: string; kind: 'file' | 'other'; servers: number; since: number }>()
   for (const { repo, files } of statuses) {

@@ -13,7 +13,7 @@ export const CONDITIONS_MAX = 64
 
 const values = { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] } as const
 
-const PATTERNS = `names, or patterns as in a shell: * for any characters, ? for one, {a,b} for alternatives. May be repeated: one has to match. Empty: all. At most ${ALTERNATIVES_MAX} alternatives, ${WILDCARDS_MAX} of them with * or ?, and ${VALUE_LENGTH_MAX} characters.`
+const PATTERNS = `names, or patterns as in a shell: * for any characters, ? for one, {a,b} for alternatives. May be repeated: one must match. Empty: all. At most ${ALTERNATIVES_MAX} alternatives, ${WILDCARDS_MAX} of them with * or ?, and ${VALUE_LENGTH_MAX} characters.`
 
 /** `?repo=&server=`: globs. */
 export const targetFilterProperties = {
@@ -28,11 +28,11 @@ export const filterSchema = {
     ...targetFilterProperties,
     state: {
       ...values,
-      description: `The states, separated by commas or repeated: ${STATES.join(', ')}. One has to be the state. Empty: all.`,
+      description: `The states, separated by commas or repeated: ${STATES.join(', ')}. One must be the state. Empty: all.`,
     },
     label: {
       ...values,
-      description: `Conditions on labels as in Kubernetes, separated by commas or repeated: env=prod, env!=prod (also without the label), env (any value). All have to hold. Empty: all. At most ${CONDITIONS_MAX} conditions.`,
+      description: `Conditions on labels as in Kubernetes, separated by commas or repeated: env=prod, env!=prod (also without the label), env (any value). All must hold. Empty: all. At most ${CONDITIONS_MAX} conditions.`,
     },
   },
   additionalProperties: false,
@@ -45,7 +45,7 @@ type Values = Query['repo']
 export const CONDITION_PATTERN = `${LABEL_NAME}((!=|==?)[^,]*)?`
 const CONDITION = new RegExp(`^(?<name>${LABEL_NAME})((?<operator>!=|==?)(?<value>[^,]*))?$`)
 
-/** What a filter looks at. */
+/** The properties that a filter uses. */
 export type Filterable = Target & Pick<Status, 'state'> & { readonly labels?: Readonly<Record<string, string>> }
 
 /** Reports whether a status matches. */
@@ -95,7 +95,10 @@ function readStates(parameter: Values, faults: Fault[]): ReadonlySet<string> {
   const states = separated('/state', parameter, faults)
   const known: readonly string[] = STATES
   if (!states.every((state) => known.includes(state))) {
-    faults.push({ pointer: '/state', detail: `must be one of ${STATES.join(', ')}, or several of them with commas` })
+    faults.push({
+      pointer: '/state',
+      detail: `must be one of ${STATES.join(', ')}, or several of them, separated by commas`,
+    })
   }
   return new Set(states)
 }
@@ -113,7 +116,10 @@ function readConditions(parameter: Values, faults: Fault[]): ((labels: Labels) =
   return conditions.flatMap((condition) => {
     const { name, operator, value } = CONDITION.exec(condition)?.groups ?? {}
     if (name === undefined) {
-      faults.push({ pointer: '/label', detail: 'must be conditions such as env=prod, env!=prod or env, with commas' })
+      faults.push({
+        pointer: '/label',
+        detail: 'must be conditions such as env=prod, env!=prod or env, separated by commas',
+      })
       return []
     }
     // A label may be called `constructor`.

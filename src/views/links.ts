@@ -7,7 +7,7 @@ export interface LinkTemplates {
   readonly file?: string | undefined
 }
 
-/** What a template may name. A value that is missing or empty gives no link. */
+/** The values that a template may name. A missing or empty value gives no link. */
 export type LinkValues = Readonly<Partial<Record<(typeof LINK_PLACEHOLDERS)[number], string | undefined>>>
 
 /**
@@ -24,7 +24,7 @@ export function linkTemplatesFor(
 
 /** The scheme and the authority, which no value may change. URL parsers take a backslash for a slash. */
 const ORIGIN = /^https?:\/\/[^/\\?#{}]+(?=[/\\?#])/i
-/** URL parsers drop some of them, which would join what stands on both sides. */
+/** URL parsers drop some of them, which would join the text on both sides. */
 const CONTROL = /\p{Cc}/u
 const PLACEHOLDER = /\{([^{}]*)\}/g
 /** `.` and `..` between separators, also percent-encoded: URL parsers resolve them. */

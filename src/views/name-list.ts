@@ -2,13 +2,13 @@ import type { FromSchema } from 'json-schema-to-ts'
 import type { Status } from '../status/schema.ts'
 import type { At } from './ages.ts'
 
-/** What names can be listed. */
+/** The kinds of names that can be listed. */
 export const NAME_KINDS = ['repo', 'server', 'label'] as const
 
 /** A name that a dashboard offers for choice. */
 export const nameRowSchema = {
   title: 'NameRow',
-  description: 'A name to choose; * stands first, for all.',
+  description: 'A name to choose; the first is *, for all.',
   type: 'object',
   required: ['name'],
   properties: { name: { type: 'string', description: 'A repository, a server, or a label such as env=prod.' } },

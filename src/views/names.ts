@@ -28,7 +28,7 @@ export function namesMatcher(patterns: readonly string[]): Names {
   return { matches: (name) => exact.has(name) || globs.some((matches) => matches(name)) }
 }
 
-/** What patterns without braces the patterns stand for; `undefined` if there are too many. */
+/** Expands patterns with braces; `undefined` if the result is too long. */
 function alternativesOf(patterns: Iterable<string>): ReadonlySet<string> | undefined {
   const found = new Set<string>()
   const open = [...patterns]

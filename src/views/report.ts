@@ -6,11 +6,11 @@ import { type TargetPeriods, stretches } from '../status/periods.ts'
 const seconds = { type: 'integer', minimum: 0 } as const
 const share = { type: 'number', minimum: 0, maximum: 1 } as const
 
-/** What states a target was in during a time. */
+/** The time of a target in each state, within a range. */
 export const reportRowSchema = {
   title: 'ReportRow',
   description:
-    'How long a target was in which state during a time. Unknown is all of the time that is none of the other: the check failed, was never made or too old, or the target was not there. It is never counted as in sync.',
+    'The time of a target in each state within a range. Unknown is the rest of the range: the check failed or was too old, the target was never checked, or it did not exist. It never counts as in sync.',
   type: 'object',
   required: [
     'repo',
@@ -31,11 +31,11 @@ export const reportRowSchema = {
     ...targetProperties,
     from: { ...time, description: 'The beginning of the range.' },
     to: { ...time, description: 'The end of the range.' },
-    seconds: { ...seconds, description: 'From from to to.' },
-    synced_seconds: { ...seconds, description: 'The time that it was in sync.' },
-    drifted_seconds: { ...seconds, description: 'The time that it was drifted.' },
-    accepted_seconds: { ...seconds, description: 'The time that it was accepted.' },
-    unknown_seconds: { ...seconds, description: 'All other time.' },
+    seconds: { ...seconds, description: 'The length of the range.' },
+    synced_seconds: { ...seconds, description: 'The time in sync.' },
+    drifted_seconds: { ...seconds, description: 'The time drifted.' },
+    accepted_seconds: { ...seconds, description: 'The time accepted.' },
+    unknown_seconds: { ...seconds, description: 'The rest of the time.' },
     synced_share: { ...share, description: 'synced_seconds / seconds, to four places, rounded down.' },
     drifted_share: { ...share, description: 'drifted_seconds / seconds.' },
     accepted_share: { ...share, description: 'accepted_seconds / seconds.' },

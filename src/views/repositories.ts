@@ -8,7 +8,7 @@ import { type At, ageAt, ageProperty, newestCheck } from './ages.ts'
 /** A repository as a row of a table. */
 export const repositoryRowSchema = {
   title: 'RepositoryRow',
-  description: 'The targets of a repository: how many are in each state.',
+  description: 'The number of targets of a repository in each state.',
   type: 'object',
   required: ['repo', ...summarySchema.required, 'newest_check', 'newest_check_seconds', 'newest_reason'],
   properties: {
@@ -32,7 +32,7 @@ export function repositoryRows(statuses: readonly Status[], limit: number, now: 
   return (asked) => shown.map(({ newest, ...row }) => ({ ...row, newest_check_seconds: ageAt(asked, newest) }))
 }
 
-/** How many targets of each repository are in which state, by name. */
+/** The number of targets of each repository in each state, by name. */
 export function repositorySummaries(statuses: readonly Status[]): (Summary & Pick<Status, 'repo'>)[] {
   return [...groupsBy(statuses, ({ repo }) => repo)].map(([repo, group]) => ({ repo, ...summaryOf(group) }))
 }

@@ -4,11 +4,11 @@ import { timeOf } from '../status/time.ts'
 import { type At, ageAt, ageProperty, newestCheck } from './ages.ts'
 import { type Judged, verdict, verdictText } from './verdict.ts'
 
-/** What is to be said of some targets in one object. */
+/** A summary of some targets in one object. */
 export const targetsSummarySchema = {
   title: 'TargetsSummary',
   type: 'object',
-  description: 'The worst state of the matching targets, how many are in each, and the verdict on them.',
+  description: 'The worst state of the matching targets, the number in each state, and a summary in words.',
   required: [...summarySchema.required, 'longest_drift_seconds', 'newest_check_seconds', 'verdict'],
   properties: {
     ...summarySchema.properties,
@@ -16,7 +16,7 @@ export const targetsSummarySchema = {
       'The age of the oldest since among the targets that are drifted; null if none is.',
     ),
     newest_check_seconds: ageProperty('The age of the newest last_check; null if there was no check.'),
-    verdict: { type: 'string', description: 'The verdict as a sentence, for people.' },
+    verdict: { type: 'string', description: 'The summary in words, for people.' },
   },
 } as const
 

@@ -40,20 +40,20 @@ export const targetRowSchema = {
     since: {
       type: ['string', 'null'],
       format: 'date-time',
-      description: 'When this state began; null if that is not known: the target was never checked.',
+      description: 'The start of this state; null if the target was never checked.',
     },
     since_seconds: ageProperty('The age of since.'),
-    differences: { type: 'integer', minimum: 0, description: 'Number of differences, of the last good check.' },
-    what: { ...text, description: 'What differs, by name: the first three, and how many more.' },
-    last_check: { type: ['string', 'null'], format: time.format, description: 'When it was last checked.' },
+    differences: { type: 'integer', minimum: 0, description: 'Number of differences that the last check found.' },
+    what: { ...text, description: 'The names of the first three differences, and the number of the others.' },
+    last_check: { type: ['string', 'null'], format: time.format, description: 'The time of the last check.' },
     last_check_seconds: ageProperty('The age of last_check.'),
-    reason: { ...optionalText, description: 'Why the check failed, or why the drift is accepted.' },
-    accepted_until: { type: ['string', 'null'], format: time.format, description: 'When the acceptance ends.' },
+    reason: { ...optionalText, description: 'The reason of the failed check or of the acceptance.' },
+    accepted_until: { type: ['string', 'null'], format: time.format, description: 'The end of the acceptance.' },
     commit: { ...optionalText, description: 'The commit that was checked against.' },
     branch: { ...optionalText, description: 'The branch of the commit.' },
     pipeline_url: {
       ...optionalText,
-      description: 'The page of the CI run that made the last check, or that failed to.',
+      description: 'The page of the CI run of the newest check, also if it failed.',
     },
     labels: { ...text, description: 'Labels, such as env=prod,owner=team-a.' },
   },
@@ -92,7 +92,7 @@ function beginning(since = -Number.MAX_VALUE): number {
   return since
 }
 
-/** When the present state of a target began, in ms since the epoch; `undefined` if it was never checked. */
+/** The start of the current state of a target, in ms since the epoch; `undefined` if it was never checked. */
 export function stateSince(status: Status, { staleAfter }: Pick<Clock, 'staleAfter'>): number | undefined {
   if (status.state === 'missing') return undefined
   if (status.state === 'failing') return status.failed_check && timeOf(status.failed_check.since)

@@ -4,11 +4,11 @@ import { ago, shortDuration } from './durations.ts'
 import { groupsBy } from './groups.ts'
 import { latest } from './latest.ts'
 
-/** What the verdict needs to know of a target. */
+/** The properties of a target that the verdict needs. */
 export interface Judged {
   readonly repo: string
   readonly state: State
-  /** When the state began, in ms since the epoch, as `lastCheck`; undefined if it is not known. */
+  /** The start of the state, in ms since the epoch, as `lastCheck`; undefined if it is not known. */
   readonly since: number | undefined
   readonly lastCheck: number | undefined
 }
@@ -19,15 +19,15 @@ export interface VerdictSentence {
   readonly text: string
 }
 
-/** A drift is new for so long. */
-const NEW_MS = 60 * 60_000
+/** The time that a drift counts as new, in ms. */
+export const NEW_MS = 60 * 60_000
 
-/** So many repositories are named; more are counted. */
+/** The largest number of repositories that are named; more are counted. */
 const NAMED_MAX = 2
 
 /**
- * The verdict on some targets, the worst first: what has drifted and since when, what fails, which repository has gone
- * silent. It is good only if all targets are in sync.
+ * The verdict on some targets, the worst first: drift and its age, failing checks, repositories without reports. It is good
+ * only if all targets are in sync.
  */
 export function verdict(targets: readonly Judged[]): At<readonly VerdictSentence[]> {
   if (targets.length === 0) return () => [{ state: 'empty', text: 'There are no targets.' }]
@@ -86,7 +86,7 @@ const SENTENCES: Readonly<Record<State, Sentences>> = {
   synced: (targets) => [`${count(targets)} ${are(targets)} in sync.`],
 }
 
-/** The repositories of which no target is known any more by a check. */
+/** The repositories whose targets are all stale or missing. */
 function silentRepositories(targets: readonly Judged[]): ReadonlySet<string> {
   const silent = new Set(targets.map(({ repo }) => repo))
   for (const { repo, state } of targets) if (state !== 'stale' && state !== 'missing') silent.delete(repo)

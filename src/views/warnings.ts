@@ -5,8 +5,8 @@ import { rulesOf } from '../status/rules.ts'
 import type { SavedDocument } from '../status/schema.ts'
 
 /**
- * What is valid in a document, and probably not what its author wants: properties that may be mistyped, rules that have
- * ended, and rules that are about no target.
+ * Parts of a document that are valid but probably mistakes: properties that may be mistyped, rules that ended, and rules
+ * that match no target.
  *
  * @param now milliseconds since the epoch
  */
@@ -16,14 +16,14 @@ export function warningsIn(document: SavedDocument, now: number): Fault[] {
     ...nearMissesIn(document),
     ...accepted.flatMap(({ rule, until, matchesRepo, matchesServer }, index) => {
       const pointer = pointTo('/accepted', index)
-      if (until <= now) return { pointer, detail: `has ended at ${rule.until}; it covers nothing` }
+      if (until <= now) return { pointer, detail: `ended at ${rule.until} and covers nothing` }
       const isAboutSome = document.statuses.some(({ repo, server }) => matchesRepo(repo) && matchesServer(server))
-      return isAboutSome ? [] : { pointer, detail: 'is about no target that is in the document' }
+      return isAboutSome ? [] : { pointer, detail: 'matches no target in the document' }
     }),
   ]
 }
 
-/** The same of a document that is kept. */
+/** The same for a document of the server. */
 export function warningsOf({ head, entries }: StatusDocument, now: number): Fault[] {
   return warningsIn({ ...head, statuses: entries.map(({ status }) => status) }, now)
 }

@@ -1,6 +1,6 @@
 import type { State, Summary } from '../status/schema.ts'
 
-/** What people read for a state, the worst first. */
+/** The words for a state, the worst first. */
 export const STATE_WORDS: ReadonlyMap<State, string> = new Map([
   ['drifted', 'out of sync'],
   ['failing', 'check failing'],
@@ -15,10 +15,10 @@ interface Difference {
   readonly kind?: 'file' | 'other'
 }
 
-/** So many differences that are no files are named; more are counted. */
+/** The largest number of other differences that are named; more are counted. */
 const NAMED_MAX = 2
 
-/** What differs, in a few words: `2 files, service rsyslog`. Empty without differences. */
+/** The differences in a few words: `2 files, service rsyslog`. Empty without differences. */
 export function differencesInWords(differences: readonly Difference[]): string {
   const others = differences.filter(({ kind }) => kind === 'other')
   const files = differences.length - others.length
@@ -27,17 +27,17 @@ export function differencesInWords(differences: readonly Difference[]): string {
   return [...counted, ...named].join(', ')
 }
 
-/** So many differences are listed by name; more are counted. */
+/** The largest number of differences that are listed by name; more are counted. */
 const LISTED_MAX = 3
 
-/** What differs, by name: `rsyslog.conf, service rsyslog and 2 more`. Empty without differences. */
+/** The differences by name: `rsyslog.conf, service rsyslog and 2 more`. Empty without differences. */
 export function differencesByName(differences: readonly Difference[]): string {
   const more = differences.length - LISTED_MAX
   const names = differences.slice(0, LISTED_MAX).map(({ name }) => name)
   return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-/** How many targets are in which state, as a sentence. */
+/** The number of targets in each state, as a sentence. */
 export function countsInWords(summary: Summary): string {
   const { targets } = summary
   if (targets === 0) return 'There are no targets.'

@@ -59,7 +59,7 @@ t.test('all parameters have to match; an empty one matches all', async (t) => {
   t.notOk(matches({ server: ['', 'db'] }), 'an empty value beside another is none')
 })
 
-t.test('state: one of several, with commas or repeated; an unknown one is refused', async (t) => {
+t.test('state: one of several, separated by commas or repeated; an unknown one is refused', async (t) => {
   for (const state of STATES) {
     t.ok(matches({ state }, { state }))
     t.notOk(matches({ state: STATES.filter((each) => each !== state).join() }, { state }))
