@@ -7,7 +7,7 @@ import { PATTERN_MESSAGES, expectedSchema } from './status/schema.ts'
 import { validator } from './status/validation.ts'
 
 const PROGRAM = 'ansible-inventory'
-const INSTALL = 'install it with apt-get install ansible-core, or with pip install ansible-core, and have it in PATH'
+const INSTALL = 'install it with apt-get install ansible-core or pip install ansible-core, and add it to PATH'
 
 /** The output of `ansible-inventory --list`, as far as it is read here: hosts have variables, or groups, or both. */
 const inventorySchema = {
@@ -27,12 +27,12 @@ interface Group {
 const isInventory = validator<Readonly<Record<string, Group>>>(inventorySchema)
 const isExpected = validator<object>(expectedSchema, PATTERN_MESSAGES)
 
-/** What `expected` prints, or why it prints nothing. */
+/** The output of `expected`, or the reasons why there is none. */
 export interface ExpectedOutcome {
   /** The block for status.json; `undefined` if there are faults. */
   readonly text: string | undefined
   readonly faults: readonly string[]
-  /** What Ansible has written to its standard error: its reasons, and its warnings. */
+  /** Ansible's standard error: its reasons and its warnings. */
   readonly warnings: string
 }
 
@@ -53,7 +53,7 @@ export async function expectedBlock(options: ExpectedOptions): Promise<ExpectedO
 interface Run {
   readonly stdout: string
   readonly stderr: string
-  /** Why there is no output; `undefined` if there is. */
+  /** The reason why there is no output; `undefined` if there is output. */
   readonly failure?: string
 }
 
@@ -63,9 +63,9 @@ async function list(inventories: readonly string[], limit: string | undefined): 
   if (limit === undefined) return runAnsible([...args, '--list'])
   const help = await runAnsible(['--help'])
   if (help.failure !== undefined) return help
-  // All hosts in place of some would not be what was asked for.
+  // Without --limit, the block would have all hosts.
   if (!help.stdout.includes('--limit')) {
-    return { stdout: '', stderr: '', failure: `--limit: the ${PROGRAM} of this machine does not have it` }
+    return { stdout: '', stderr: '', failure: `--limit: the ${PROGRAM} on this machine does not support it` }
   }
   return runAnsible([...args, `--limit=${limit}`, '--list'])
 }
@@ -75,7 +75,7 @@ async function runAnsible(args: readonly string[]): Promise<Run> {
     // An inventory of several files of which one is broken would otherwise be the rest of them, with exit code 0.
     ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: 'true',
     ...process.env,
-    // More would stand in standard output, ahead of the inventory.
+    // A higher verbosity writes to standard output, before the inventory.
     ANSIBLE_VERBOSITY: '0',
   }
   try {

@@ -11,13 +11,14 @@ export interface GateOptions {
   readonly token: string | undefined
 }
 
-/** The variable with the token. An argument would be seen by everybody on the machine, and in the log of the pipeline. */
+/** The variable with the token. All users of the machine can see an argument, and the log of the pipeline may show it. */
 export const TOKEN_VARIABLE = 'STATUS_TOKEN'
-const TIMEOUT_DEFAULT = 30
+/** Seconds. */
+export const TIMEOUT_DEFAULT = 30
 const TIMEOUT_MAX = 3600
 const FILTERS: readonly string[] = ['repo', 'server', 'label']
-/** What `--allow` may name. Drift is what the gate is for. */
-const ALLOWABLE = STATES.filter((state) => state !== 'drifted' && state !== 'synced')
+/** The states that `--allow` may name. The gate always stops at drift. */
+export const ALLOWABLE = STATES.filter((state) => state !== 'drifted' && state !== 'synced')
 
 /** The flags of `gate` for `parseArgs`. */
 export const GATE_FLAGS = Object.fromEntries(
@@ -47,7 +48,7 @@ export function readGateOptions(
     if (kind === 'positional' && value !== 'gate')
       faults.push(`gate: expected no operand, not ${JSON.stringify(value)}`)
     if (kind !== 'option') continue
-    if (!Object.hasOwn(GATE_FLAGS, name)) faults.push(`${rawName}: unknown option of gate; see --help`)
+    if (!Object.hasOwn(GATE_FLAGS, name)) faults.push(`${rawName}: unknown option of gate; see gate --help`)
     // `--repo --server x`: the value is missing. An empty value is a variable that is not set, and would match all.
     else if (value === undefined || value === '' || value.startsWith('--'))
       faults.push(`${rawName}: a value is missing`)
@@ -70,7 +71,8 @@ export function readGateOptions(
   }
   const allowed = valuesOf('allow').flatMap((value) => value.split(','))
   const allow = ALLOWABLE.filter((state) => allowed.includes(state))
-  if (new Set(allowed).size > allow.length) faults.push(`--allow: must be of ${ALLOWABLE.join(', ')}, with commas`)
+  if (new Set(allowed).size > allow.length)
+    faults.push(`--allow: must be one or more of ${ALLOWABLE.join(', ')}, separated by commas`)
   const token = env[TOKEN_VARIABLE] === '' ? undefined : env[TOKEN_VARIABLE]
   // Never with its value: this goes to the log of a pipeline.
   if (token !== undefined && !/^[\w.~+/=-]+$/.test(token)) faults.push(`${TOKEN_VARIABLE}: is not a token`)

@@ -10,18 +10,18 @@ export type GateOutcome = 'open' | 'closed' | 'unknown'
 
 export interface GateResult {
   readonly outcome: GateOutcome
-  /** What to print: text that a terminal shows as it is. */
+  /** The lines to print, which a terminal shows unchanged. */
   readonly lines: readonly string[]
 }
 
 /** The largest answer, decompressed: about 100,000 targets. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024
-/** What of a refusal is read and printed. */
+/** The largest part of a refusal that is read. */
 const REFUSAL_BYTES_MAX = 64 * 1024
 
 const text = { type: 'string' } as const
 
-/** What of an answer is used. Later versions may add properties, but a state that is not known here is not fine. */
+/** The used properties of an answer. Later versions may add properties, but an unknown state is a fault. */
 const answerSchema = {
   type: 'object',
   required: ['statuses'],
@@ -65,12 +65,12 @@ const isRefusal = validator<{ readonly detail: string }>({
   properties: { detail: text },
 })
 
-/** Why there is no answer, in words for the person who asked. */
+/** The reason why there is no answer, for the person who ran the command. */
 class GateError extends Error {
   override readonly name = 'GateError'
 }
 
-/** Asks a server for the targets that match. Says which of them are not fine, and the verdict, or why it is unknown. */
+/** Asks a server for the targets that match. Returns a line for each that is not fine and the verdict, or the reason why there is none. */
 export async function gate(options: GateOptions): Promise<GateResult> {
   try {
     const entries = await entriesOf(options)
@@ -84,7 +84,7 @@ export async function gate(options: GateOptions): Promise<GateResult> {
   }
 }
 
-/** What is said of a target after the word for its state. A property that a server should have sent may be missing. */
+/** The text after the word for the state. A property that a server should have sent may be missing. */
 const DETAILS: Readonly<Partial<Record<State, (entry: Entry) => string>>> = {
   drifted: ({ files = [], since = 'unknown' }) => `: ${differencesInWords(files)}, since ${since}`,
   failing: ({ failed_check: failed }) => `: ${failed?.reason ?? 'unknown'}`,
@@ -93,7 +93,7 @@ const DETAILS: Readonly<Partial<Record<State, (entry: Entry) => string>>> = {
     ` until ${until}: ${reason}`,
 }
 
-/** What is wrong with a target. */
+/** The state of a target with its details. */
 function describe(entry: Entry): string {
   return `${STATE_WORDS.get(entry.state) ?? entry.state}${DETAILS[entry.state]?.(entry) ?? ''}`
 }
@@ -109,11 +109,11 @@ async function entriesOf(options: GateOptions): Promise<Entry[]> {
   const answer = parse(await request(url, options))
   if (!isAnswer(answer)) {
     const [fault] = isAnswer.faults('')
-    // Version 0.1 has no states, and says of what nobody checks any more that it is in sync.
+    // Version 0.1 has no states, and reports targets in sync that are no longer checked.
     const isOld =
       fault !== undefined && /^\/statuses\/\d+\/state$/.test(fault.pointer) && fault.detail.includes('present')
     const reason = isOld ? 'its entries have no state, as in version 0.1' : `${fault?.pointer} ${fault?.detail}`
-    throw new GateError(`${options.url.href}: is no server of this version: ${reason}`)
+    throw new GateError(`${options.url.href}: is not a server of this version: ${reason}`)
   }
   if (answer.statuses.length === 0) throw new GateError(`${options.url.href}: no target matches`)
   return answer.statuses
@@ -152,18 +152,18 @@ async function bodyOf({ body }: Response, bytesMax: number): Promise<string> {
   let bytes = 0
   for await (const chunk of body ?? []) {
     bytes += chunk.byteLength
-    if (bytes > bytesMax) throw new GateError(`the answer has more than ${bytesMax / 1024} KiB; ask for fewer targets`)
+    if (bytes > bytesMax) throw new GateError(`the answer exceeds ${bytesMax / 1024} KiB; select fewer targets`)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString()
 }
 
-/** What a refusal says, as far as it can be understood. */
+/** The reason in a refusal, if it can be read. */
 async function reasonOf(response: Response): Promise<string> {
   const location = response.headers.get('Location')
   if (location !== null) {
     await response.body?.cancel()
-    return `: redirects to ${location}, which is not followed`
+    return `: redirects to ${location}; redirects are not followed`
   }
   const body = await bodyOf(response, REFUSAL_BYTES_MAX)
     .then(parse)

@@ -10,7 +10,12 @@ export function createLog(level: string, destination?: DestinationStream): Logge
   return destination === undefined ? pino(options) : pino(options, destination)
 }
 
-/** Writes the lines of a log to standard output as people read them. */
-export function terminal(): DestinationStream {
-  return pretty({ ignore: 'pid,hostname' })
+/**
+ * Standard output as the destination of a log.
+ *
+ * @param format json: one JSON object a line; text: as people read it; by default text on a terminal, else json
+ */
+export function standardOutput(format: 'json' | 'text' | undefined): DestinationStream | undefined {
+  const isText = format === undefined ? process.stdout.isTTY : format === 'text'
+  return isText ? pretty({ ignore: 'pid,hostname', colorize: process.stdout.isTTY, sync: true }) : undefined
 }

@@ -12,7 +12,7 @@ import { Refusal } from './status/refusal.ts'
 import type { SavedDocument } from './status/schema.ts'
 import { type CommitEvents, Store, StoreError, codeOf } from './store/store.ts'
 
-/** What became of it. `unconfirmed`: nobody was there to ask. */
+/** The result. `unconfirmed`: there was no terminal to ask on. */
 export type RestoreOutcome = 'done' | 'failed' | 'unconfirmed'
 
 /** Days: the longest that a server can be set to. Only servers, which know their setting, remove rows of the history. */
@@ -22,14 +22,14 @@ const NO_EVENTS: CommitEvents = { committed: () => undefined, commitFailed: () =
 
 const DOCUMENT_FILE = /^status\.(?:json|record-\d+\.jsonl)$/
 
-/** Why it was not restored, in words for the person who asked. */
+/** The reason why nothing was restored, for the person who ran the command. */
 class RestoreError extends Error {
   override readonly name = 'RestoreError'
 }
 
 /**
- * Restores a backup of status.json, whatever its age, whether a server runs on the directory or not: says what that
- * changes, asks, and commits it as one more server would.
+ * Restores a backup of status.json of any age, whether a server runs on the directory or not: prints the changes, asks,
+ * and writes them as a second server would.
  */
 export async function restoreFile(options: RestoreOptions, log: Logger): Promise<RestoreOutcome> {
   const backup = await readChecked(options.file)
@@ -57,12 +57,12 @@ async function restoreInto(
   if (document === undefined) throw noDocument(place)
   const preview = previewOf(restoration(backup)(new Draft(document, { now: Date.now(), staleAfter })))
   if (preview.length === 0) {
-    print([`${file} changes nothing: generation ${document.generation} has all of it`])
+    print([`${file} changes nothing: generation ${document.generation} already has its content`])
     return 'done'
   }
   print([...titles(file, backup, place, document), ...preview])
   if (!isConfirmed && !process.stdin.isTTY) {
-    process.stderr.write('gitops-status-server: restore: standard input is no terminal: --yes is needed\n')
+    process.stderr.write('gitops-status-server: restore: standard input is not a terminal; --yes is required\n')
     return 'unconfirmed'
   }
   if (!isConfirmed && !(await ask('Restore? [y/N] '))) return 'failed'
@@ -103,7 +103,7 @@ async function refuseWrongOwner(place: string): Promise<void> {
   const owner = await ownerOf(place)
   const user = process.geteuid?.()
   if (user !== undefined && owner !== user) {
-    throw new RestoreError(`${place}: run it as user ${owner}, to whom the files belong; this is user ${user}`)
+    throw new RestoreError(`${place}: run the command as user ${owner}, who owns the files, not as user ${user}`)
   }
 }
 

@@ -7,14 +7,16 @@ import { Metrics } from './http/metrics.ts'
 import { createLog } from './log.ts'
 import type { Settings } from './settings.ts'
 import { Store, StoreError, type StoreOptions } from './store/store.ts'
-import { version } from './version.ts'
+import { version } from './project.ts'
 
-/** How long open connections may take to end when the server stops, in ms. */
+/** The time that open connections have to end when the server stops, in ms. */
 const STOP_GRACE_MS = 5000
 
 export interface RunningServer {
   /** The address that it listens on, such as `http://127.0.0.1:8080`. */
   readonly url: string
+  /** Reads the tokens file again, and logs the outcome. The server also follows its changes without this. */
+  reload(): Promise<void>
   /** Accepts no more connections, commits and answers what waits, and closes. Takes less than 10 seconds. */
   stop(): Promise<void>
 }
@@ -24,7 +26,7 @@ export interface StartOptions {
   readonly limits?: Partial<Limits>
 }
 
-/** The server cannot start with these settings on this machine. The message says what, where and what was expected. */
+/** The server cannot start with these settings on this machine. The message has the fault, its place and the expectation. */
 export class StartError extends Error {
   override readonly name = 'StartError'
 }
@@ -39,7 +41,15 @@ export async function start(
   log: Logger = createLog(settings.logLevel),
   { limits }: StartOptions = {},
 ): Promise<RunningServer> {
-  const { dataDir: directory, staleAfter, historyRetention, tokensFile, protectReads, trustProxy } = settings
+  const {
+    dataDir: directory,
+    staleAfter,
+    historyRetention,
+    tokensFile,
+    protectReads,
+    refuseDiffs,
+    trustProxy,
+  } = settings
   const metrics = new Metrics(version, settings.metricLabels)
   const listener = new Listener(metrics, { ...DEFAULT_LIMITS, ...limits })
   let store: Store | undefined
@@ -48,11 +58,11 @@ export async function start(
     const url = await listener.listen(settings.port, settings.host)
     store = await openStore({ directory, staleAfter, historyRetention, events: metrics, log })
     const access = { tokens, protectReads }
-    listener.attach(createApp({ store, staleAfter, metrics, access, trustProxy, log, version }).listener)
+    listener.attach(createApp({ store, staleAfter, refuseDiffs, metrics, access, trustProxy, log, version }).listener)
     tokens?.watch()
     const parts = { listener, store, tokens }
     logStart(log, url, settings, parts)
-    return { url, stop: async () => stop(log, parts) }
+    return { url, reload: async () => tokens?.reload(), stop: async () => stop(log, parts) }
   } catch (error) {
     await listener.stop(0)
     await store?.stop()

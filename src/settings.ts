@@ -17,8 +17,9 @@ interface Setting<T> {
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const LOG_FORMATS = ['json', 'text'] as const
 
-/** All settings. `--help` and the check of a configuration use this table; a test compares the README with it. */
+/** All settings. `--help` and the check of a configuration use this table; docs/settings.md is generated from it. */
 export const SETTINGS = {
   port: setting({
     flag: 'port',
@@ -52,7 +53,7 @@ export const SETTINGS = {
     env: 'STALE_AFTER',
     fallback: 600,
     unit: 'seconds',
-    help: 'Age of the last check at which a status is stale, if it has no stale_after of its own.',
+    help: 'Age of the last check at which a target is stale, unless it has its own stale_after.',
     read: integer(1, 10 * 365 * 86_400),
     expected: 'a whole number of seconds, 1 or more, at most ten years',
   }),
@@ -61,7 +62,7 @@ export const SETTINGS = {
     env: 'HISTORY_RETENTION',
     fallback: 90,
     unit: 'days',
-    help: 'Time that the history is kept.',
+    help: 'Age at which rows of the history are removed.',
     read: integer(1, 10 * 365),
     expected: 'a whole number of days, 1 or more, at most ten years',
   }),
@@ -70,7 +71,7 @@ export const SETTINGS = {
     env: 'TOKENS_FILE',
     fallback: undefined,
     unit: 'file',
-    help: 'Tokens and their rights; without it, anyone may post, read and remove.',
+    help: 'Tokens and their rights; without it, anyone may post, accept, remove and read.',
     read: text,
     expected: 'a path',
   }),
@@ -79,8 +80,17 @@ export const SETTINGS = {
     env: 'PROTECT_READS',
     fallback: false,
     unit: 'true, false',
-    help: 'Whether reads require a token as well; probes never do.',
-    read: (value) => ({ true: true, false: false })[value],
+    help: 'If true, reads require a token as well; probes never do.',
+    read: trueOrFalse,
+    expected: 'true or false',
+  }),
+  refuseDiffs: setting<boolean>({
+    flag: 'refuse-diffs',
+    env: 'REFUSE_DIFFS',
+    fallback: false,
+    unit: 'true, false',
+    help: 'If true, a snapshot that has a diff is refused, because differences can hold secrets.',
+    read: trueOrFalse,
     expected: 'true or false',
   }),
   trustProxy: setting<number | readonly string[] | undefined>({
@@ -97,9 +107,9 @@ export const SETTINGS = {
     env: 'METRIC_LABELS',
     fallback: undefined,
     unit: 'names',
-    help: 'Labels of targets that gitops_target_info has in /metrics, with commas between them.',
+    help: 'Labels of targets that gitops_target_info has in /metrics, separated by commas.',
     read: labelNames,
-    expected: 'names of labels with commas between them, such as env,owner',
+    expected: 'names of labels separated by commas, such as env,owner',
   }),
   logLevel: setting({
     flag: 'log-level',
@@ -109,6 +119,15 @@ export const SETTINGS = {
     help: 'Lowest severity that is logged.',
     read: (value) => LOG_LEVELS.find((level) => level === value),
     expected: `one of ${LOG_LEVELS.join(', ')}`,
+  }),
+  logFormat: setting<(typeof LOG_FORMATS)[number] | undefined>({
+    flag: 'log-format',
+    env: 'LOG_FORMAT',
+    fallback: undefined,
+    unit: 'format',
+    help: 'json: one JSON object a line; text: for people. By default text on a terminal, else json.',
+    read: (value) => LOG_FORMATS.find((format) => format === value),
+    expected: `one of ${LOG_FORMATS.join(', ')}`,
   }),
 }
 
@@ -140,7 +159,8 @@ export type CommandLine =
   | ({ readonly command: 'restore' } & RestoreOptions)
   | ({ readonly command: 'expected' } & ExpectedOptions)
   | ({ readonly command: 'gate' } & GateOptions)
-  | { readonly command: 'help' }
+  /** `of` is the command that is asked about, if it is one. */
+  | { readonly command: 'help'; readonly of: string | undefined }
   | { readonly command: 'version' }
   | { readonly command: 'usage-error'; readonly faults: readonly string[] }
 
@@ -167,10 +187,10 @@ export function readCommandLine(
     strict: false,
     tokens: true,
   })
-  if (values['help'] === true) return { command: 'help' }
+  const [command, ...operands] = positionals
+  if (values['help'] === true) return { command: 'help', of: command }
   if (values['version'] === true) return { command: 'version' }
 
-  const [command, ...operands] = positionals
   if (command === 'check') {
     const [file] = operands
     if (file !== undefined && operands.length === 1) return { command, file }
@@ -199,11 +219,12 @@ export function readCommandLine(
     const known = new Set([SETTINGS.dataDir.flag, SETTINGS.staleAfter.flag, 'yes'])
     for (const token of tokens) {
       if (token.kind === 'option' && !known.has(token.name)) {
-        faults.push(`${token.rawName}: unknown option of restore; see --help`)
+        faults.push(`${token.rawName}: unknown option of restore; see restore --help`)
       }
     }
     if (file === undefined || others.length > 0) faults.push('restore: expected one file, or - for standard input')
-    else if (file === '-' && !isConfirmed) faults.push('restore: - needs --yes: standard input cannot answer as well')
+    else if (file === '-' && !isConfirmed)
+      faults.push('restore: - requires --yes: standard input cannot be the backup and the answer')
     const [dataDir, staleAfter] = [value(SETTINGS.dataDir), value(SETTINGS.staleAfter)]
     if (file === undefined || faults.length > 0) return { command: 'usage-error', faults }
     return { command: 'restore', file, dataDir, staleAfter, isConfirmed }
@@ -232,13 +253,15 @@ export function readCommandLine(
     historyRetention: value(SETTINGS.historyRetention),
     tokensFile: value(SETTINGS.tokensFile),
     protectReads: value(SETTINGS.protectReads),
+    refuseDiffs: value(SETTINGS.refuseDiffs),
     trustProxy: value(SETTINGS.trustProxy),
     metricLabels: value(SETTINGS.metricLabels),
     logLevel: value(SETTINGS.logLevel),
+    logFormat: value(SETTINGS.logFormat),
   }
   faults.push(...metricLabelFaults(settings.metricLabels ?? []))
   if (settings.protectReads && settings.tokensFile === undefined) {
-    faults.push('PROTECT_READS: requires TOKENS_FILE, which says which tokens may read')
+    faults.push('PROTECT_READS: requires TOKENS_FILE, which lists the tokens that may read')
   }
   return faults.length > 0 ? { command: 'usage-error', faults } : { command: 'run', settings: Object.freeze(settings) }
 }
@@ -254,13 +277,13 @@ function readExpected(args: readonly string[]): CommandLine {
   } as const
   const faults: string[] = []
   const { values, tokens, positionals } = parseArgs({ args: [...args], options, strict: false, tokens: true })
-  if (values.help === true) return { command: 'help' }
+  if (values.help === true) return { command: 'help', of: 'expected' }
   for (const token of tokens) {
     if (token.kind !== 'option') continue
     const { name, rawName, value = '', inlineValue = false } = token
     // `--inventory --repo x`: the value of --inventory is missing.
     const isMissing = value.trim() === '' || (!inlineValue && value.startsWith('--'))
-    if (!Object.hasOwn(given, name)) faults.push(`${rawName}: unknown option of expected; see --help`)
+    if (!Object.hasOwn(given, name)) faults.push(`${rawName}: unknown option of expected; see expected --help`)
     else if (isMissing) faults.push(`${rawName}: must have a value`)
     else given[name]?.push(value)
   }
@@ -269,9 +292,9 @@ function readExpected(args: readonly string[]): CommandLine {
   const [limit, ...otherLimits] = limits
   // After an option without its value, what follows would be said to be missing, or too much.
   const isClear = faults.length === 0
-  if (isClear && positionals.length > 0) faults.push(`${positionals[0]}: expected takes no file; see --inventory`)
-  if (isClear && inventories.length === 0) faults.push('--inventory: must be given, at least once')
-  if (isClear && (repo === undefined || otherRepos.length > 0)) faults.push('--repo: must be given, once')
+  if (isClear && positionals.length > 0) faults.push(`${positionals[0]}: expected takes no file; see expected --help`)
+  if (isClear && inventories.length === 0) faults.push('--inventory: must be given at least once')
+  if (isClear && (repo === undefined || otherRepos.length > 0)) faults.push('--repo: must be given exactly once')
   if (otherLimits.length > 0) faults.push('--limit: must not be given twice')
   if (repo === undefined || faults.length > 0) return { command: 'usage-error', faults }
   return { command: 'expected', inventories, repo, limit }
@@ -327,8 +350,12 @@ function metricLabelFaults(names: readonly string[]): string[] {
   return names.flatMap((name, index) => {
     const other = names.slice(0, index).find((each) => metricLabelOf(each) === metricLabelOf(name))
     if (other === undefined) return []
-    return `METRIC_LABELS: ${other} and ${name} would both be ${metricLabelOf(name)}; leave one of them out`
+    return `METRIC_LABELS: ${other} and ${name} have the same name in metrics, ${metricLabelOf(name)}; remove one of them`
   })
+}
+
+function trueOrFalse(value: string): boolean | undefined {
+  return { true: true, false: false }[value]
 }
 
 function text(value: string): string | undefined {

@@ -19,6 +19,7 @@ export class TokensFile {
   #tokens: Tokens
   #bytes: Buffer
   #timer: NodeJS.Timeout | undefined
+  #reading: Promise<void> = Promise.resolve()
   #trouble: { readonly since: string; readonly detail: string } | undefined
 
   private constructor(path: string, log: Logger, bytes: Buffer, tokens: Tokens) {
@@ -38,7 +39,7 @@ export class TokensFile {
     return this.#tokens
   }
 
-  /** Why the present version of the file is not in force; `undefined` if it is. */
+  /** The reason why the current file is not in use; `undefined` if it is. */
   get trouble(): { readonly since: string; readonly detail: string } | undefined {
     return this.#trouble
   }
@@ -52,27 +53,40 @@ export class TokensFile {
     this.#timer = setTimeout(() => void this.#poll(), POLL_EVERY_MS).unref()
   }
 
+  /** Reads the file now, and logs the outcome, whether it has changed or not. */
+  async reload(): Promise<void> {
+    await this.#read(true)
+  }
+
   stop(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
   }
 
   async #poll(): Promise<void> {
+    await this.#read()
+    if (this.#timer !== undefined) this.watch()
+  }
+
+  /** One read after the other: a slower one would bring back older tokens. */
+  async #read(isAsked = false): Promise<void> {
+    this.#reading = this.#reading.then(async () => this.#readNow(isAsked))
+    await this.#reading
+  }
+
+  async #readNow(isAsked: boolean): Promise<void> {
     try {
       const bytes = await readOrThrow(this.#path)
-      if (!bytes.equals(this.#bytes) || this.#trouble !== undefined) {
-        this.#tokens = tokensIn(this.#path, bytes)
-        this.#bytes = bytes
-        this.#log.info({ file: this.#path, tokens: this.#tokens.size }, 'tokens reloaded')
-        this.#trouble = undefined
-      }
+      if (!isAsked && this.#trouble === undefined && bytes.equals(this.#bytes)) return
+      this.#tokens = tokensIn(this.#path, bytes)
+      this.#bytes = bytes
+      this.#log.info({ file: this.#path, tokens: this.#tokens.size }, 'tokens reloaded')
+      this.#trouble = undefined
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error)
-      if (detail === this.#trouble?.detail) return
+      if (!isAsked && detail === this.#trouble?.detail) return
       this.#trouble = { since: this.#trouble?.since ?? formatTime(Date.now()), detail }
       this.#log.error({ file: this.#path, detail, inForce: 'the previous tokens' }, 'tokens file rejected')
-    } finally {
-      if (this.#timer !== undefined) this.watch()
     }
   }
 }

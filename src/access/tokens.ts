@@ -45,7 +45,7 @@ export const tokensSchema = {
             type: 'string',
             maxLength: 100,
             pattern: NAME_PATTERN,
-            description: 'The name in the log and in the history. Two tokens may share one, for a rotation.',
+            description: 'The name in the log and in the history. Two tokens may share a name, for a rotation.',
           },
           sha256: {
             type: 'string',
@@ -53,15 +53,14 @@ export const tokensSchema = {
           },
           write: {
             ...scopes,
-            description:
-              'The targets that it may post; * and ? as in a shell, a property that is left out matches all.',
+            description: 'The targets that it may post; * and ? as in a shell. A missing property matches all.',
           },
           delete: { ...scopes, description: 'The targets that it may remove.' },
           accept: {
             ...scopes,
-            description: 'The targets whose drift it may accept: a rule must not be about any other target.',
+            description: 'The targets whose drift it may accept: a rule must not match any other target.',
           },
-          read: { type: 'boolean', description: 'Whether it may read if reads are protected.' },
+          read: { type: 'boolean', description: 'True if it may read while reads are protected.' },
           expires: { ...time, description: 'The time from which it is no longer valid.' },
         },
         additionalProperties: false,

@@ -13,6 +13,7 @@ import type { Access } from './access.ts'
 import { invalidBody, readJson, receiveJson } from './body.ts'
 import { JSON_HEADERS } from './headers.ts'
 import { Problem } from './problems.ts'
+import { requestIdOf } from './request.ts'
 
 const name = (description: string) => ({ type: 'string', minLength: 1, description }) as const
 
@@ -20,11 +21,11 @@ const name = (description: string) => ({ type: 'string', minLength: 1, descripti
 export const ruleQuerySchema = {
   type: 'object',
   properties: {
-    repo: name('The repo of the rule, as it is written there; * if the rule has none.'),
-    server: name('The server of the rule, as it is written there; * if the rule has none.'),
-    file: name('The file of the rule, as it is written there; * if the rule has none.'),
-    until: name('The time at which the rule ends: ISO 8601 with a zone.'),
-    reason: name('The reason of the rule, word for word.'),
+    repo: name('The repo of the rule, character for character; * if the rule has none.'),
+    server: name('The server of the rule, character for character; * if the rule has none.'),
+    file: name('The file of the rule, character for character; * if the rule has none.'),
+    until: name('The end of the rule: ISO 8601 with a zone.'),
+    reason: name('The reason of the rule, character for character.'),
   },
   minProperties: 1,
   additionalProperties: false,
@@ -37,7 +38,7 @@ const isRuleQuery = validator<RuleQuery>(ruleQuerySchema)
 /** Lists the rules, those that have ended included, in the order of the file. */
 export function listAccepted(store: Pick<Store, 'published'>): RequestHandler {
   return (req, res) => {
-    if (Object.keys(req.query).length > 0) throw new Problem('invalid-query', 'there are no parameters')
+    if (Object.keys(req.query).length > 0) throw new Problem('invalid-query', 'expected no parameters')
     const rules = rulesOf(store.published.document.head).accepted.map(({ rule }) => rule)
     res.set(JSON_HEADERS).send(`${JSON.stringify(rules, null, 2)}\n`)
   }
@@ -63,7 +64,7 @@ export function addAccepted(store: Pick<Store, 'submit'>, access: Access, log: L
           throw error instanceof RulesFull ? new Problem('document-full', error.message) : error
         }
       })
-      log.info({ ...by, ...added }, 'accepted')
+      log.info({ request: requestIdOf(req), ...by, ...added }, 'accepted')
       res.status(added.result === 'added' ? 201 : 200).json(added)
     },
   ]
@@ -77,11 +78,11 @@ export function endAccepted(store: Pick<Store, 'submit'>, access: Access, log: L
     const ended = await store.submit((draft) => {
       const rules = rulesIn(draft).filter((rule) => selects(selector, rule))
       access.permit(req, 'accept', rules.map(aboutOf))
-      if (rules.length === 0) throw new Problem('rule-not-found', 'no rule says this; nothing was changed')
+      if (rules.length === 0) throw new Problem('rule-not-found', 'no rule has these values; nothing was changed')
       endRules(draft, new Set(rules), by)
       return rules
     })
-    log.info({ ...by, ended }, 'no longer accepted')
+    log.info({ request: requestIdOf(req), ...by, ended }, 'no longer accepted')
     res.json({ ended })
   }
 }

@@ -103,7 +103,7 @@ export class Access {
     throw forbidden(`the token ${token?.name ?? ''} may not ${action} this; nothing was changed`, faults)
   }
 
-  /** Why the tokens file as it is now is not in force; `undefined` if it is. */
+  /** The reason why the current tokens file is not in use; `undefined` if it is. */
   get trouble(): Trouble | undefined {
     return this.#options.tokens?.trouble
   }

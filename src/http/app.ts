@@ -24,6 +24,8 @@ export interface AppOptions {
   readonly store: Pick<Store, 'submit' | 'published' | 'health' | 'history' | 'periods' | 'volume'>
   /** In seconds, for a status without its own. */
   readonly staleAfter: number
+  /** Refuses snapshots that have differences as text; false by default. */
+  readonly refuseDiffs?: boolean
   readonly metrics: Metrics
   readonly access: AccessOptions
   /** See `clientAddress`. */
@@ -42,6 +44,7 @@ export interface App {
 export function createApp({
   store,
   staleAfter,
+  refuseDiffs = false,
   metrics,
   access: accessOptions,
   trustProxy,
@@ -56,7 +59,7 @@ export function createApp({
       path: '/api/status',
       anyOrigin: true,
       get: listTargets(store),
-      post: ingest(store, metrics, access, log),
+      post: ingest({ store, metrics, access, refuseDiffs, log }),
       delete: removeTargets(store, access, log),
     },
     {

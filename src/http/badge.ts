@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts'
 import { STATE_WORDS, differencesInWords } from '../views/words.ts'
 import { filterOf } from './filter.ts'
 
-/** The longest list of differences, in characters: a badge stands in a line of others. */
+/** The longest list of differences, in characters: badges are shown in a line. */
 const WORDS_LENGTH_MAX = 40
 
 /** Serves a badge with the worst state of the matching targets; `unknown` if none matches, not an error that shows as a broken image. */
@@ -32,7 +32,7 @@ const COLORS: Readonly<Record<Summary['state'], string>> = {
   empty: 'lightgrey',
 }
 
-/** What differs, in few words. The files of a target that is not known to be drifted now do not count. */
+/** The differences in a few words. Those of a target in another state than drifted do not count. */
 function driftOf(statuses: readonly Status[]): string {
   const drifted = statuses.filter(({ state }) => state === 'drifted')
   const differences = drifted.flatMap(({ files }) => files)

@@ -3,6 +3,7 @@ import type { StatusDocument } from '../status/document.ts'
 import type { Fault, LocatedFault } from '../status/json.ts'
 import { warningsOf } from '../views/warnings.ts'
 import { type Health, type Store, type Volume, limitsOf } from '../store/store.ts'
+import { helpFor } from '../project.ts'
 import type { Access } from './access.ts'
 
 /** An entry of `problems` in `/readyz`. */
@@ -13,6 +14,8 @@ interface HealthProblem {
   /** The file in the data directory that holds a rejected text. */
   readonly file?: string
   readonly errors?: readonly LocatedFault[]
+  /** The address of the documentation that says what to do. */
+  readonly help: string
 }
 
 /** An answer has this many warnings at most. */
@@ -51,21 +54,21 @@ function warningsOnce(): (document: StatusDocument) => readonly Fault[] {
   }
 }
 
-/** What the volume cannot do; what can be committed is committed all the same. */
+/** The limits of the volume; they do not prevent writes. */
 function described(volume: Volume): { file_system: string; limits: string[] } {
   return { file_system: volume.fileSystem, limits: limitsOf(volume) }
 }
 
 function problemsOf({ troubles }: Health, access: Access): HealthProblem[] {
-  const problems: HealthProblem[] = troubles.map(({ faults, ...trouble }) => ({
+  const problems: Omit<HealthProblem, 'help'>[] = troubles.map(({ faults, ...trouble }) => ({
     ...trouble,
     ...(faults === undefined ? {} : { errors: faults }),
   }))
   if (access.trouble !== undefined) problems.push({ kind: 'tokens-file', ...access.trouble })
-  return problems
+  return problems.map((problem) => ({ ...problem, help: helpFor(problem.kind) }))
 }
 
 /** For clients that may not read: details, files and faults can quote the document. */
-function withoutContent({ kind, since }: HealthProblem): HealthProblem {
-  return { kind, since, detail: 'details require a token with read access' }
+function withoutContent({ kind, since, help }: HealthProblem): HealthProblem {
+  return { kind, since, detail: 'details require a token with read access', help }
 }

@@ -1,7 +1,8 @@
 import type { RequestHandler } from 'express'
 import type { Logger } from 'pino'
-import { duplicateFaults } from '../status/json.ts'
+import { type Fault, duplicateFaults } from '../status/json.ts'
 import { type Receipt, mergePosted } from '../status/merge.ts'
+import type { FailedCheck, Snapshot } from '../status/schema.ts'
 import { readPosted } from '../status/snapshot.ts'
 import type { Store } from '../store/store.ts'
 import { type Access, summaryOf } from './access.ts'
@@ -10,17 +11,22 @@ import { JSON_HEADERS } from './headers.ts'
 import type { Metrics } from './metrics.ts'
 import { OldReporters } from './old-reporters.ts'
 import { Problem } from './problems.ts'
+import { requestIdOf } from './request.ts'
 
 /** The largest answer: the receipts of a small body can hold large entries, the same one many times. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
+export interface IngestOptions {
+  readonly store: Pick<Store, 'submit'>
+  readonly metrics: Pick<Metrics, 'received'>
+  readonly access: Access
+  /** Refuses snapshots that have differences as text. */
+  readonly refuseDiffs: boolean
+  readonly log: Logger
+}
+
 /** Merges posted snapshots. Answers once they are safely on disk: 201 if one of them made a new target. */
-export function ingest(
-  store: Pick<Store, 'submit'>,
-  metrics: Pick<Metrics, 'received'>,
-  access: Access,
-  log: Logger,
-): RequestHandler[] {
+export function ingest({ store, metrics, access, refuseDiffs, log }: IngestOptions): RequestHandler[] {
   const oldReporters = new OldReporters(log)
   return [
     ...receiveJson(),
@@ -32,6 +38,8 @@ export function ingest(
       if (duplicates.length > 0) throw invalidBody('invalid-snapshot', duplicates)
       const pointers = Array.isArray(posted) ? snapshots.value.map((_, index) => `/${index}`) : []
       access.permit(req, 'write', snapshots.value, pointers)
+      const refused = refuseDiffs ? diffFaults(snapshots.value, pointers) : []
+      if (refused.length > 0) throw invalidBody('invalid-snapshot', refused)
       const by = access.actorOf(req)
       const receipts = await store.submit((draft) => {
         let bytes = 0
@@ -41,12 +49,15 @@ export function ingest(
           if (bytes <= ANSWER_BYTES_MAX) return receipt
           throw new Problem(
             'too-large',
-            'the answer, which has the entry of every snapshot, would be larger than 16 MiB; post fewer at once',
+            'the answer has the entry of each snapshot and would exceed 16 MiB; post fewer snapshots at once',
           )
         })
       })
       metrics.received(receipts)
-      log.info({ ...by, ...summaryOf(snapshots.value), results: countResults(receipts) }, 'posted')
+      log.info(
+        { request: requestIdOf(req), ...by, ...summaryOf(snapshots.value), results: countResults(receipts) },
+        'posted',
+      )
       oldReporters.posted(req, snapshots.value)
       const answer = Array.isArray(posted) ? receipts : (receipts[0] satisfies Receipt | undefined)
       const body = Buffer.from(JSON.stringify(answer))
@@ -58,6 +69,16 @@ export function ingest(
       res.end(body)
     },
   ]
+}
+
+/** The differences as text, each as a fault. */
+function diffFaults(posted: readonly (Snapshot | FailedCheck)[], pointers: readonly string[]): Fault[] {
+  const detail = 'must not be present: this server accepts no differences as text (REFUSE_DIFFS)'
+  return posted.flatMap((each, index) =>
+    ('check_failed' in each ? [] : each.files).flatMap(({ diff }, number) =>
+      diff === undefined ? [] : { pointer: `${pointers[index] ?? ''}/files/${number}/diff`, detail },
+    ),
+  )
 }
 
 function countResults(receipts: readonly Receipt[]): Partial<Record<Receipt['result'], number>> {

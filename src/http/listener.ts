@@ -14,7 +14,7 @@ export interface Limits {
   readonly idleMs: number
   /** Between two requests of one connection. */
   readonly keepAliveMs: number
-  /** How often `headersMs` and `requestMs` are checked. */
+  /** The interval in which `headersMs` and `requestMs` are checked. */
   readonly checkEveryMs: number
 }
 
@@ -38,12 +38,12 @@ export class ListenError extends Error {
   override readonly name = 'ListenError'
 }
 
-/** What is wrong and what was expected, by the system's code of an error. */
+/** The fault and the expectation, by the system's error code. */
 const LISTEN_FAULTS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the port is in use; PORT must be one that is free',
+  EADDRINUSE: 'the port is in use; PORT must be a free port',
   EACCES: 'this user may not listen on the port; PORT must be 1024 or higher',
-  EADDRNOTAVAIL: 'this machine does not have the address; HOST must be one of its own, or 0.0.0.0 for all of them',
-  ENOTFOUND: 'the name cannot be resolved; HOST must be an IP address or the name of one',
+  EADDRNOTAVAIL: 'this machine does not have the address; HOST must be an address of this machine, or 0.0.0.0 for all',
+  ENOTFOUND: 'the name cannot be resolved; HOST must be an IP address or a host name',
 }
 
 /**
@@ -104,7 +104,7 @@ export class Listener {
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : ''
       const reason = LISTEN_FAULTS[code] ?? String(error)
-      throw new ListenError(`${host}:${port}: cannot be listened on: ${reason}`, { cause: error })
+      throw new ListenError(`${host}:${port}: cannot listen: ${reason}`, { cause: error })
     }
     return urlOf(this.#server.address())
   }

@@ -15,30 +15,31 @@ export class Metrics implements CommitEvents {
   readonly #targets: TargetMetrics
   readonly #snapshots = this.#counter('snapshots_total', 'Posted snapshots by result.', 'result')
   readonly #refusals = this.#counter('refusals_total', 'Refused requests by problem code.', 'problem')
-  readonly #requests = this.#counter('http_requests_total', 'Answers by route and status class.', 'route', 'status')
+  readonly #requests = this.#counter('http_requests_total', 'Responses by route and status class.', 'route', 'status')
   /** Answers since the last scrape, by route and status. A counter of prom-client would take a good part of the time of an answer. */
   readonly #answers = new Map<string, Map<number, number>>()
-  readonly #edits = this.#counter('edits_total', 'Edits of status.json by outcome.', 'outcome')
-  readonly #commits = this.#counter('commits_total', 'Commits on disk.')
+  readonly #edits = this.#counter('edits_total', 'Edits of status.json by result.', 'outcome')
+  readonly #commits = this.#counter('commits_total', 'Writes of the document.')
   readonly #failures = this.#counter(
     'commit_failures_total',
-    'Failed commits; none of their snapshots was acknowledged.',
+    'Failed writes of the document; none of their snapshots was acknowledged.',
   )
   readonly #seconds = new Histogram({
     name: `${OWN}commit_duration_seconds`,
-    help: 'Time until a commit was on disk.',
+    help: 'Time until a write of the document was on disk.',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
     registers: [this.#own],
   })
   readonly #batch = new Histogram({
     name: `${OWN}commit_requests`,
-    help: 'Number of requests in a commit.',
+    help: 'Number of requests in a write of the document.',
     buckets: [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
     registers: [this.#own],
   })
   readonly #rejectedEdit = this.#gauge('rejected_edit', '1 while there is an invalid edit.')
-  readonly #internalError = this.#gauge('internal_error', '1 while a defect of the program stands in the way.')
-  readonly #ready = this.#gauge('ready', '1 while snapshots can be committed.')
+  readonly #internalError = this.#gauge('internal_error', '1 after an internal error, until a later write has none.')
+  readonly #ready = this.#gauge('ready', '1 while the document can be written.')
+  readonly #historyRows = this.#gauge('history_rows_waiting', 'Rows of the history that could not be written yet.')
   readonly #generation = this.#gauge('document_generation', 'Generation of the document.')
   readonly #bytes = this.#gauge('document_bytes', 'Size of the document.')
   readonly #entries = this.#gauge('document_entries', 'Number of targets in the document.')
@@ -91,6 +92,7 @@ export class Metrics implements CommitEvents {
       this.#rejectedEdit.set(has('rejected-edit'))
       this.#internalError.set(has('internal-error'))
       this.#ready.set(health.canCommit ? 1 : 0)
+      this.#historyRows.set(health.historyRowsWaiting)
       this.#generation.set(published.document.generation)
       this.#bytes.set(published.bytes.length)
       this.#entries.set(published.document.entries.length)

@@ -36,7 +36,7 @@ export class OldReporters {
       if (this.#logged.has(repo)) continue
       this.#logged.add(repo)
       const oldestSafe = OLDEST_SAFE_REPORTER
-      const detail = `replace the reporter of this repository with ${script} of version ${oldestSafe} or later`
+      const detail = `replace the reporter in this repository with ${script} of version ${oldestSafe} or later`
       this.#log.warn({ repo, reporter, version, oldestSafe, detail }, 'reporter is too old')
     }
   }

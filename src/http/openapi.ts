@@ -12,6 +12,7 @@ import {
   statusSchema,
   summarySchema,
 } from '../status/schema.ts'
+import { helpFor } from '../project.ts'
 import { ruleQuerySchema } from './accepted.ts'
 import { type Choice, type Count, FORMAT, TIME_MAX_MS } from './view-query.ts'
 import { VIEWS, type View } from './views.ts'
@@ -146,6 +147,15 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
     to: DOCUMENT.updated_at,
     seconds: 1,
   },
+  RepositoryTimelineRow: {
+    repo: SNAPSHOT.repo,
+    state: 'drifted',
+    status: 'out of sync',
+    from: SNAPSHOT.last_check,
+    to: DOCUMENT.updated_at,
+    seconds: 1,
+    worst: 1,
+  },
   NameRow: { name: 'rsyslog' },
   ReportRow: {
     repo: SNAPSHOT.repo,
@@ -172,16 +182,18 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
 
 const fault = {
   type: 'object',
-  description: 'One thing that is wrong.',
+  description: 'A fault.',
   required: ['pointer', 'detail'],
   properties: {
     pointer: { type: 'string', description: 'JSON Pointer (RFC 6901) to the faulty value; empty for the whole text.' },
-    detail: { type: 'string', description: 'What was expected.' },
+    detail: { type: 'string', description: 'The expected value.' },
     line: { type: 'integer', minimum: 1, description: 'The line in the text, from 1.' },
     column: { type: 'integer', minimum: 1, description: 'The column in the line, from 1, in UTF-16 code units.' },
   },
   additionalProperties: false,
 }
+
+const help = { type: 'string', format: 'uri', description: 'Address of the documentation with the remedy.' }
 
 const schemas = {
   Snapshot: publishedSnapshotSchema,
@@ -199,7 +211,7 @@ const schemas = {
   TargetsSummary: targetsSummarySchema,
   Receipt: {
     type: 'object',
-    description: 'What became of a snapshot or a failed check.',
+    description: 'The result for a posted snapshot or failed check.',
     required: ['result', 'status'],
     properties: {
       result: {
@@ -207,7 +219,7 @@ const schemas = {
         enum: ['created', 'updated', 'ignored'],
         description: 'created: a new target. updated: it was merged into the entry. ignored: see reason.',
       },
-      reason: { type: 'string', description: 'Why it was ignored: the entry has a newer last_check.' },
+      reason: { type: 'string', description: 'The reason why it was ignored: the entry has a newer last_check.' },
       status: { ...reference('Status'), description: 'The entry of the target as it is now.' },
     },
     additionalProperties: false,
@@ -215,32 +227,32 @@ const schemas = {
   ...Object.fromEntries(VIEWS.flatMap(({ rows }) => Object.values(rows).map((row) => [row.title, row]))),
   Removed: {
     type: 'object',
-    description: 'What a removal has removed.',
+    description: 'The removed targets.',
     required: ['removed'],
-    properties: { removed: { ...listOf('Status'), description: 'The entries as they were.' } },
+    properties: { removed: { ...listOf('Status'), description: 'The entries before the removal.' } },
     additionalProperties: false,
   },
   AcceptedRule: publishedRuleSchema,
   Added: {
     type: 'object',
-    description: 'What became of a rule.',
+    description: 'The result for a posted rule.',
     required: ['result', 'rule', 'targets'],
     properties: {
       result: {
         type: 'string',
         enum: ['added', 'unchanged'],
-        description: 'added: it is in the document. unchanged: it was there already, word for word.',
+        description: 'added: the rule is new. unchanged: the document already has the same rule.',
       },
       rule: { ...reference('AcceptedRule'), description: 'The rule as it is in the document.' },
-      targets: { type: 'integer', minimum: 0, description: 'Number of targets that the rule is about now.' },
+      targets: { type: 'integer', minimum: 0, description: 'Number of targets that the rule matches now.' },
     },
     additionalProperties: false,
   },
   Ended: {
     type: 'object',
-    description: 'What was ended.',
+    description: 'The ended rules.',
     required: ['ended'],
-    properties: { ended: { ...listOf('AcceptedRule'), description: 'The rules as they were.' } },
+    properties: { ended: { ...listOf('AcceptedRule'), description: 'The rules that were removed from the document.' } },
     additionalProperties: false,
   },
   Alive: {
@@ -252,32 +264,33 @@ const schemas = {
   },
   Readiness: {
     type: 'object',
-    description: 'Whether a snapshot could be committed now, and everything that is wrong.',
+    description: 'Readiness for writes, and all problems.',
     required: ['ready', 'generation', 'problems'],
     properties: {
-      ready: { type: 'boolean', description: 'True if a snapshot could be committed now.' },
+      ready: { type: 'boolean', description: 'True if a snapshot could be written now.' },
       generation: { type: 'integer', minimum: 0, description: 'The generation of the document.' },
       problems: {
         type: 'array',
-        description: 'Everything that is wrong now.',
+        description: 'All current problems.',
         items: {
           type: 'object',
-          description: 'Something that is wrong.',
-          required: ['kind', 'since', 'detail'],
+          description: 'A problem.',
+          required: ['kind', 'since', 'detail', 'help'],
           properties: {
             kind: {
               type: 'string',
               description:
-                'volume-full, no-lock or unavailable: nothing can be committed. no-lock: the volume refuses the lock that keeps two servers apart, or did not keep it. internal-error: a defect of the program, whose stack is in the log. rejected-edit: an edit of status.json is not valid. tokens-file: TOKENS_FILE cannot be used. Later versions may add more.',
+                'volume-full, no-lock or unavailable: nothing can be written. no-lock: the volume refuses the lock that keeps two servers apart, or lost it. internal-error: a defect of the program, whose stack is in the log. rejected-edit: an edit of status.json is not valid. tokens-file: TOKENS_FILE cannot be used. history: history.jsonl cannot be written, and its new rows wait. Later versions may add more.',
             },
-            since: { type: 'string', format: 'date-time', description: 'When it began.' },
-            detail: { type: 'string', description: 'What is wrong, for people.' },
+            since: { type: 'string', format: 'date-time', description: 'The start of the problem.' },
+            detail: { type: 'string', description: 'The problem in words, for people.' },
             file: { type: 'string', description: 'The file in the data directory that holds the rejected text.' },
             errors: {
               type: 'array',
               description: 'The faults of the rejected text.',
               items: { ...fault, required: ['pointer', 'detail', 'line', 'column'] },
             },
+            help,
           },
           additionalProperties: false,
         },
@@ -285,19 +298,19 @@ const schemas = {
       warnings: {
         type: 'array',
         description:
-          'What is valid in the document, and probably not what its author wants; the first hundred. Missing where details require a token.',
+          'Parts of the document that are valid but probably mistakes; the first 100. Missing if details require a token.',
         items: fault,
       },
       volume: {
         type: 'object',
         description:
-          'The file system of the data directory. Missing where details require a token, and while it is not known.',
+          'The file system of the data directory. Missing if details require a token, and until it is known.',
         required: ['file_system', 'limits'],
         properties: {
           file_system: { type: 'string', description: 'The type of the file system.' },
           limits: {
             type: 'array',
-            description: 'What the volume cannot do, and what follows from it. Empty if it can do everything.',
+            description: 'Limits of the volume and their consequences. Empty if there are none.',
             items: { type: 'string' },
           },
         },
@@ -309,27 +322,28 @@ const schemas = {
   Problem: {
     type: 'object',
     description: 'Problem details, RFC 9457.',
-    required: ['type', 'title', 'status', 'detail'],
+    required: ['type', 'title', 'status', 'detail', 'help'],
     properties: {
       type: {
         type: 'string',
         enum: Object.keys(PROBLEMS).map(problemType),
         description: 'The code of the refusal as a URN.',
       },
-      title: { type: 'string', description: 'What the code means.' },
+      title: { type: 'string', description: 'The meaning of the code.' },
       status: {
         type: 'integer',
         enum: [...new Set(Object.values(PROBLEMS).map(({ status }) => status))],
         description: 'The HTTP status.',
       },
-      detail: { type: 'string', description: 'What is wrong with this request.' },
-      errors: { type: 'array', description: 'Every fault, the first hundred.', items: fault },
+      detail: { type: 'string', description: 'The fault of this request.' },
+      errors: { type: 'array', description: 'All faults; the first 100.', items: fault },
+      help,
     },
     additionalProperties: false,
   },
 }
 
-/** What CI posts. */
+/** The bodies that CI posts. */
 const REPORTS = [reference('Snapshot'), reference('FailedCheck')]
 
 /** The API as an OpenAPI 3.1 document. */
@@ -339,17 +353,21 @@ export function openapi(version: string): object {
     info: {
       title: 'gitops-status-server',
       version,
-      description: 'Reports which files on your servers differ from Git.',
+      description:
+        'Reports which files on your servers differ from Git. Every answer but that of /status.json has X-Request-Id, the id of the request in the log.',
       contact: { name: 'The operator of this server' },
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'This server.' }],
     tags: [
-      { name: 'Reporting', description: 'For CI: what a drift check found, and which targets are no longer checked.' },
-      { name: 'Accepting', description: 'For people: drift that is accepted for now, until when, and why.' },
-      { name: 'Reading', description: 'For dashboards and people: what is so now, and what was.' },
-      { name: 'Operation', description: 'For probes and Prometheus: whether the server works.' },
-      { name: 'Contract', description: 'For programs: the form of the file and of this API.' },
+      {
+        name: 'Reporting',
+        description: 'For CI: post the results of drift checks, and remove targets that are no longer checked.',
+      },
+      { name: 'Accepting', description: 'For people: accept drift until a given time, with a reason.' },
+      { name: 'Reading', description: 'For dashboards and people: the current state and the history.' },
+      { name: 'Operation', description: 'For probes and Prometheus: the health of the server.' },
+      { name: 'Contract', description: 'For programs: the format of the file and of this API.' },
     ],
     // TOKENS_FILE and PROTECT_READS decide whether a token is required.
     security: [{}, { bearer: [] }, { basic: [] }],
@@ -358,11 +376,11 @@ export function openapi(version: string): object {
         get: read({
           operationId: 'getStatusFile',
           summary: 'The status document',
-          description: 'Byte for byte the file.',
+          description: 'The file, byte for byte.',
           content: json('StatusDocument'),
           headers: {
             ETag: header('Changes with every byte of the document.'),
-            'Last-Modified': header('When the document was written.'),
+            'Last-Modified': header('The time of the last write of the document.'),
           },
         }),
       },
@@ -380,10 +398,10 @@ export function openapi(version: string): object {
           tags: ['Reporting'],
           summary: 'Merges snapshots and failed checks, one or an array of them',
           description:
-            'All or none. The answer comes when they are safely on disk. Beyond what the schema says, drift_count is the length of files, the names in files differ, last_check is not more than 5 minutes ahead, no key is duplicate, and the body has at most 1 MiB.',
+            'All items are accepted, or none. The server answers after its write. In addition to the schema: drift_count must be the length of files, names in files must be unique, last_check must not be more than 5 minutes ahead, keys must not be duplicate, and the body must not exceed 1 MiB. With REFUSE_DIFFS, files must have no diff.',
           security: WRITES,
           requestBody: {
-            description: 'What the drift check found.',
+            description: 'The results of the drift check.',
             required: true,
             content: {
               'application/json': {
@@ -424,13 +442,16 @@ export function openapi(version: string): object {
           tags: ['Reporting'],
           summary: 'Removes the matching targets',
           description:
-            'A repo alone removes all its servers. At least one of repo and server is required. Names are exact: * and ? are themselves.',
+            'A repo alone removes all its servers. At least one of repo and server is required. Names are exact: * and ? are not patterns.',
           security: WRITES,
-          parameters: selector('What to remove; may be repeated. Never empty: an unset variable must not remove all.', {
-            type: 'array',
-            minItems: 1,
-            items: { type: 'string', minLength: 1 },
-          }),
+          parameters: selector(
+            'A name to remove; may be repeated. Must not be empty, so that an unset variable does not remove everything.',
+            {
+              type: 'array',
+              minItems: 1,
+              items: { type: 'string', minLength: 1 },
+            },
+          ),
           responses: {
             200: {
               description: 'The removed entries.',
@@ -438,7 +459,7 @@ export function openapi(version: string): object {
               links: {
                 history: {
                   operationId: 'listHistory',
-                  description: 'What has happened to the first of the removed targets.',
+                  description: 'The history of the first removed target.',
                   parameters: { repo: '$response.body#/removed/0/repo', server: '$response.body#/removed/0/server' },
                 },
               },
@@ -451,7 +472,7 @@ export function openapi(version: string): object {
         get: read({
           operationId: 'listAccepted',
           summary: 'The rules of accepted drift',
-          description: 'Those that have ended included, in the order of the file.',
+          description: 'In the order of the file, including ended rules.',
           content: { 'application/json': { schema: listOf('AcceptedRule'), example: [RULE] } },
           problems: ['invalid-query'],
         }),
@@ -460,7 +481,7 @@ export function openapi(version: string): object {
           tags: ['Accepting'],
           summary: 'Accepts drift until a given time',
           description:
-            'Adds a rule to accepted in the document, as a person may write it there. The answer comes when it is safely on disk. Beyond what the schema says, until is later than now and at most one year ahead, from is earlier than until, and no key is duplicate. by is the name of the token unless given.',
+            'Adds a rule to accepted in the document. The server answers after its write. In addition to the schema: until must be later than now and at most one year ahead, from must be earlier than until, and keys must not be duplicate. by defaults to the name of the token.',
           security: WRITES,
           requestBody: {
             description: 'The rule.',
@@ -468,7 +489,7 @@ export function openapi(version: string): object {
             content: { 'application/json': { schema: reference('AcceptedRule'), example: RULE } },
           },
           responses: {
-            200: { description: 'The rule was there already.', content: json('Added'), links: RULE_LINKS },
+            200: { description: 'The document already has the rule.', content: json('Added'), links: RULE_LINKS },
             201: { description: 'The rule is new.', content: json('Added'), links: RULE_LINKS },
             ...refusals(...ACCESS, ...POSTED, 'invalid-rule'),
           },
@@ -478,7 +499,7 @@ export function openapi(version: string): object {
           tags: ['Accepting'],
           summary: 'Ends rules of accepted drift',
           description:
-            'Removes the rules that say all that is given from the document. At least one parameter is required.',
+            'Removes the rules that match all parameters from the document. At least one parameter is required.',
           security: WRITES,
           parameters: Object.entries(ruleQuerySchema.properties).map(([name, { description }]) =>
             parameter(
@@ -488,7 +509,7 @@ export function openapi(version: string): object {
             ),
           ),
           responses: {
-            200: { description: 'The rules that have ended.', content: json('Ended') },
+            200: { description: 'The ended rules.', content: json('Ended') },
             ...refusals(...ACCESS, 'rule-not-found', 'invalid-query', 'cannot-commit', 'volume-full'),
           },
         },
@@ -496,8 +517,8 @@ export function openapi(version: string): object {
       '/api/summary': {
         get: read({
           operationId: 'getSummary',
-          summary: 'The verdict on the matching targets, in one object',
-          description: 'For tiles, gates and widgets. Small, whatever the number of targets.',
+          summary: 'A summary of the matching targets, in one object',
+          description: 'For tiles, gates and widgets. The answer is small for any number of targets.',
           content: json('TargetsSummary'),
           parameters: FILTER,
           problems: ['invalid-query'],
@@ -509,7 +530,7 @@ export function openapi(version: string): object {
           operationId: 'getSchema',
           tag: 'Contract',
           summary: 'The JSON Schema of status.json',
-          description: 'Of the file as a person may save it. Draft 07.',
+          description: 'For the file as people may save it. Draft 07.',
           content: anyJson(savedDocumentSchema.title),
         }),
       },
@@ -534,7 +555,7 @@ export function openapi(version: string): object {
         get: read({
           operationId: 'getBadge',
           summary: 'The worst state of the matching targets as an image',
-          description: 'It says unknown if none matches.',
+          description: 'The text is "unknown" if no target matches.',
           content: { 'image/svg+xml': { schema: { type: 'string' } } },
           parameters: FILTER,
           problems: ['invalid-query'],
@@ -559,7 +580,7 @@ export function openapi(version: string): object {
         get: {
           operationId: 'isAlive',
           tags: ['Operation'],
-          summary: 'Whether the process is alive',
+          summary: 'Checks that the process is alive',
           description: 'A liveness probe. It never needs a token.',
           security: [],
           responses: {
@@ -572,11 +593,11 @@ export function openapi(version: string): object {
         get: {
           operationId: 'isReady',
           tags: ['Operation'],
-          summary: 'Whether a snapshot could be committed now, and everything that is wrong',
+          summary: 'Checks that the document can be written, and lists all problems',
           description: 'A readiness probe. It never needs a token; if reads are protected, details need one.',
           responses: {
-            200: { description: 'A snapshot could be committed.', content: json('Readiness') },
-            503: { description: 'Nothing can be committed.', content: json('Readiness') },
+            200: { description: 'A snapshot could be written.', content: json('Readiness') },
+            503: { description: 'Nothing can be written.', content: json('Readiness') },
             ...refusals('headers-too-large'),
           },
         },
@@ -598,7 +619,7 @@ export function openapi(version: string): object {
 
 /** Refusals because of a missing, invalid or insufficient token. */
 const ACCESS: readonly ProblemCode[] = ['unauthorized', 'forbidden', 'too-many-refusals']
-/** What any posted body can be refused for. */
+/** The refusals of any posted body. */
 const POSTED = [
   'not-json',
   'bad-request',
@@ -627,11 +648,11 @@ const FILTER = FILTERS.map(({ name, schema, example }) => ({
 }))
 const TARGET_FILTER = FILTER.slice(0, 2)
 
-/** What can be done with a target that was posted alone. */
+/** Links to the operations on a target that was posted alone. */
 const LINKS = Object.fromEntries(
   [
     ['target', 'listTargets', 'The entry of the target.'],
-    ['history', 'listHistory', 'What has happened to the target.'],
+    ['history', 'listHistory', 'The history of the target.'],
     ['remove', 'removeTargets', 'Removes the target.'],
   ].map(([name = '', operationId, description]) => [
     name,
@@ -643,7 +664,7 @@ const LINKS = Object.fromEntries(
   ]),
 )
 
-/** What can be done with a rule that was posted. */
+/** Links to the operations on a posted rule. */
 const RULE_LINKS = {
   end: {
     operationId: 'endAcceptance',
@@ -728,7 +749,7 @@ function read({ tag = 'Reading', content, parameters, problems = [], ...operatio
   }
 }
 
-const CHALLENGE = header('How to present a token, and what was wrong with the one that came.')
+const CHALLENGE = header('The authentication schemes, and the fault of the given token.')
 const RETRY_AFTER = { description: 'Seconds after which to try again.', schema: { type: 'integer', minimum: 1 } }
 const ALLOW = { description: 'With 405: the methods of the path.', schema: { type: 'string' } }
 
@@ -742,7 +763,7 @@ const RETRIED: ReadonlySet<ProblemCode> = new Set([
 ])
 const CHALLENGED: ReadonlySet<ProblemCode> = new Set(['unauthorized', 'forbidden'])
 
-/** The refusals of an operation by status; the default stands for those that any request can get. */
+/** The refusals of an operation by status; the default has those that any request can get. */
 function refusals(...codes: ProblemCode[]): Record<string, object> {
   const schema = reference('Problem')
   const named = codes.map((code) => {
@@ -775,6 +796,7 @@ function exampleOf(code: ProblemCode): object {
     status,
     detail: code === 'invalid-snapshot' ? '1 fault; nothing was changed' : title,
     ...(code === 'invalid-snapshot' ? { errors } : {}),
+    help: helpFor(code),
   }
 }
 

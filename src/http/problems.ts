@@ -1,13 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
+import { helpFor } from '../project.ts'
 import type { Actor } from '../status/document.ts'
 import type { Fault } from '../status/json.ts'
 import { Refusal } from '../status/refusal.ts'
 import { StoreError, type StoreErrorKind } from '../store/store.ts'
 import { setHeaders } from './headers.ts'
-import { pathOf } from './request.ts'
+import { pathOf, requestIdOf } from './request.ts'
 
-/** The register of refusals: HTTP status and meaning by code. A test compares the README's table with it. */
+/** The register of refusals: HTTP status and meaning by code. Tests compare docs/api.md and docs/troubleshooting.md with it. */
 export const PROBLEMS = {
   'bad-request': { status: 400, title: 'The request is malformed' },
   'not-json': { status: 400, title: 'The body is not JSON' },
@@ -27,7 +28,7 @@ export const PROBLEMS = {
   'too-many-refusals': { status: 429, title: 'Too many requests without a valid token' },
   'headers-too-large': { status: 431, title: 'The headers or the URL are too long' },
   internal: { status: 500, title: 'Internal error of the server' },
-  'cannot-commit': { status: 503, title: 'Nothing can be committed now' },
+  'cannot-commit': { status: 503, title: 'The document cannot be written now' },
   overloaded: { status: 503, title: 'Too many large bodies at once' },
   starting: { status: 503, title: 'The server is starting' },
   'volume-full': { status: 507, title: 'The volume is full' },
@@ -87,6 +88,7 @@ export function problemDetails({ code, message, faults }: Problem): Record<strin
     status,
     detail: message + more,
     ...(faults.length === 0 ? {} : { errors: faults.slice(0, FAULTS_MAX) }),
+    help: helpFor(code),
   }
 }
 
@@ -108,7 +110,7 @@ export interface ErrorAnswererOptions {
 /** Returns the function that answers an error, logs it and counts it. Every error of a request goes through it. */
 export function errorAnswerer({ log, refused, actorOf }: ErrorAnswererOptions) {
   return (error: unknown, req: IncomingMessage, res: ServerResponse): void => {
-    const request = { ...actorOf(req), method: req.method, path: pathOf(req) }
+    const request = { request: requestIdOf(req), ...actorOf(req), method: req.method, path: pathOf(req) }
     if (req.socket.destroyed) {
       log.debug(request, 'client disconnected')
       return

@@ -38,7 +38,7 @@ interface Answer {
 class Representation {
   readonly file: ServedFile
   readonly lastModified: string
-  /** Whether other bytes were sent with the same Last-Modified, which has a resolution of one second. */
+  /** True if other bytes were sent with the same Last-Modified, which has a resolution of one second. */
   readonly ambiguous: boolean
   wasSent = false
   readonly #headers: Readonly<Record<string, string>>

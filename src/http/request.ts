@@ -1,10 +1,30 @@
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import proxyAddr from 'proxy-addr'
+
+/** The header with the id of a request, which proxies set and answers repeat. */
+export const REQUEST_ID_HEADER = 'X-Request-Id'
+const REQUEST_ID = /^[\w.:-]{1,100}$/
+
+const requestIds = new WeakMap<IncomingMessage, string>()
 
 /** The path of a request, not decoded and without the query. */
 export function pathOf({ url = '/' }: IncomingMessage): string {
   const end = url.indexOf('?')
   return end === -1 ? url : url.slice(0, end)
+}
+
+/**
+ * The id of a request, in its log lines and its answer: that of `X-Request-Id`, if it has letters, digits and `_ . : -`
+ * only, and at most 100 of them; else a new one.
+ */
+export function requestIdOf(req: IncomingMessage): string {
+  const known = requestIds.get(req)
+  if (known !== undefined) return known
+  const given = req.headers['x-request-id']
+  const id = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+  requestIds.set(req, id)
+  return id
 }
 
 /** Reports whether a request only reads. */

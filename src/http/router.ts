@@ -6,7 +6,7 @@ import { ANY_ORIGIN_HEADERS, SECURITY_HEADERS, setHeaders } from './headers.ts'
 import type { Metrics } from './metrics.ts'
 import { Problem } from './problems.ts'
 import { originForm } from './request-target.ts'
-import { isRead, pathOf } from './request.ts'
+import { REQUEST_ID_HEADER, isRead, pathOf, requestIdOf } from './request.ts'
 
 /** Answers a request. An error that it throws, or rejects with, is answered as a problem. */
 export type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void> | undefined
@@ -57,6 +57,7 @@ export function createRouter(routes: readonly Route[], options: RouterOptions): 
 
   function begin(req: IncomingMessage, res: ServerResponse, path?: string): void {
     setHeaders(res, SECURITY_HEADERS)
+    res.setHeader(REQUEST_ID_HEADER, requestIdOf(req))
     res.once('finish', () => metrics.countAnswer(path ?? expressRouteOf(req), res.statusCode))
   }
 
@@ -92,7 +93,7 @@ function createExpress(): Express {
   app.set('case sensitive routing', true)
   app.set('strict routing', true)
   app.set('query parser', parseQuery)
-  // What has an encoding of its own is left as it is.
+  // An answer that has an encoding is left as it is.
   // The fastest level: that of the library takes five times as long for a tenth less.
   app.use(compression({ level: 1 }))
   return app

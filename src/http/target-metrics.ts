@@ -19,12 +19,12 @@ const secondsOf = (time: string | null | undefined): number | undefined =>
 const GAUGES: readonly TargetGauge[] = [
   {
     name: 'gitops_sync_status',
-    help: '1 if the server is in sync with Git, 0 if files have drifted.',
+    help: '1 if the last check found the server in sync with Git, 0 if it found drift.',
     value: (status) => (status.last_check === null ? undefined : Number(status.sync_status === 'SYNCED')),
   },
   {
     name: 'gitops_drift_files',
-    help: 'Number of drifted files.',
+    help: 'Number of differences of the target: drifted files, and differences that are not files.',
     value: (status) => (status.last_check === null ? undefined : status.drift_count),
   },
   {
@@ -34,31 +34,31 @@ const GAUGES: readonly TargetGauge[] = [
   },
   {
     name: 'gitops_since_timestamp_seconds',
-    help: 'Time at which the present sync_status began.',
+    help: 'Time at which the current sync_status began.',
     value: (status) => secondsOf(status.since),
   },
   {
     name: 'gitops_stale',
-    help: '1 if the last check is older than stale_after, or there was none.',
+    help: '1 if the last check is older than stale_after, or there was no check.',
     value: (status) => Number(status.stale),
   },
   {
     name: 'gitops_failed_check_timestamp_seconds',
-    help: 'Time of the newest check that failed since the last one.',
+    help: 'Time of the newest failed check since the last check.',
     value: (status) => secondsOf(status.failed_check?.at),
   },
   {
     name: 'gitops_accepted_until_timestamp_seconds',
-    help: 'Time at which the first of the rules ends that cover what is wrong.',
+    help: 'Time at which the acceptance ends: the earliest end of the rules that cover the target.',
     value: (status) => secondsOf(status.accepted_until),
   },
 ]
 
-const INFO = 'Always 1. The commit that the target was checked against, and the labels that METRIC_LABELS names.'
+const INFO = 'Always 1. Labels: the commit that the target was checked against, and those in METRIC_LABELS.'
 const STATE = `1 for the state of the target, 0 for every other: ${STATES.join(', ')}.`
 const REPOSITORY = 'Number of targets of the repository in the state.'
 
-/** The lines of a target, each with its line break; empty where there is none. */
+/** The lines of a target, each with its line break; empty if there is no line. */
 interface Lines {
   /** In the order of GAUGES. */
   readonly gauges: readonly string[]

@@ -6,6 +6,7 @@ import { type Access, summaryOf } from './access.ts'
 import { filterOf } from './filter.ts'
 import { JSON_HEADERS } from './headers.ts'
 import { Problem } from './problems.ts'
+import { requestIdOf } from './request.ts'
 import { matcher, readSelector } from './selector.ts'
 
 /** Serves the document with only the matching entries. */
@@ -40,7 +41,7 @@ export function removeTargets(store: Pick<Store, 'submit'>, access: Access, log:
       return matching
     })
     if (removed.length === 0) throw new Problem('target-not-found', 'no target matches; nothing was removed')
-    log.info({ ...by, ...summaryOf(removed) }, 'removed')
+    log.info({ request: requestIdOf(req), ...by, ...summaryOf(removed) }, 'removed')
     res.json({ removed })
   }
 }

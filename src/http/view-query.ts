@@ -19,7 +19,7 @@ export interface Count {
   readonly description: string
   readonly min: number
   readonly max: number
-  /** What it is if it is missing or empty. */
+  /** The value if the parameter is missing or empty. */
   readonly fallback: number
 }
 
@@ -33,7 +33,7 @@ export interface Parameters {
   readonly ofThePast?: boolean
 }
 
-/** What a view is asked. */
+/** The parsed parameters of a view. */
 export interface Asked {
   readonly matches: Filter
   readonly matchesTarget: (target: Target) => boolean
@@ -45,7 +45,10 @@ export interface Asked {
 }
 
 /** The parameter of all views that chooses the form of the answer. */
-export const FORMAT: Choice = { description: 'What the answer is: JSON, or CSV (RFC 4180).', values: ['json', 'csv'] }
+export const FORMAT: Choice = {
+  description: 'The format of the answer: JSON, or CSV (RFC 4180).',
+  values: ['json', 'csv'],
+}
 /** The names of the parameters of a view. */
 function namesOf({ choices, counts, range, ofThePast }: Parameters): string[] {
   const filter = Object.keys(ofThePast === true ? targetFilterProperties : filterSchema.properties)
@@ -63,7 +66,7 @@ export function readQuery(query: Readonly<Record<string, unknown>>, parameters: 
   const faults: Fault[] = []
   const known = namesOf(parameters)
   for (const name of Object.keys(query)) {
-    if (!known.includes(name)) faults.push({ pointer: pointerTo(name), detail: 'is not known here' })
+    if (!known.includes(name)) faults.push({ pointer: pointerTo(name), detail: 'is not known' })
   }
   const text = (name: string): string => {
     const value = query[name] ?? ''

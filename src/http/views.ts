@@ -8,6 +8,7 @@ import { fileRowSchema, fileRows, fileSumSchema, fileSums } from '../views/files
 import { NAME_KINDS, nameRowSchema, nameRows } from '../views/name-list.ts'
 import { reportRowSchema, reportRows } from '../views/report.ts'
 import { repositoryRowSchema, repositoryRows } from '../views/repositories.ts'
+import { repositoryTimelineRowSchema, repositoryTimelineRows } from '../views/repository-timeline.ts'
 import { TARGET_ORDERS, targetRowSchema, targetRows } from '../views/targets.ts'
 import { timelineRowSchema, timelineRows } from '../views/timeline.ts'
 import { type Row, toCsv } from './csv.ts'
@@ -55,11 +56,13 @@ export const VIEWS: readonly View[] = [
     path: '/api/targets',
     operationId: 'viewTargets',
     summary: 'Lists targets as rows of a table',
-    description: 'Without differences. The worst state first, and in it the longest.',
+    description:
+      'Without the differences. Sorted by state, the worst first, then by time in the state, the longest first.',
     rows: { '': targetRowSchema },
     choices: {
       sort: {
-        description: 'The order: the worst state first, the longest in its state first, or by name.',
+        description:
+          'The order: by state with the worst first, by time in the state with the longest first, or by name.',
         values: TARGET_ORDERS,
       },
     },
@@ -70,7 +73,7 @@ export const VIEWS: readonly View[] = [
   {
     path: '/api/files',
     operationId: 'viewFiles',
-    summary: 'Lists what differs',
+    summary: 'Lists differences',
     description: 'A row for each difference of each target, or with by=file for each name in a repository.',
     rows: { target: fileRowSchema, file: fileSumSchema },
     choices: { by: { description: 'A row for each target and name, or for each name.', values: ['target', 'file'] } },
@@ -92,7 +95,7 @@ export const VIEWS: readonly View[] = [
     path: '/api/counts',
     operationId: 'viewCounts',
     summary: 'Counts targets by state over time',
-    description: 'At times that lie at equal distances, from from to to.',
+    description: 'At times with equal distances, between from and to.',
     rows: { '': countsRowSchema },
     choices: {},
     counts: { points: { description: 'The number of times.', min: 2, max: 1000, fallback: 240 } },
@@ -106,9 +109,9 @@ export const VIEWS: readonly View[] = [
     operationId: 'listHistory',
     summary: 'Lists changes',
     description:
-      'The oldest first, and before them the state of each target at the beginning of the range; or the newest first, and nothing but changes. If there are more than limit, the newest.',
+      'With order=oldest, the state of each target at the start of the range comes before the changes; with order=newest, the answer has only changes. If there are more changes than limit, it has the newest.',
     rows: { '': historyRowSchema },
-    choices: { order: { description: 'Which change is first.', values: ['oldest', 'newest'] } },
+    choices: { order: { description: 'The change that comes first.', values: ['oldest', 'newest'] } },
     counts: { limit: limit(10_000, 100_000, 'changes') },
     range: 'all',
     ofThePast: true,
@@ -121,31 +124,41 @@ export const VIEWS: readonly View[] = [
   {
     path: '/api/timeline',
     operationId: 'viewTimeline',
-    summary: 'Lists the states that targets were in',
-    description: 'Targets that are not in sync at the end first, the worst first; then those that changed last.',
-    rows: { '': timelineRowSchema },
-    choices: {},
-    counts: { limit: limit(20, 1000, 'targets') },
+    summary: 'Lists the states that targets or repositories were in',
+    description:
+      'A row for each period in which a target, or with by=repository a repository, was in one state. Targets that are not in sync at the end come first, the worst first; then those that changed last. A repository has the worst state of its targets, even for one second; without targets it has no row.',
+    rows: { target: timelineRowSchema, repository: repositoryTimelineRowSchema },
+    choices: {
+      by: { description: 'The states of each target, or of each repository.', values: ['target', 'repository'] },
+    },
+    counts: { limit: limit(20, 1000, 'targets, or with by=repository of repositories') },
     range: 'day',
     ofThePast: true,
-    answer: async (store, { from, to, matchesTarget, count }) =>
-      always(timelineRows(await store.periods(matchesTarget), from, to, count('limit'))),
+    answer: async (store, { from, to, matchesTarget, choice, count }) =>
+      always(
+        (choice('by') === 'repository' ? repositoryTimelineRows : timelineRows)(
+          await store.periods(matchesTarget),
+          from,
+          to,
+          count('limit'),
+        ),
+      ),
   },
   {
     path: '/api/names',
     operationId: 'viewNames',
     summary: 'Lists names to choose from',
-    description: 'For variables of a dashboard: * stands first, and the answer is never empty.',
+    description: 'For variables of a dashboard: * comes first, so the answer is never empty.',
     rows: { '': nameRowSchema },
-    choices: { of: { description: 'Which names.', values: NAME_KINDS } },
+    choices: { of: { description: 'The kind of names.', values: NAME_KINDS } },
     counts: { limit: limit(10_000, 100_000) },
     answer: (store, asked) => nameRows(matching(store, asked.matches), asked.choice('of'), asked.count('limit')),
   },
   {
     path: '/api/report',
     operationId: 'viewReport',
-    summary: 'Sums up how long targets were in which state',
-    description: 'What is not known is never counted as in sync: see docs/views.md.',
+    summary: 'Sums the time of targets in each state',
+    description: 'Unknown time never counts as in sync; see docs/api/views.md.',
     rows: { '': reportRowSchema },
     choices: {},
     counts: { limit: limit(200, 100_000, 'targets') },

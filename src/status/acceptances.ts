@@ -10,9 +10,9 @@ import { validator } from './validation.ts'
 /** The most that all rules together may take in the file, as bytes of JSON without blanks. */
 const RULES_BYTES_MAX = 4 * 1024 * 1024
 
-/** What became of a rule that was posted. */
+/** The result for a posted rule. */
 export interface AddedRule {
-  /** `unchanged`: it is there already, word for word. */
+  /** `unchanged`: the document already has the same rule. */
   readonly result: 'added' | 'unchanged'
   readonly rule: AcceptedRule
   /** Number of targets that the rule is about. */
@@ -63,9 +63,7 @@ export function addRule(draft: Draft, rule: AcceptedRule, by: Actor): AddedRule 
   if (before.some((each) => JSON.stringify(each) === text)) return { result: 'unchanged', rule, targets }
   const rules = [...before, rule]
   if (rules.length > RULES_MAX || Buffer.byteLength(JSON.stringify(rules)) > RULES_BYTES_MAX) {
-    throw new RulesFull(
-      `the document has ${before.length} rules, and no room for another; remove those that have ended`,
-    )
+    throw new RulesFull(`the document has ${before.length} rules and no room for another; remove ended rules`)
   }
   putRules(draft, rules, by)
   return { result: 'added', rule, targets }

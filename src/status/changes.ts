@@ -12,7 +12,7 @@ import { type Rules, rulesOf } from './rules.ts'
 import type { Status, Summary } from './schema.ts'
 import { type Clock, timeOf } from './time.ts'
 
-/** What one commit changed: the difference between two documents. */
+/** The changes of one commit: the difference between two documents. */
 export interface Changes {
   readonly generation: number
   /** UTC, whole seconds. */
@@ -40,7 +40,7 @@ export function changesBetween(before: StatusDocument, after: StatusDocument): C
   }
 }
 
-/** How the entry of a status is made: `entryOf` or `committedEntryOf`. */
+/** Makes the entry of a status: `entryOf` or `committedEntryOf`. */
 export type MakeEntry = (status: Status, clock: Clock, rules: Rules) => Entry
 
 /** The document after some commits, in order. Costs as much as the changes, plus one pass over the entries. */

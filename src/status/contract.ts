@@ -15,7 +15,7 @@ const DAY = `([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0
 const HOUR = '([01][0-9]|2[0-3])'
 const MINUTE = '[0-5][0-9]'
 
-/** What `parseTime` accepts, but for the edges of the years 0000 and 9999. The format `date-time` is RFC 3339 only. */
+/** The times that `parseTime` accepts, except at the edges of the years 0000 and 9999. The format `date-time` is RFC 3339 only. */
 export const TIME_PATTERN = `^${DAY}[Tt]${HOUR}:${MINUTE}(:([0-5][0-9]|60)([.,][0-9]+)?)?([Zz]|[+-]${HOUR}(:?${MINUTE})?)$`
 
 /** The keywords whose value is a schema, or an array of them. */
@@ -29,7 +29,7 @@ export interface Schema {
 /** The default, in words: Redocly takes a schema that does not say it for a closed one. */
 const OPEN = { additionalProperties: true }
 
-/** What `contradictions` refuses, as far as JSON Schema can: it cannot compare `drift_count` with a length. */
+/** The rules of `contradictions` that JSON Schema can express: it cannot compare `drift_count` with a length. */
 const CONSISTENT = {
   ...OPEN,
   allOf: [
@@ -44,7 +44,7 @@ const CONSISTENT = {
   ],
 }
 
-/** What a failed check must not have. */
+/** The properties that a failed check must not have. */
 const WITHOUT_VERDICT = {
   ...OPEN,
   not: { ...OPEN, anyOf: VERDICT_NAMES.map((name) => ({ ...OPEN, required: [name], properties: { [name]: {} } })) },
@@ -121,7 +121,7 @@ function isSchema(value: unknown): value is Schema {
   return typeof value === 'object' && value !== null
 }
 
-/** The text of a published document, in ASCII: its patterns hold characters that nobody can see. */
+/** The text of a published document, in ASCII: its patterns have invisible characters. */
 export function publishedText(document: object): string {
   const text = JSON.stringify(document, null, 2)
   return `${text.replaceAll(/[^\n -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`

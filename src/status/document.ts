@@ -41,7 +41,7 @@ export interface Entry {
   readonly changesAt: number
 }
 
-/** Who asked for a change, as far as it is known. */
+/** The actor of a change, if known. */
 export interface Actor {
   /** The name of the token. */
   readonly token?: string
@@ -104,7 +104,7 @@ export function entriesUnder(rules: Rules, entries: readonly Entry[], clock: Clo
   })
 }
 
-/** When something is due in a document that no stamp says. */
+/** The time of the next change in a document that no stamp has. */
 export function changeOfRules(rules: Rules, updatedAt: string, entries: readonly Entry[]): number {
   const isComplete = [...rules.expected.values()].every((target) => position(entries, target)[1])
   return isComplete ? rules.firstEndAfter(timeOf(updatedAt)) : -Infinity
@@ -151,7 +151,7 @@ export function neverChecked({ repo, server }: Target): SavedStatus {
   return { repo, server, sync_status: null, drift_count: 0, files: [], last_check: null }
 }
 
-/** What replaces the entry of a target; `undefined` removes it. */
+/** The new entry of a target; `undefined` removes it. */
 export interface Replacement {
   readonly target: Target
   readonly entry: Entry | undefined

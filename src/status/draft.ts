@@ -18,13 +18,13 @@ import { type Rules, rulesOf } from './rules.ts'
 import { summaryOf } from './states.ts'
 import { type Clock, formatTime, timeOf } from './time.ts'
 
-/** What made a change of a target, and who asked for it; the history records it. */
+/** The cause and the actor of a change of a target; the history records them. */
 export interface Cause {
   readonly origin: Origin
   readonly by?: Actor | undefined
 }
 
-/** What going back to an older document has changed. */
+/** The changes of a restore. */
 export interface Restoration {
   /** The older document, as far as it says what it is. */
   readonly from: { readonly generation: number | undefined; readonly updatedAt: string | undefined }
@@ -88,7 +88,7 @@ export class Draft {
     return rulesOf(this.#head)
   }
 
-  /** The rules that have ended since the base was made, or that somebody has ended. */
+  /** The rules that have ended since the base was made, or that were ended by a request or an edit. */
   get ended(): readonly EndedRule[] {
     const byTime = this.rules.endedBetween(timeOf(this.base.updatedAt), this.clock.now)
     return [...byTime.map((rule) => ({ rule })), ...this.#ended]
@@ -108,7 +108,7 @@ export class Draft {
     return this.#head
   }
 
-  /** What made the changes so far, by the target's key. */
+  /** The causes of the changes so far, by the target's key. */
   get causes(): ReadonlyMap<string, Cause> {
     return new Map([...this.#changes].map(([key, { cause }]) => [key, cause]))
   }
@@ -168,7 +168,7 @@ export class Draft {
     this.#applyRules(rulesOf(before), rulesOf(head), cause)
   }
 
-  /** Notes that somebody has ended a rule: the history records it. */
+  /** Notes that a rule was ended: the history records it. */
   noteEnded(ended: EndedRule): void {
     this.#ended.push(ended)
     this.#undo.push(() => this.#ended.pop())

@@ -7,7 +7,7 @@ import { type SavedDocument, type SavedStatus, type Status, VERDICT_PROPERTIES }
 import { EDITABLE_STAMPS, STAMP_NAMES } from './stamps.ts'
 import { type Properties, mergeProperties, valueOf } from './three-way.ts'
 
-/** A document that somebody saved, and the one that it was made from. */
+/** A saved document, and the one that it was made from. */
 export interface Edit {
   readonly saved: SavedDocument
   /** The document of the generation that the saved text names, or the last committed one. */

@@ -1,7 +1,7 @@
 /** Reports whether a text matches. */
 export type Matcher = (text: string) => boolean
 
-/** Reports whether a pattern stands for more than itself. */
+/** Reports whether a pattern has wildcards. */
 export function hasWildcards(pattern: string): boolean {
   return /[*?]/.test(pattern)
 }
@@ -30,7 +30,7 @@ export function includesGlob(pattern: string, other: string): boolean {
  * Takes at most time proportional to the product of both lengths; a regular expression made of the pattern could take
  * exponential time.
  *
- * @param many a character that stands for any number of them, so that only `*` matches it
+ * @param many a character that matches any number of them, so that only `*` matches it
  */
 function matches(wanted: readonly string[], given: readonly string[], many?: string): boolean {
   let at = 0

@@ -18,7 +18,7 @@ import { freshSpan } from './states.ts'
 import { formatTime, timeOf } from './time.ts'
 import { validator } from './validation.ts'
 
-/** What can happen to a target. */
+/** The kinds of changes of a target. */
 const CHANGES = [
   'first_seen',
   'status_changed',
@@ -30,13 +30,13 @@ const CHANGES = [
   'state_changed',
   'removed',
 ] as const
-/** What made it happen. `recovery`: the change was committed, and a crash kept its row from being written. */
+/** The cause of a change. `recovery`: the change was committed, and a crash kept its row from being written. */
 const CAUSES = ['snapshot', 'edit', 'restore', 'delete', 'accept', 'time', 'recovery'] as const
 
 /** A row of the history: the state of a target from a time on. */
 export const historyRowSchema = {
   title: 'HistoryRow',
-  description: 'The state of a target from a time on.',
+  description: 'The state of a target, starting at a time.',
   type: 'object',
   required: [
     'time',
@@ -59,15 +59,16 @@ export const historyRowSchema = {
     },
     since: {
       ...time,
-      description: 'When this state began, where the server has found out later: when the last check became too old.',
+      description:
+        'The start of this state, if the server found it later: the time at which the last check became too old.',
     },
     sync_status: {
       enum: ['SYNCED', 'OUT_OF_SYNC', null],
       description: 'null: the target was never checked, or was removed.',
     },
-    drift_count: { type: 'integer', minimum: 0, description: 'Number of drifted files.' },
-    files: { type: 'array', items: fileProperties.name, description: 'The names of the drifted files.' },
-    stale: { type: 'boolean', description: 'The last check was older than it should be.' },
+    drift_count: { type: 'integer', minimum: 0, description: 'Number of differences.' },
+    files: { type: 'array', items: fileProperties.name, description: 'The names of the differences.' },
+    stale: { type: 'boolean', description: 'True if the last check was too old.' },
     generation: {
       type: 'integer',
       minimum: 0,
@@ -76,17 +77,17 @@ export const historyRowSchema = {
     changes: {
       type: 'array',
       items: { type: 'string', enum: CHANGES },
-      description: 'What changed; empty in a row that only gives the state at the beginning of the range.',
+      description: 'The changes; empty in a row that gives the state at the start of the range.',
     },
     cause: {
       type: 'string',
       enum: CAUSES,
-      description: 'What made the change. recovery: it was found at a start or after a fault.',
+      description: 'The cause of the change. recovery: the server found it at a start or after a fault.',
     },
     commit: statusSchema.properties.commit,
     pipeline_url: {
       ...statusSchema.properties.pipeline_url,
-      description: 'The page of the CI run that made the check, or in the state failing, that could not complete it.',
+      description: 'The page of the CI run of the check; in the state failing, of the failed check.',
     },
     token: { type: 'string', description: 'The name of the token that posted or removed it.' },
     address: { type: 'string', description: "The client's address." },
@@ -112,7 +113,7 @@ export function readRow(line: string): HistoryRow | undefined {
   }
 }
 
-/** A line of the history that speaks of no single target: somebody has gone back to an older document. */
+/** A line of the history that is not about one target: an older document was restored. */
 export interface RestoredLine {
   readonly time: string
   readonly event: 'restored'
@@ -174,7 +175,7 @@ export function readEventTime(line: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms
 }
 
-/** What an index needs of a row. */
+/** The properties of a row for an index. */
 export interface RowHead extends Target {
   /** Of the row, in ms since the epoch. */
   readonly time: number
@@ -234,10 +235,8 @@ export function nextRow(
   cause: Cause | undefined,
   staleAfter: number,
 ): HistoryRow | undefined {
-  const changes = changesBetween(last === undefined || isRemoval(last) ? undefined : last, status)
-  if (changes.length === 0) return undefined
   const staleSince = status?.state === 'stale' ? freshSpan(status, staleAfter).until : undefined
-  return {
+  return following(last, {
     time: updatedAt,
     repo: target.repo,
     server: target.server,
@@ -248,11 +247,21 @@ export function nextRow(
     files: status?.files.map(({ name }) => name) ?? [],
     stale: status?.stale ?? false,
     generation,
-    changes,
+    changes: [],
     cause: cause?.origin ?? 'recovery',
     ...(status === undefined ? {} : checkOf(status)),
     ...cause?.by,
-  }
+  })
+}
+
+/**
+ * A row as the next one of its target: with what has changed since the newest one.
+ *
+ * @returns `undefined` if nothing that the history records has changed
+ */
+export function following(last: HistoryRow | undefined, row: HistoryRow): HistoryRow | undefined {
+  const changes = changesBetween(last === undefined || isRemoval(last) ? undefined : last, row)
+  return changes.length === 0 ? undefined : { ...row, changes }
 }
 
 /** What was checked against and where, as far as the entry says so. A change of these alone makes no row. */
@@ -265,19 +274,19 @@ function checkOf({ state, commit, pipeline_url: checked, failed_check: failed }:
   }
 }
 
-function changesBetween(last: HistoryRow | undefined, status: Status | undefined): HistoryRow['changes'] {
-  if (last === undefined) return status === undefined ? [] : ['first_seen']
-  if (status === undefined) return ['removed']
+function changesBetween(last: HistoryRow | undefined, row: HistoryRow): HistoryRow['changes'] {
+  if (last === undefined) return isRemoval(row) ? [] : ['first_seen']
+  if (isRemoval(row)) return ['removed']
   const changes: HistoryRow['changes'] = []
-  if (last.sync_status !== status.sync_status) changes.push('status_changed')
-  else if (!sameFiles(last, status)) changes.push('files_changed')
-  changes.push(...stampChanges(last, status))
-  const isOther = changes.length === 0 && last.state !== undefined && last.state !== status.state
+  if (last.sync_status !== row.sync_status) changes.push('status_changed')
+  else if (!haveSameFiles(last, row)) changes.push('files_changed')
+  changes.push(...stampChanges(last, row))
+  const isOther = changes.length === 0 && last.state !== undefined && last.state !== row.state
   return isOther ? ['state_changed'] : changes
 }
 
-function sameFiles(last: HistoryRow, { files }: Status): boolean {
+function haveSameFiles(last: HistoryRow, { files }: HistoryRow): boolean {
   if (last.files.length !== files.length) return false
   const names = new Set(last.files)
-  return files.every(({ name }) => names.has(name))
+  return files.every((name) => names.has(name))
 }

@@ -1,6 +1,6 @@
 import { type ParseError, findNodeAtLocation, parseTree, printParseErrorCode, visit } from 'jsonc-parser'
 
-/** A fault of an input: where, as a JSON Pointer (RFC 6901; `''` is the whole), and what was expected. */
+/** A fault of an input: its place as a JSON Pointer (RFC 6901; `''` is the whole), and the expectation. */
 export interface Fault {
   readonly pointer: string
   readonly detail: string
@@ -68,7 +68,7 @@ function syntaxFault(text: string, error: unknown): LocatedFault {
 
 const STRICT = { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false }
 
-/** What a schema cannot express: the depth, the number of items, and whether every number keeps its digits. */
+/** Faults that a schema cannot express: the depth, the number of items, and numbers that lose digits. */
 export function limitFaults(root: unknown, itemsMax: number): Fault[] {
   const faults: Fault[] = []
   const waiting = [{ value: root, pointer: '', depth: 1 }]

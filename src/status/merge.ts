@@ -6,7 +6,7 @@ import { AHEAD_MAX_MS, timeOf } from './time.ts'
 /** The result of one posted snapshot or failed check. */
 export interface Receipt {
   readonly result: 'created' | 'updated' | 'ignored'
-  /** Why it was ignored. */
+  /** The reason why it was ignored. */
   readonly reason?: string
   /** The target's entry after the commit. */
   readonly status: Status

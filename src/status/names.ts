@@ -2,7 +2,7 @@ import { type Fault, pointTo } from './json.ts'
 
 const CONTROL = '\u0000-\u001f\u007f-\u009f'
 /**
- * Characters that nobody can see: those of the Unicode property Default_Ignorable_Code_Point up to U+FFFF (zero-width
+ * Invisible characters: those of the Unicode property Default_Ignorable_Code_Point up to U+FFFF (zero-width
  * characters, controls of direction, soft hyphens, fillers, variation selectors), and the line and paragraph separators.
  */
 const INVISIBLE =
@@ -15,7 +15,7 @@ const BLANK = ' \u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000'
  * `\p{Cc}` or `\x00`: engines differ in their escapes.
  */
 export const TARGET_NAME_PATTERN = `^[^${CONTROL}]*$`
-/** What a repository, a server or a file may be called in a post. An empty name is left to `minLength`. */
+/** The pattern of names of repositories, servers and files in a post. An empty name is left to `minLength`. */
 export const POSTED_NAME_PATTERN = `^([^${CONTROL}${INVISIBLE}${BLANK}]([^${CONTROL}${INVISIBLE}]*[^${CONTROL}${INVISIBLE}${BLANK}])?)?$`
 
 const NOT_IN_TARGET = 'must not contain control characters or halves of a surrogate pair'
@@ -23,7 +23,7 @@ const NOT_IN_FILE = 'must not contain halves of a surrogate pair'
 const NOT_IN_POSTED =
   'must not contain control characters, invisible characters or halves of a surrogate pair, nor begin or end with a blank'
 
-/** What to say of a name that a pattern refuses. */
+/** The fault of a name that a pattern refuses. */
 export const NAME_MESSAGES: Readonly<Record<string, string>> = {
   [TARGET_NAME_PATTERN]: NOT_IN_TARGET,
   [POSTED_NAME_PATTERN]: NOT_IN_POSTED,

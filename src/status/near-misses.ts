@@ -20,7 +20,7 @@ interface WithFiles extends Properties {
   readonly files: readonly Properties[]
 }
 
-/** The unknown properties of a document that are one or two letters from a known one: somebody may have mistyped them. */
+/** The unknown properties of a document that are one or two letters from a known one and may be mistyped. */
 export function nearMissesIn(document: Properties & { readonly statuses: readonly WithFiles[] }): Fault[] {
   return [
     ...nearMisses(document, '', DOCUMENT_NAMES),
@@ -28,7 +28,7 @@ export function nearMissesIn(document: Properties & { readonly statuses: readonl
   ]
 }
 
-/** A property that somebody may have mistyped, where it has come into the document. */
+/** A property that may be mistyped, with its place in the document. */
 export interface NearMiss extends Fault {
   /** `undefined`: at the top. */
   readonly target: Target | undefined
@@ -69,7 +69,9 @@ function nearMisses(properties: Properties, pointer: string, known: ReadonlySet<
   return Object.keys(properties).flatMap((name) => {
     if (known.has(name)) return []
     const meant = [...known].find((each) => isAlike(name, each))
-    return meant === undefined ? [] : [{ pointer: pointTo(pointer, name), detail: `is not known; ${meant} is` }]
+    return meant === undefined
+      ? []
+      : [{ pointer: pointTo(pointer, name), detail: `is not known; did you mean ${meant}?` }]
   })
 }
 

@@ -6,7 +6,7 @@ import { GENERATION_MAX, type SavedDocument, TARGETS_MAX } from './schema.ts'
 import type { Target } from './target.ts'
 import type { Clock } from './time.ts'
 
-/** A change that somebody waits for. If it throws, nothing of it is done; a `Refusal` is an expected "no". */
+/** A change with a waiting client. If it throws, none of it is done; a `Refusal` is an expected "no". */
 export type Change = (draft: Draft) => unknown
 
 /** The outcome of one change: what it returned, why it was refused, or a defect of the program. */
@@ -30,7 +30,7 @@ export interface Step {
    * a `Refusal` is a defect.
    */
   readonly editErrors: readonly unknown[]
-  /** What made the changes, by the target's key. */
+  /** The causes of the changes, by the target's key. */
   readonly causes: ReadonlyMap<string, Cause>
   /** The targets that were changed. */
   readonly targets: readonly Target[]

@@ -8,7 +8,7 @@ export interface TargetPeriods extends Target {
 }
 
 export interface Period {
-  /** When it begins, in ms since the epoch. */
+  /** The start, in ms since the epoch. */
   readonly from: number
   /** null: the target was not there. */
   readonly state: State | null

@@ -2,14 +2,14 @@ import type { Target } from './target.ts'
 import { type Restoration, type StatusChange, changesNothing } from './draft.ts'
 import { differences } from './edits.ts'
 
-/** The most targets that are named. */
+/** The largest number of targets that are named. */
 const LINES_MAX = 20
 /** A longer value is not shown. */
 const VALUE_LENGTH_MAX = 60
 /** Properties that follow from others. */
 const DERIVED: ReadonlySet<string> = new Set(['drift_count', 'generation', 'state'])
 
-/** What going back to an older document changes, for people: lines of text; empty if it changes nothing. */
+/** The changes of a restore as lines of text for people; empty if it changes nothing. */
 export function previewOf(restoration: Restoration): string[] {
   if (changesNothing(restoration)) return []
   const { returned, changed, newer, others, head } = restoration
@@ -18,8 +18,8 @@ export function previewOf(restoration: Restoration): string[] {
     targets(changed.length, 'changes', 'change'),
     targets(newer.length, 'keeps the verdict of a newer check', 'keep the verdicts of newer checks'),
     targets(others, 'is not in the file and stays', 'are not in the file and stay'),
-    `properties at the top that change: ${head.length === 0 ? 'none' : head.map(visible).join(', ')}`,
-  ]
+    head.length === 0 ? [] : `top-level properties that change: ${head.map(visible).join(', ')}`,
+  ].flat()
   const named = [
     ...returned.map((status) => `${nameOf(status)}: comes back`),
     ...changed.map((change) => `${nameOf(change.after)}: ${describe(change)}`),
@@ -28,8 +28,9 @@ export function previewOf(restoration: Restoration): string[] {
   return [...counts, ...named.slice(0, LINES_MAX), ...(more > 0 ? [`and ${more} more`] : [])]
 }
 
-function targets(count: number, one: string, many: string): string {
-  return `${count} ${count === 1 ? `target ${one}` : `targets ${many}`}`
+/** A line for a number of targets; none for 0. */
+function targets(count: number, one: string, many: string): string[] {
+  return count === 0 ? [] : [`${count} ${count === 1 ? `target ${one}` : `targets ${many}`}`]
 }
 
 function nameOf({ repo, server }: Target): string {
@@ -53,7 +54,7 @@ function namesOf(files: readonly { readonly name: string }[]): string {
   return files.length === 0 ? 'none' : names.length <= VALUE_LENGTH_MAX ? names : `(${files.length})`
 }
 
-/** A value as it is shown; `undefined` if it is too long, or no single value. */
+/** A value as it is shown; `undefined` if it is too long, or not a single value. */
 function shown(value: unknown): string | undefined {
   if (value === undefined) return 'none'
   if (typeof value === 'object' && value !== null) return undefined

@@ -1,5 +1,5 @@
 /**
- * An expected "no" to a change, with a reason for whoever asked for it. Anything else that is thrown while a change is
+ * An expected "no" to a change, with a reason for the client. Anything else that is thrown while a change is
  * made is a defect of the program.
  */
 export class Refusal extends Error {

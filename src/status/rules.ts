@@ -18,7 +18,7 @@ export interface Acceptance {
 
 const NONE: readonly Acceptance[] = []
 
-/** What people have written at the top of the document that decides about targets: `accepted` and `expected`. */
+/** The properties at the top of the document that affect targets: `accepted` and `expected`. */
 export class Rules {
   /** In the order of the file. */
   readonly accepted: readonly Acceptance[]
@@ -99,17 +99,17 @@ function acceptanceOf(rule: AcceptedRule): Acceptance {
   }
 }
 
-/** How far ahead a rule may end, in ms: somebody has to look at it again within a year. */
+/** The longest time from now to the end of a rule, in ms: a person must review it within a year. */
 const AHEAD_MAX_MS = 366 * 86_400_000
 /** A clock that is set back must not make a rule invalid that was valid. */
 const CLOCK_SLACK_MS = 2 * 86_400_000
 
-/** What is wrong with a rule in the file, as far as the schema does not say it. */
+/** The faults of a rule in the file that the schema does not find. */
 export function savedRuleFaults(rule: AcceptedRule, pointer: string, now: number): Fault[] {
   return ruleFaults(rule, pointer, now + AHEAD_MAX_MS + CLOCK_SLACK_MS)
 }
 
-/** What is wrong with a rule that is posted, as far as the schema does not say it. */
+/** The faults of a posted rule that the schema does not find. */
 export function postedRuleFaults(rule: AcceptedRule, pointer: string, now: number): Fault[] {
   const faults = ruleFaults(rule, pointer, now + AHEAD_MAX_MS)
   if (timeOf(rule.until) > now) return faults

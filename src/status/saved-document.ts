@@ -29,7 +29,7 @@ const FILE_TIMES = timesIn(statusSchema.properties.files.items.properties)
 const isSavedDocument = validator<SavedDocument>(savedDocumentSchema, PATTERN_MESSAGES)
 
 /**
- * Parses `status.json` as anybody may have saved it. Times of the entries come back as UTC, whole seconds.
+ * Parses `status.json` as any program may have saved it. Times of the entries come back as UTC, whole seconds.
  *
  * @param now milliseconds since the epoch
  */
@@ -49,7 +49,7 @@ export function readDocument(bytes: Uint8Array, now: number): Outcome<SavedDocum
   return { ok: true, value: { ...value, ...times, statuses: value.statuses.map(withUtcTimes) } }
 }
 
-/** What the schema does not say: names that cannot be kept, entries that contradict themselves or each other. */
+/** Faults that the schema does not find: names that cannot be kept, entries that contradict themselves or each other. */
 function documentFaults(value: SavedDocument, now: number): Fault[] {
   const faults = headFaults(value, now)
   const seen = new Map<string, string>()

@@ -26,7 +26,7 @@ const LINK_PATTERN = `^[Hh][Tt][Tt][Pp][Ss]?://([^{}]|[{](${LINK_PLACEHOLDERS.jo
 /** Control characters would break the lines that show a label. */
 const LABEL_VALUE_PATTERN = TARGET_NAME_PATTERN
 
-/** What to say of a text that a pattern of these schemas refuses. JSON Schema has no keyword for it. */
+/** The faults of texts that patterns of these schemas refuse. JSON Schema has no keyword for them. */
 export const PATTERN_MESSAGES: Readonly<Record<string, string>> = {
   ...NAME_MESSAGES,
   [HTTP_PATTERN]: 'must be an http or https address',
@@ -60,15 +60,18 @@ export const fileProperties = {
     type: 'string',
     minLength: 1,
     maxLength: FILE_NAME_LENGTH_MAX,
-    description: 'The path of the drifted file, relative to the base of the drift check.',
+    description: 'The path of the drifted file, relative to the base path of the drift check.',
   },
   kind: {
     type: 'string',
     enum: ['file', 'other'],
     description:
-      'file, the default, or other: a difference that is not a file. Its name then says what, such as service rsyslog. It counts like a file.',
+      'file (default), or other: a difference that is not a file, with a name such as service rsyslog. It counts like a file.',
   },
-  diff: { type: 'string', description: 'What differs, as text: best a unified diff from the server (-) to Git (+).' },
+  diff: {
+    type: 'string',
+    description: 'The difference as text, preferably a unified diff from the server (-) to Git (+).',
+  },
 } as const
 
 export const targetProperties = {
@@ -81,7 +84,7 @@ const verdictProperties = {
   sync_status: {
     type: 'string',
     enum: ['SYNCED', 'OUT_OF_SYNC'],
-    description: 'SYNCED: every managed file is as in Git. OUT_OF_SYNC: at least one is not.',
+    description: 'SYNCED: the check found no drift. OUT_OF_SYNC: it found at least one difference.',
   },
   drift_count: {
     type: 'integer',
@@ -91,15 +94,18 @@ const verdictProperties = {
   },
   files: {
     type: 'array',
-    description: 'The drifted files.',
+    description: 'The differences: drifted files, and others.',
     items: {
       type: 'object',
-      description: 'A drifted file. Properties that are not known here are kept.',
+      description: 'A difference. Unknown properties are kept.',
       required: ['name'],
       properties: fileProperties,
     },
   },
-  last_check: { ...time, description: 'When the drift check ran: ISO 8601 with a zone. Kept as UTC, whole seconds.' },
+  last_check: {
+    ...time,
+    description: 'The time of the drift check: ISO 8601 with a zone. Stored as UTC in whole seconds.',
+  },
   commit: { type: 'string', maxLength: 1024, description: 'The Git commit that was checked against.' },
   branch: { type: 'string', maxLength: 1024, description: 'The Git branch that was checked against.' },
   pipeline_url: {
@@ -118,15 +124,14 @@ const staleAfter = {
   type: 'number',
   exclusiveMinimum: 0,
   maximum: INTEGER_MAX,
-  description:
-    "Seconds after which the last check, or a failed one, no longer says what is. Without it, the server's setting.",
+  description: "Seconds after which the last check, or a failed check, is too old. Default: the server's setting.",
 } as const
 
 /** Labels of a target, by which readers select. */
 const labels = {
   type: 'object',
   description:
-    'Labels of the target, such as {"env": "prod"}. Those of a post are added to those of the entry: people may add theirs in the file.',
+    'Labels of the target, such as {"env": "prod"}. The labels of a post are added to those of the entry, so that people can add labels in the file.',
   maxProperties: LABELS_MAX,
   propertyNames: { type: 'string', pattern: LABEL_PATTERN },
   additionalProperties: { type: 'string', maxLength: 253, pattern: LABEL_VALUE_PATTERN },
@@ -157,15 +162,15 @@ const snapshotProperties = {
   },
 } as const
 
-/** What a check has found, at least; a failed one has nothing of it. */
+/** The required results of a check; a failed one has none of them. */
 export const VERDICT_NAMES = ['sync_status', 'drift_count', 'files', 'last_check'] as const
 const REQUIRED = ['repo', 'server', ...VERDICT_NAMES] as const
 
-/** What CI posts after one drift check of one server against one repository. */
+/** The result of one drift check of one server against one repository, as CI posts it. */
 export const snapshotSchema = {
   title: 'Snapshot',
   description:
-    'What CI posts after one drift check of one server against one repository. Properties that are not known here are kept.',
+    'The result of one drift check of one server against one repository, posted by CI. Unknown properties are kept.',
   type: 'object',
   required: REQUIRED,
   properties: snapshotProperties,
@@ -176,19 +181,18 @@ export const REASON_LENGTH_MAX = 4096
 
 const reason = { type: 'string', minLength: 1, maxLength: REASON_LENGTH_MAX } as const
 
-/** What CI posts when a check of a server could not be completed. */
+/** A check that could not be completed, as CI posts it. */
 export const failedCheckSchema = {
   title: 'FailedCheck',
-  description:
-    'What CI posts when a check of a server could not be completed. Properties that are not known here are kept.',
+  description: 'A check that could not be completed, posted by CI. Unknown properties are kept.',
   type: 'object',
   required: ['repo', 'server', 'check_failed', 'attempted_at'],
   properties: {
     ...postedTarget,
-    check_failed: { ...reason, description: 'Why the check could not be completed.' },
+    check_failed: { ...reason, description: 'The reason why the check could not be completed.' },
     attempted_at: {
       ...time,
-      description: 'When the check was tried: ISO 8601 with a zone. Kept as UTC, whole seconds.',
+      description: 'The time of the attempt: ISO 8601 with a zone. Stored as UTC in whole seconds.',
     },
     pipeline_url: verdictProperties.pipeline_url,
     stale_after: staleAfter,
@@ -202,9 +206,9 @@ const failedCheck = {
   description: 'Missing unless a check failed after last_check.',
   required: ['since', 'at', 'reason'],
   properties: {
-    since: { ...time, description: 'When the first of the failed checks was tried.' },
-    at: { ...time, description: 'When the newest one was tried.' },
-    reason: { ...reason, description: 'Why the newest one could not be completed.' },
+    since: { ...time, description: 'The time of the first failed check.' },
+    at: { ...time, description: 'The time of the newest failed check.' },
+    reason: { ...reason, description: 'The reason of the newest failed check.' },
     pipeline_url: verdictProperties.pipeline_url,
   },
 } as const
@@ -214,10 +218,10 @@ export const STATES = ['drifted', 'failing', 'missing', 'stale', 'accepted', 'sy
 
 export type State = (typeof STATES)[number]
 
-/** What the server derives for a status. `stamps.ts` says how; a name that it lacks does not compile. */
+/** The properties that the server derives for a status. `stamps.ts` says how; a name that it lacks does not compile. */
 export const stampProperties = {
-  since: { ...time, description: 'Stamped by the server: when the present sync_status began.' },
-  stale: { type: 'boolean', description: 'Stamped by the server: the last check is older than it should be.' },
+  since: { ...time, description: 'Stamped by the server: the start of the current sync_status.' },
+  stale: { type: 'boolean', description: 'Stamped by the server: true if the last check is too old.' },
   generation: {
     ...generation,
     description: "Stamped by the server: the document's generation at which this entry last changed.",
@@ -226,18 +230,18 @@ export const stampProperties = {
     type: 'string',
     enum: STATES,
     description:
-      'Stamped by the server: the verdict on the target. missing: it was never checked. failing: the newest check failed. stale: the last check is too old. accepted: a rule in accepted covers all that is wrong. drifted, synced: as sync_status says.',
+      'Stamped by the server: its conclusion about the target. missing: it was never checked. failing: the newest check failed. stale: the last check is too old. accepted: rules in accepted cover everything that is wrong. drifted, synced: the same as sync_status.',
   },
   accepted_until: {
     ...time,
-    description: 'Stamped by the server, while the state is accepted: when the first of the covering rules ends.',
+    description: 'Stamped by the server in the state accepted: the earliest end of the covering rules.',
   },
   accepted_reason: { ...reason, description: 'Stamped by the server with accepted_until: the reason of that rule.' },
 } as const
 
-/** What the server derives for a drifted file. */
+/** The properties that the server derives for a drifted file. */
 export const fileStampProperties = {
-  since: { ...time, description: 'Stamped by the server: when the file first drifted in this unbroken drift.' },
+  since: { ...time, description: 'Stamped by the server: the time since which the file differs without interruption.' },
 } as const
 
 const statusProperties = {
@@ -260,7 +264,7 @@ const statusProperties = {
 } as const
 
 const STATUS_DESCRIPTION =
-  'The newest snapshot of a target, and what the server has stamped. Properties that are not known here are kept.'
+  'The newest snapshot of a target, with the stamps of the server. Unknown properties are kept.'
 
 /** An entry as a person may save it: the server's stamps may be missing. */
 export const savedStatusSchema = {
@@ -294,27 +298,27 @@ function glob<const Length extends number>(maxLength: Length) {
 const ruleProperties = {
   repo: {
     ...glob(NAME_LENGTH_MAX),
-    description: 'The repositories; * and ? as in a shell. All, if it is left out.',
+    description: 'The repositories; * and ? as in a shell. Default: all.',
   },
-  server: { ...glob(NAME_LENGTH_MAX), description: 'The servers; * and ? as in a shell. All, if it is left out.' },
+  server: { ...glob(NAME_LENGTH_MAX), description: 'The servers; * and ? as in a shell. Default: all.' },
   file: {
     ...glob(FILE_NAME_LENGTH_MAX),
-    description: 'The files; * matches / as well. All, if it is left out.',
+    description: 'The files; * matches / as well. Default: all.',
   },
-  from: { ...time, description: 'When the rule begins, if not at once.' },
-  until: { ...time, description: 'When the rule ends, at most one year ahead. A rule that has ended covers nothing.' },
-  reason: { ...reason, description: 'Why it is accepted.' },
-  by: { type: 'string', minLength: 1, maxLength: NAME_LENGTH_MAX, description: 'Who has accepted it.' },
+  from: { ...time, description: 'The start of the rule. Default: at once.' },
+  until: { ...time, description: 'The end of the rule, at most one year ahead. An ended rule covers nothing.' },
+  reason: { ...reason, description: 'The reason for the acceptance.' },
+  by: { type: 'string', minLength: 1, maxLength: NAME_LENGTH_MAX, description: 'The person who accepted it.' },
   stale: {
     type: 'boolean',
     description: 'true: a maintenance window. The rule then also covers targets that are stale or whose checks fail.',
   },
 } as const
 
-/** Drift that somebody has accepted until a given time. */
+/** An acceptance rule. */
 export const ruleSchema = {
   title: 'AcceptedRule',
-  description: 'Drift that somebody has accepted until a given time.',
+  description: 'An acceptance rule: drift that is left as it is until a given time.',
   type: 'object',
   required: ['until', 'reason'],
   properties: ruleProperties,
@@ -326,7 +330,7 @@ const expectedName = { type: 'string', minLength: 1, maxLength: NAME_LENGTH_MAX,
 /** Targets that must report, of one repository. */
 export const expectedSchema = {
   title: 'Expected',
-  description: 'Targets that must report. One that never has is missing.',
+  description: 'Targets that must report. A target that was never checked is missing.',
   type: 'object',
   required: ['repo', 'servers'],
   properties: {
@@ -342,10 +346,10 @@ export const expectedSchema = {
 
 const linkTemplate = { type: 'string', maxLength: 4096, pattern: LINK_PATTERN } as const
 
-/** Where readers find a commit and a file of a repository. */
+/** Addresses of the pages of a commit and of a file of a repository. */
 export const linksSchema = {
   title: 'Links',
-  description: `Where readers find the pages of a commit and of a file, by repository; * and ? as in a shell. Placeholders: ${LINK_PLACEHOLDERS.map((name) => `{${name}}`).join(', ')}.`,
+  description: `Addresses of the pages of a commit and of a file, by repository; * and ? as in a shell. Placeholders: ${LINK_PLACEHOLDERS.map((name) => `{${name}}`).join(', ')}.`,
   type: 'object',
   additionalProperties: {
     type: 'object',
@@ -361,7 +365,7 @@ export const linksSchema = {
 const headProperties = {
   accepted: {
     type: 'array',
-    description: 'Drift that people have accepted. The server does not change it on its own.',
+    description: 'Acceptance rules. The server does not change them by itself.',
     maxItems: RULES_MAX,
     items: ruleSchema,
   },
@@ -377,9 +381,9 @@ const documentProperties = {
   generation: {
     ...generation,
     description:
-      'The version of the document, one higher at every commit. Leave it as you opened it: the server finds by it the document that your copy was made from.',
+      'The version of the document; each write makes it one higher. Do not change it: the server uses it to find the document that you opened.',
   },
-  updated_at: { ...time, description: 'Stamped by the server: when it last wrote the file.' },
+  updated_at: { ...time, description: 'Stamped by the server: the time of its last write.' },
   ...headProperties,
 } as const
 
@@ -394,7 +398,7 @@ const count = {
 export const summarySchema = {
   title: 'Summary',
   type: 'object',
-  description: 'Stamped by the server: the worst state of all targets, and how many are in each.',
+  description: 'Stamped by the server: the worst state of all targets, and the number in each state.',
   required: ['state', 'targets', ...STATES],
   properties: {
     state: { type: 'string', enum: [...STATES, 'empty'], description: 'The worst state; empty without targets.' },
@@ -408,8 +412,7 @@ export const summarySchema = {
   },
 } as const satisfies JSONSchema
 
-const DOCUMENT_DESCRIPTION =
-  'What on the servers is no longer what is in Git. Properties that are not known here are kept.'
+const DOCUMENT_DESCRIPTION = 'The drift of servers from Git. Unknown properties are kept.'
 const STATUSES_DESCRIPTION = 'The targets, one entry each, sorted by repo, then server.'
 
 /** `status.json` as a person may save it. */

@@ -29,7 +29,7 @@ export function readPosted(body: unknown, now: number): Outcome<(Snapshot | Fail
   if (limits.length > 0) return { ok: false, faults: limits }
   if (!Array.isArray(body)) return readItem(body, '', now)
   if (body.length === 0) {
-    return { ok: false, faults: [{ pointer: '', detail: 'must hold at least one snapshot' }] }
+    return { ok: false, faults: [{ pointer: '', detail: 'must contain at least one snapshot' }] }
   }
   const outcomes = body.map((item: unknown, index) => readItem(item, pointTo('', index), now))
   const faults = outcomes.flatMap((outcome) => (outcome.ok ? [] : outcome.faults))
@@ -44,7 +44,7 @@ function readItem(value: unknown, pointer: string, now: number): Outcome<(Snapsh
 
 function readFailedCheck(value: object, pointer: string, now: number): Outcome<FailedCheck[]> {
   const both = VERDICT_NAMES.filter((name) => Object.hasOwn(value, name))
-  const detail = 'must not be there with check_failed: a check that was not completed has no verdict'
+  const detail = 'must not be present with check_failed: a failed check has no verdict'
   const faults: Fault[] = both.map((name) => ({ pointer: pointTo(pointer, name), detail }))
   if (!isFailedCheck(value)) return { ok: false, faults: [...faults, ...isFailedCheck.faults(pointer)] }
   faults.push(...postedNameFaults({ ...value, files: [] }, pointer))
@@ -109,7 +109,8 @@ export function contradictions(
       if (value === null) continue
       faults.push({ pointer: pointTo(pointer, name), detail: 'must be null in a target that was never checked' })
     }
-    if (files.length > 0) faults.push({ pointer: pointTo(pointer, 'files'), detail: 'must be empty without a check' })
+    if (files.length > 0)
+      faults.push({ pointer: pointTo(pointer, 'files'), detail: 'must be empty in a target that was never checked' })
     return faults
   }
   const expected = files.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC'

@@ -30,7 +30,7 @@ export type Unstamped = SavedStatus
  */
 export type Origin = 'snapshot' | 'edit' | 'restore' | 'delete' | 'accept' | 'time'
 
-/** What a stamp is computed from. */
+/** The input of a stamp. */
 export interface StampInput {
   readonly status: Unstamped
   /** The entry that the status replaces. */
@@ -62,7 +62,7 @@ interface Stamp<Value> {
   readonly historyChange?: (value: unknown) => HistoryChange | undefined
 }
 
-/** What the history calls a change of a stamp. */
+/** The names of changes of stamps in the history. */
 export type HistoryChange = 'went_stale' | 'came_back' | 'check_failed' | 'accepted'
 
 const HISTORY_CHANGES: ReadonlyMap<unknown, HistoryChange> = new Map([
@@ -188,7 +188,7 @@ export function withoutFileStamps<T extends Record<string, unknown>>(file: T): T
   return omit(file, FILE_STAMP_NAMES)
 }
 
-/** When a stamp of the status will next be wrong, in ms since the epoch; `Infinity` if none will. */
+/** The time at which a stamp of the status next becomes wrong, in ms since the epoch; `Infinity` if none does. */
 export function nextChangeOf(status: Status, clock: Clock, rules: Rules): number {
   return Math.min(...ROWS.map(([, { nextChange }]) => nextChange?.(status, clock, rules) ?? Infinity))
 }
@@ -207,11 +207,13 @@ export function isOutdated(status: Status, clock: Clock, rules: Rules): boolean 
   })
 }
 
-/** What the history records of the stamps that differ between its last row and a status. */
-export function stampChanges(last: Readonly<Record<string, unknown>>, status: Status): HistoryChange[] {
-  const values = new Map<string, unknown>(Object.entries(status))
+/** The changes for the history: the stamps that differ between two rows of a target. */
+export function stampChanges(
+  last: Readonly<Record<string, unknown>>,
+  next: Readonly<Record<string, unknown>>,
+): HistoryChange[] {
   return ROWS.flatMap(([name, { historyChange }]) => {
-    const value = values.get(name)
+    const value = next[name]
     return value === last[name] ? [] : (historyChange?.(value) ?? [])
   })
 }

@@ -20,17 +20,17 @@ export function isStale(status: Checked, { now, staleAfter }: Clock): boolean {
   return !isWithin(freshSpan(status, staleAfter), now)
 }
 
-/** When the last check of a status can be trusted. */
+/** The time in which the last check of a status counts. */
 export function freshSpan({ last_check: lastCheck, stale_after: own }: Checked, staleAfter: number): Span {
   return lastCheck === null ? NEVER : spanFrom(lastCheck, own ?? staleAfter)
 }
 
-/** When the newest failed check of a status says what is. */
+/** The time in which the newest failed check of a status counts. */
 export function failingSpan({ failed_check: failed, stale_after: own }: Failed, staleAfter: number): Span {
   return failed === undefined ? NEVER : spanFrom(failed.at, own ?? staleAfter)
 }
 
-/** What is known of a target at a time, before anybody has accepted anything. */
+/** The known facts about a target at a time, without acceptance rules. */
 interface Known {
   readonly isFailing: boolean
   readonly isStale: boolean
@@ -72,7 +72,7 @@ function unacceptedState({ sync_status: syncStatus }: Judged, { isFailing, isSta
   return syncStatus === 'SYNCED' ? 'synced' : 'drifted'
 }
 
-/** When a rule about a target begins or ends, after a time. In order, in ms since the epoch. */
+/** The times at which a rule about a target begins or ends, after a time. In order, in ms since the epoch. */
 export function boundariesAfter(now: number, about: readonly Acceptance[]): number[] {
   const times = about.flatMap(({ from, until }) => [from, until]).filter((time) => time > now)
   return [...new Set(times)].toSorted((one, other) => one - other)

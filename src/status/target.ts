@@ -1,4 +1,4 @@
-/** What a snapshot is about, and the merge key. */
+/** The subject of a snapshot, and the merge key. */
 export interface Target {
   readonly repo: string
   readonly server: string

@@ -41,7 +41,7 @@ function mergeValue(
   return copy
 }
 
-/** What one side has removed is gone, and what one side has added is there, in the order of the copy. */
+/** Items that one side removed are gone, and items that one side added are there, in the order of the copy. */
 function mergeLists(now: List, copy: List, before: List, lists: ReadonlySet<string>): List {
   if (areByRepo(now) && areByRepo(copy) && areByRepo(before)) {
     return Object.values(mergeProperties(byRepo(now), byRepo(copy), byRepo(before), lists))

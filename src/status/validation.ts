@@ -44,7 +44,7 @@ function faultOf(error: ErrorObject, root: string, messages: Readonly<Record<str
     case 'required':
       return { pointer: pointTo(pointer, param(error, 'missingProperty')), detail: 'must be present' }
     case 'additionalProperties':
-      return { pointer: pointTo(pointer, param(error, 'additionalProperty')), detail: 'is not known here' }
+      return { pointer: pointTo(pointer, param(error, 'additionalProperty')), detail: 'is not known' }
     case 'type':
       return { pointer, detail: `${message}, not ${typeName(error.data)}` }
     case 'enum':

@@ -6,14 +6,14 @@ import type { Inbox } from './inbox.ts'
 import type { AppendedCommit, Record } from './record.ts'
 import type { Rendered } from './render.ts'
 
-/** What a commit changes. */
+/** The objects that a commit changes. */
 export interface CommitParts {
   readonly directory: Directory
   readonly record: Record
   readonly inbox: Inbox
 }
 
-/** What a commit replaces. */
+/** The state that a commit replaces. */
 export interface Replaced {
   /** `status.json` as the round has read it. */
   readonly status: FileState | undefined
@@ -36,9 +36,9 @@ export async function commit(
   clock: Clock,
 ): Promise<DisplacedFile[]> {
   // (1) Stage the document beside the file. A full disk is noticed here, before anything has changed.
-  // (2) Append the commit to the record. From here on it stands: after a crash the next server puts it in place.
+  // (2) Append the commit to the record. From here on it is final: after a crash, the next server puts it in place.
   const { staged, line } = await prepare(parts, next, replaced, clock)
-  // (3) Put the document in place and look at what was displaced: it may be an edit that nobody has read.
+  // (3) Put the document in place and look at what was displaced: it may be an unread edit.
   const paths = await placeOrUndo(parts, staged, line)
   // (4) Sync the directory, so that the new name survives a power cut.
   const [displaced, ...others] = await Promise.allSettled([

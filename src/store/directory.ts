@@ -71,7 +71,7 @@ export class Directory {
   /**
    * Puts a staged file in the place of `status.json`. The change survives a power cut after `sync`.
    *
-   * @returns the private names of what was displaced, oldest first; more than one if somebody has saved meanwhile
+   * @returns the private names of what was displaced, oldest first; more than one if another program saved meanwhile
    */
   async place(staged: string): Promise<string[]> {
     return this.files.placement.place(staged, this.#in(STATUS_FILE))
@@ -142,14 +142,14 @@ export class Directory {
   /**
    * Removes what a killed server has left. The caller holds the lock.
    *
-   * @returns displaced files that nobody has read yet: edits, or invalid texts that were not set aside
+   * @returns unread displaced files: edits, or invalid texts that were not set aside
    */
   async recover({ isOwn, isStarting, mergedTexts }: Recovery): Promise<DisplacedFile[]> {
     const unread: DisplacedFile[] = []
     for (const { path, isOrphan } of await this.#listPrivate(isOwn)) {
       if (!isOrphan && !isStarting) continue
       const [, replaced, staged] = STAGED.exec(basename(path)) ?? []
-      // What cannot be opened is not a file of a server.
+      // A file that cannot be opened is not a server's.
       const file =
         replaced === undefined ? undefined : await this.files.access.openDisplaced(path).catch(() => undefined)
       if (replaced !== undefined && file === undefined) continue
@@ -236,7 +236,7 @@ export interface Recovery {
   readonly mergedTexts: () => Promise<ReadonlySet<string>>
 }
 
-/** When a file or its name has changed, in ms since the epoch; `undefined` if it is gone. */
+/** The time at which a file or its name changed, in ms since the epoch; `undefined` if it is gone. */
 async function changedAt(path: string): Promise<number | undefined> {
   try {
     return (await stat(path)).ctimeMs

@@ -15,11 +15,11 @@ export interface DisplacedFile {
   reread(): Promise<DisplacedFile>
   /** True if it was written into since it was read. */
   isWritten(): Promise<boolean>
-  /** What it holds is merged: its name may go. */
+  /** Its content is merged, so its name may be removed. */
   discard(): Promise<void>
   /** The same file after it was given a name that stays. */
   keptAs(path: string): DisplacedFile
-  /** Nobody writes into it any more: nothing of it is left, unless it is kept. */
+  /** For a file into which no program writes any more: removes it, unless it is kept. */
   release(): Promise<void>
   /** Lets go of it and leaves its name. */
   close(): Promise<void>
@@ -75,7 +75,7 @@ export async function openHeld(path: string): Promise<DisplacedFile> {
 
 interface Watched {
   readonly file: DisplacedFile
-  /** When it is looked at next, and afterwards; on the clock of `performance.now()`. */
+  /** The times of its next reviews; on the clock of `performance.now()`. */
   readonly reviews: readonly number[]
 }
 

@@ -44,7 +44,7 @@ export class HistoryIndex {
   /** Lines that speak of no single target. No query finds them. */
   readonly #events: { readonly time: number; readonly span: Span }[] = []
   readonly #times: number[] = []
-  /** Where each row ends, including its line break. */
+  /** The end of each row, including its line break. */
   readonly #ends: number[] = []
   readonly #starts: number[] = []
   readonly #byTarget = new Map<string, OfTarget>()
@@ -79,13 +79,13 @@ export class HistoryIndex {
     this.#events.push({ time, span })
   }
 
-  /** Where rows, and the events since a time, are in the file, in the order of the file. */
+  /** The positions of rows, and of the events since a time, in the order of the file. */
   spansOf(numbers: readonly number[], eventsSince: number): Span[] {
     const events = this.#events.flatMap(({ time, span }) => (time >= eventsSince ? span : []))
     return [...numbers.map((number) => this.span(number)), ...events].toSorted((a, b) => a.from - b.from)
   }
 
-  /** Where a row is in the file. */
+  /** The position of a row in the file. */
   span(number: number): Span {
     return { from: this.#starts[number] ?? 0, to: this.#ends[number] ?? 0 }
   }

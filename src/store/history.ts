@@ -19,6 +19,7 @@ import { formatTime, timeOf } from '../status/time.ts'
 import { newPrivateName } from './directory.ts'
 import { openIfPresent, syncDirectory } from './durable-file.ts'
 import { HistoryIndex, type Range, type Span } from './history-index.ts'
+import { Backlog, type HistoryLine, type NewestRows } from './history-backlog.ts'
 import type { VolumeFiles } from './volume-files.ts'
 
 export const HISTORY_FILE = 'history.jsonl'
@@ -35,7 +36,7 @@ export interface HistoryOptions {
   readonly files: VolumeFiles
   /** In seconds, for a status without its own. */
   readonly staleAfter: number
-  /** How long rows are kept, in ms. */
+  /** The time that rows are kept, in ms. */
   readonly retention: number
   /** The largest size of the file, in bytes; if it grows larger, its newer half stays. */
   readonly bytesMax: number
@@ -44,29 +45,38 @@ export interface HistoryOptions {
 
 type Causes = ReadonlyMap<string, Cause>
 
-/** What this server knows of the file. */
+/** The known state of the file. */
 interface Known {
-  /** Tells the file from another one in its place. */
+  /** Distinguishes the file from another one in its place. */
   readonly identity: string
   readonly index: HistoryIndex
-  /** How far it has been read. */
+  /** The position up to which it has been read. */
   size: number
+}
+
+/** Why the file cannot be written, and what waits meanwhile. */
+export interface HistoryFault {
+  readonly error: unknown
+  /** Number of rows that wait, and of those that were dropped because there were too many. */
+  readonly rows: number
+  readonly dropped: number
 }
 
 /**
  * `history.jsonl`: one row for each change of a target, appended after the commit that made it. What to write is found by
- * comparing the document with the rows that are there, so a row that a crash has prevented is written later. Before the
- * rows of a restore stands a line about it as a whole; that one is not written later.
+ * comparing the document with the rows that are there, so a row that a crash has prevented is written later. While the
+ * file cannot be written, the rows wait in memory, and each document is compared with them too. Before the rows of a
+ * restore stands a line about it as a whole; after a crash that one is not written later.
  *
  * Reading needs no lock; `record` is called under the lock of the directory.
  */
 export class History {
   readonly #options: HistoryOptions
   #known: Known | undefined
-  /** The entries of the document that was last recorded; `undefined` if the whole document has to be compared. */
+  /** The entries of the document that was last compared with the file; `undefined` if the whole document has to be. */
   #recorded: readonly Entry[] | undefined
-  /** Lines that could not be written yet. */
-  #unwritten: readonly EventLine[] = []
+  readonly #backlog = new Backlog()
+  #failure: { readonly error: unknown } | undefined
   /** One operation at a time: a query and a commit may both find that the file has grown. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -74,13 +84,18 @@ export class History {
     this.#options = options
   }
 
+  /** Why the last `record` has failed; the next one tries again. `undefined` if nothing is missing in the file. */
+  get fault(): HistoryFault | undefined {
+    const { lines, dropped } = this.#backlog
+    return this.#failure && { ...this.#failure, rows: lines.length, dropped }
+  }
+
   get #path(): string {
     return join(this.#options.directory, HISTORY_FILE)
   }
 
   /**
-   * Writes the rows that a document adds. A failure is logged, and the rows are written with a later document: the commit
-   * itself is done.
+   * Writes the rows that a document adds, after those that wait. If that fails, they wait: the commit itself is done.
    *
    * @param causes what made the changes, by the target's key
    * @param isAlone true if no other server has committed since the last call
@@ -92,67 +107,97 @@ export class History {
     isAlone: boolean,
     events: readonly EventLine[] = [],
   ): Promise<void> {
-    this.#unwritten = [...this.#unwritten, ...events]
+    this.#backlog.add(events)
     const isUpToDate = document.entries === this.#recorded || this.#addsNothing(document, causes, isAlone)
-    if (isUpToDate && this.#unwritten.length === 0) {
+    if (isUpToDate && this.#backlog.lines.length === 0 && this.#failure === undefined) {
       this.#recorded = document.entries
       return
     }
-    try {
-      await this.#inTurn(async () => {
-        await this.#options.files.access.refresh(this.#path)
-        // Opened each time: a file that is held open keeps its volume from being unmounted.
-        const file = await open(this.#path, 'a+')
-        try {
-          const known = await this.#catchUp(file, true)
-          await append(file, known, [...this.#unwritten, ...this.#newRows(known, document, causes)])
-          this.#unwritten = []
-          await this.#compactIfDue(file, known)
-        } finally {
-          await file.close()
-        }
-        this.#recorded = document.entries
-      })
-    } catch (error) {
-      this.#recorded = undefined
-      this.#options.log.warn({ err: error, file: HISTORY_FILE }, 'history not written; it will be retried')
-    }
+    await this.#inTurn(async () => {
+      try {
+        await this.#write(document, causes)
+        this.#failure = undefined
+      } catch (error) {
+        this.#failure = { error }
+        this.#backlog.trim()
+      }
+    })
   }
 
   /** True if it is certain, without a look at the file, that a document adds no row. */
   #addsNothing(document: StatusDocument, causes: Causes, isAlone: boolean): boolean {
     if (!isAlone || this.#recorded === undefined || this.#known === undefined) return false
-    return this.#newRows(this.#known, document, causes).length === 0
+    return this.#newRows(document, causes).length === 0
+  }
+
+  async #write(document: StatusDocument, causes: Causes): Promise<void> {
+    const { file, known } = await this.#openToWrite().catch(async (error: unknown) => {
+      if (this.#known === undefined) await this.#read(() => undefined).catch(() => undefined)
+      this.#backlog.add(this.#newRows(document, causes))
+      throw error
+    })
+    try {
+      this.#backlog.settle(known.index.last)
+      await this.#append(file, known, document, causes)
+      await this.#compactIfDue(file, known)
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Opens the file and reads what is new in it. Not held open: that would keep its volume from being unmounted. */
+  async #openToWrite(): Promise<{ file: FileHandle; known: Known }> {
+    await this.#options.files.access.refresh(this.#path)
+    const file = await open(this.#path, 'a+')
+    try {
+      return { file, known: await this.#catchUp(file, true) }
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  }
+
+  /** Appends what waits and what a document adds. */
+  async #append(file: FileHandle, known: Known, document: StatusDocument, causes: Causes): Promise<void> {
+    this.#backlog.add(this.#newRows(document, causes))
+    this.#recorded = document.entries
+    await append(file, known, this.#backlog.lines)
+    const { dropped } = this.#backlog
+    this.#backlog.clear()
+    if (dropped === 0) return
+    // The file may lack the newest rows of some targets.
+    this.#recorded = undefined
+    await this.#append(file, known, document, new Map())
   }
 
   /** The rows of a range, oldest first; before them the state of each target at its beginning. */
   async rows(range: Range): Promise<HistoryRow[]> {
-    return this.#inTurn(async () => {
-      const file = await openIfPresent(this.#path)
-      if (file === undefined) return []
-      try {
-        const { index } = await this.#catchUp(file, false)
-        const { from, inForce, rows } = index.select(range)
+    const rows = await this.#inTurn(async () =>
+      this.#read(async (file, { index }) => {
+        const { from, inForce, rows: numbers } = index.select(range)
         const first = (await read(file, index, inForce)).filter((row) => !isRemoval(row))
         const begin = formatTime(from)
-        return [...first.map((row) => ({ ...row, time: begin, changes: [] })), ...(await read(file, index, rows))]
-      } finally {
-        await file.close()
-      }
-    })
+        return [...first.map((row) => ({ ...row, time: begin, changes: [] })), ...(await read(file, index, numbers))]
+      }),
+    )
+    return rows ?? []
   }
 
   /** The states that targets were in, by target, as far as the file has them. */
   async periods(matches: (target: Target) => boolean): Promise<TargetPeriods[]> {
-    return this.#inTurn(async () => {
-      const file = await openIfPresent(this.#path)
-      if (file === undefined) return []
-      try {
-        return (await this.#catchUp(file, false)).index.periods(matches)
-      } finally {
-        await file.close()
-      }
-    })
+    const periods = await this.#inTurn(async () => this.#read((_, { index }) => index.periods(matches)))
+    return periods ?? []
+  }
+
+  /** Does something with the file and all that is in it now; `undefined` if there is none. */
+  async #read<T>(work: (file: FileHandle, known: Known) => T | Promise<T>): Promise<T | undefined> {
+    const file = await openIfPresent(this.#path)
+    if (file === undefined) return undefined
+    try {
+      return await work(file, await this.#catchUp(file, false))
+    } finally {
+      await file.close()
+    }
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -161,30 +206,25 @@ export class History {
     return result
   }
 
-  #newRows({ index }: Known, document: StatusDocument, causes: Causes): HistoryRow[] {
+  /** The rows that a document adds to those of the file, as far as it is known, and to those that wait. */
+  #newRows(document: StatusDocument, causes: Causes): HistoryRow[] {
+    const newest = this.#backlog.newest(this.#known?.index.last ?? new Map())
     const targets =
       this.#recorded === undefined
-        ? allTargets(index, document)
+        ? allTargets(newest, document)
         : changedEntries(this.#recorded, document.entries).map(({ target }) => target)
+    const { staleAfter } = this.#options
     return [...targets].flatMap((target) => {
       const key = keyOf(target)
-      return (
-        nextRow(
-          document,
-          target,
-          index.last.get(key),
-          findEntry(document, target)?.status,
-          causes.get(key),
-          this.#options.staleAfter,
-        ) ?? []
-      )
+      const status = findEntry(document, target)?.status
+      return nextRow(document, target, newest.get(key), status, causes.get(key), staleAfter) ?? []
     })
   }
 
   /**
    * Reads what has been appended to the file; all of it if it is another file.
    *
-   * @param locked true if the lock is held: only then may a torn last row be removed, since nobody is writing it
+   * @param locked true if the lock is held: only then may a torn last row be removed, since no server is writing it
    */
   async #catchUp(file: FileHandle, locked: boolean): Promise<Known> {
     const { ino, birthtimeMs, size } = await file.stat()
@@ -197,14 +237,17 @@ export class History {
     if (size > known.size) await this.#load(file, known, size)
     if (size > known.size && locked) {
       await file.truncate(known.size)
-      this.#options.log.warn({ bytes: size - known.size, file: HISTORY_FILE }, 'torn last row removed')
+      this.#options.log.warn({ bytes: size - known.size, file: HISTORY_FILE }, 'incomplete last row removed')
     }
     return known
   }
 
   async #load(file: FileHandle, known: Known, size: number): Promise<void> {
     const newest = new Map<string, string>()
+    const waiting = new Set(this.#backlog.lines.map((line) => JSON.stringify(line)))
+    const written = new Set<string>()
     const { end, unread } = await eachLine(file, { from: known.size, to: size }, (line, span) => {
+      if (waiting.has(line)) written.add(line)
       const head = readHead(line)
       const eventTime = head === undefined ? readEventTime(line) : undefined
       if (eventTime !== undefined) known.index.addEvent(eventTime, span)
@@ -218,6 +261,7 @@ export class History {
       if (row !== undefined) known.index.last.set(key, row)
     }
     known.size = end
+    this.#backlog.remove(written)
     if (unread > 0) this.#options.log.warn({ lines: unread, file: HISTORY_FILE }, 'unreadable rows skipped')
   }
 
@@ -230,7 +274,12 @@ export class History {
     const numbers = index.since(begin)
     if (numbers.length === index.size) return
     const started = performance.now()
-    await this.#compact(file, index.spansOf(numbers, begin))
+    try {
+      await this.#compact(file, index.spansOf(numbers, begin))
+    } catch (error) {
+      log.warn({ err: error, file: HISTORY_FILE }, 'history not compacted; it will be retried')
+      return
+    }
     const ms = Math.round(performance.now() - started)
     log.info({ file: HISTORY_FILE, before: index.size, after: numbers.length, ms }, 'history compacted')
   }
@@ -255,14 +304,14 @@ export class History {
   }
 }
 
-function* allTargets({ last }: HistoryIndex, { entries }: StatusDocument): Generator<Target> {
+function* allTargets(newest: NewestRows, { entries }: StatusDocument): Generator<Target> {
   for (const { status } of entries) yield status
   const there = new Set(entries.map(({ status }) => keyOf(status)))
-  for (const [key, row] of last) if (!there.has(key)) yield row
+  for (const [key, row] of newest) if (!there.has(key)) yield row
 }
 
 /** Appends rows and lines about events, whole or not at all. */
-async function append(file: FileHandle, known: Known, rows: readonly (HistoryRow | EventLine)[]): Promise<void> {
+async function append(file: FileHandle, known: Known, rows: readonly HistoryLine[]): Promise<void> {
   if (rows.length === 0) return
   const lines = rows.map((row) => Buffer.from(`${JSON.stringify(row)}\n`))
   try {

@@ -14,7 +14,7 @@ const MERGE_FAILED: readonly LocatedFault[] = [
   { pointer: '', line: 1, column: 1, detail: 'could not be merged because of an internal error; see the log' },
 ]
 
-/** A text that somebody else has saved. */
+/** A text that another program saved. */
 interface Text {
   readonly state: FileState
   /** The displaced file that holds it; without one `status.json` does. */
@@ -47,7 +47,7 @@ export interface Found {
 
 export const NOTHING_FOUND: Found = { status: undefined, isOurs: false, isUnfinished: false, edits: [], invalid: [] }
 
-/** A text that is not in the document: what is wrong with it, and where it is. */
+/** A text that is not in the document, with its faults and its file. */
 export interface RejectedText {
   /** `status.json` until the next commit, then a file of its own. */
   readonly file: string
@@ -64,7 +64,7 @@ export class Inbox {
   readonly #record: Record
   readonly #watched = new WatchedFiles()
   #unread: readonly DisplacedFile[] = []
-  /** When each text that is not whole was first seen as it is, by the file's path; on the clock of `performance.now()`. */
+  /** The time at which each incomplete text was first seen unchanged, by path; on the clock of `performance.now()`. */
   readonly #unfinished = new Map<string, { readonly version: string; readonly since: number }>()
   /** The text in `status.json` that was rejected, so that it is not parsed again in every round. */
   #rejectedInPlace: InvalidText | undefined
@@ -75,7 +75,7 @@ export class Inbox {
     this.#record = record
   }
 
-  /** True if there is a displaced file that nobody has read. */
+  /** True if there is an unread displaced file. */
   get hasUnread(): boolean {
     return this.#unread.length > 0
   }
@@ -90,12 +90,12 @@ export class Inbox {
     return !this.#watched.isEmpty
   }
 
-  /** The last text that was rejected, while nobody has put that right. */
+  /** The last rejected text, until it is corrected. */
   get rejected(): RejectedText | undefined {
     return this.#rejected
   }
 
-  /** Adds displaced files that nobody has read. */
+  /** Adds unread displaced files. */
   add(...files: readonly DisplacedFile[]): void {
     this.#unread = [...this.#unread, ...files]
   }
@@ -147,7 +147,7 @@ export class Inbox {
     if (inPlace !== undefined && !isText) await this.#discard(inPlace)
   }
 
-  /** Forgets a rejected text once somebody has deleted its file. */
+  /** Forgets a rejected text once its file is deleted. */
   async review(): Promise<void> {
     const file = this.#rejected?.file
     if (file !== undefined && file !== STATUS_FILE && !(await this.#directory.has(file))) this.#rejected = undefined
@@ -186,7 +186,7 @@ export class Inbox {
     return known?.state.bytes.equals(state.bytes) === true ? { ...known, state } : undefined
   }
 
-  /** What a text says, or what is wrong with it; `undefined` while it is being written. */
+  /** The content of a text, or its faults; `undefined` while it is being written. */
   async #parse(text: Text, clock: Clock): Promise<EditText | InvalidText | undefined> {
     const { state, file } = text
     const path = file?.path ?? STATUS_FILE

@@ -77,7 +77,7 @@ function isTaken({ fd }: FileHandle): boolean {
   }
 }
 
-/** True if a file is still at its path. The lock of a directory that was replaced excludes nobody. */
+/** True if a file is still at its path. The lock of a replaced directory does not exclude other servers. */
 async function isAt(path: string, handle: FileHandle): Promise<boolean> {
   try {
     const [there, here] = await Promise.all([stat(path, { bigint: true }), handle.stat({ bigint: true })])

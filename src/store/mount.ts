@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 
 /**
- * The options of the mount that a directory is on, as the kernel lists them; none if it does not tell.
+ * The options of the mount that a directory is on, as the kernel lists them; none if it does not list them.
  *
  * @returns each with its value, or with an empty text if it has none
  */
@@ -30,7 +30,7 @@ export function mountOptionsIn(mounts: string, dev: bigint): ReadonlyMap<string,
   return new Map()
 }
 
-/** True if the client does not tell the file server of locks. */
+/** True if the client does not send locks to the file server. */
 export function hasLocalLocks(options: ReadonlyMap<string, string>): boolean {
   return options.has('nobrl') || options.has('nolock') || ['all', 'posix'].includes(options.get('local_lock') ?? '')
 }

@@ -81,7 +81,7 @@ class NamedFile implements DisplacedFile {
 async function openNamed(path: string, isKept = false): Promise<NamedFile> {
   // GlusterFS answers a mere reader from its memory.
   const state = await fresh(path, async () => withHandle(path, 'r+', readHandle))
-  if (state === undefined) throw Object.assign(new Error(`${path} is gone`), { code: 'ENOENT' })
+  if (state === undefined) throw Object.assign(new Error(`${path} does not exist any more`), { code: 'ENOENT' })
   return new NamedFile(path, state, isKept)
 }
 

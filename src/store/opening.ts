@@ -38,12 +38,12 @@ export async function openDirectory(parts: OpeningParts, clock: Clock): Promise<
   return volume
 }
 
-/** What the volume cannot do, for whoever chose it. */
+/** Logs the limits of the volume, for the operator. */
 function logVolume(log: Logger, volume: Volume): void {
   const { fileSystem } = volume
   const limits = limitsOf(volume)
-  if (limits.length > 0) log.warn({ fileSystem, limits }, 'the volume has limits')
-  else log.info({ fileSystem }, 'the volume can do everything')
+  if (limits.length > 0) log.warn({ fileSystem, limits }, 'volume has limits')
+  else log.info({ fileSystem }, 'volume has no limits')
 }
 
 /**
@@ -96,7 +96,7 @@ async function adoptLegacy({ directory, record, log }: OpeningParts, clock: Cloc
     if (rendered !== undefined && rendered.document.generation > record.current.document.generation) {
       await record.begin(rendered, clock)
       const { generation, entries } = rendered.document
-      log.info({ generation, targets: entries.length }, 'record begun with the document in the directory')
+      log.info({ generation, targets: entries.length }, 'record started from the document in the directory')
     }
   }
   if (copy !== undefined) await directory.removeLegacyCopy()

@@ -8,7 +8,7 @@ import { codeOf } from './store-error.ts'
  */
 export interface Placement {
   /**
-   * @returns the paths of what was there before, oldest first; more than one if somebody saved meanwhile
+   * @returns the paths of what was there before, oldest first; more than one if another program saved meanwhile
    * @throws the system's error; both files are then as they were
    */
   place(staged: string, path: string): Promise<string[]>
@@ -52,7 +52,7 @@ export const moveAndLink: Placement = moveOutThen(async (staged, path) => {
   return true
 })
 
-/** For volumes without hard links: what somebody saves between the two steps is overwritten. */
+/** For volumes without hard links: a file that is saved between the two steps is overwritten. */
 export const moveAndRename: Placement = moveOutThen(async (staged, path) => {
   await rename(staged, path)
   return true
@@ -83,7 +83,7 @@ function moveOutThen(moveIn: (staged: string, path: string) => Promise<boolean>)
   }
 }
 
-/** Moves a displaced file back, unless somebody has saved meanwhile: then it stays where it is, to be recovered. */
+/** Moves a displaced file back, unless another program saved meanwhile: then it stays, to be recovered. */
 async function putBack(displaced: string | undefined, path: string): Promise<void> {
   if (displaced === undefined) return
   try {

@@ -2,9 +2,9 @@ import type { StatusDocument } from '../status/document.ts'
 import { timeOf } from '../status/time.ts'
 import type { Rendered } from './render.ts'
 
-/** What readers get: a document and the bytes of `status.json` that hold it. */
+/** The document for readers, and the bytes of `status.json` that hold it. */
 export interface PublishedDocument extends Rendered {
-  /** When the document was made, in ms since the epoch. */
+  /** The time at which the document was made, in ms since the epoch. */
   readonly modifiedAt: number
   readonly document: StatusDocument
 }

@@ -20,7 +20,7 @@ const NEWLINE = 10
 export interface HeadLine {
   readonly version: number
   readonly generation: number
-  /** Of the bytes of `status.json` that hold the document. */
+  /** The digest of the bytes of `status.json` that hold the document. */
   readonly digest: string
   readonly document: SavedDocument
 }
@@ -39,7 +39,7 @@ export interface CommitLine {
   readonly edits: string[]
 }
 
-/** Says that the document of the commit before was put in place. */
+/** A mark that the document of the previous commit was put in place. */
 export interface PlacedLine {
   readonly placed: number
 }

@@ -9,7 +9,7 @@ const RECENT_MAX = 16
 /** A document that was committed, and the digest of the bytes of `status.json` that held it. */
 export type Recorded = Pick<Rendered, 'document' | 'digest'>
 
-/** What this server knows of the record. */
+/** The known state of the record. */
 export interface RecordState {
   readonly current: Rendered
   /** The last commits without a gap, oldest first; the last is `current`. */
@@ -22,15 +22,15 @@ export interface RecordState {
 
 export interface Segment {
   readonly name: string
-  /** Tells the file from another one of the same name, in a directory that was replaced. */
+  /** Distinguishes the file from another one of the same name, in a replaced directory. */
   readonly inode: number
   /** Bytes of the head line. */
   readonly headBytes: number
-  /** How far it has been read or written. */
+  /** The position up to which it has been read or written. */
   readonly end: number
 }
 
-/** The state if nothing is known but a document and where it is recorded. */
+/** The state if only a document and its place in the record are known. */
 export function stateAt(current: Rendered, segment: Segment | undefined): RecordState {
   const { document, digest } = current
   return { current, recent: [{ document, digest }], unplaced: new Set(), segment }

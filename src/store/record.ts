@@ -22,7 +22,7 @@ const SEGMENT_BYTES_MAX = 16 * 1024 * 1024
 const KEPT_MS = 86_400_000
 const KEPT_BYTES = 64 * 1024 * 1024
 
-/** How long to wait for the lock of a segment, in ms. Only a server that has lost the directory's lock makes one wait. */
+/** The time to wait for the lock of a segment, in ms. Only a server that has lost the directory's lock makes one wait. */
 const LOCK_WAIT_MS = 4000
 
 /** A commit whose line is on disk. No other server appends before one of the two methods has ended. */
@@ -66,7 +66,7 @@ export class Record {
     return this.#state.unplaced.size > 0
   }
 
-  /** True if nobody has committed since `load`. Needs no lock. */
+  /** True if no server has written since `load`. Needs no lock. */
   async isUpToDate(): Promise<boolean> {
     const { segment } = this.#state
     const found = segment && (await this.#stat(segment.name))
@@ -249,7 +249,7 @@ export class Record {
       await lockFile(file, performance.now() + LOCK_WAIT_MS)
       const { size } = await file.stat()
       if (size === end) return file
-      const detail = `the volume did not keep the lock of the directory: another server has written ${name} meanwhile`
+      const detail = `the volume lost the lock of the directory: another server has written to ${name}`
       throw new StoreError('no-lock', detail)
     } catch (error) {
       await closeQuietly(file)
@@ -326,7 +326,7 @@ export class Record {
     }
   }
 
-  /** Renames a damaged segment, so that nothing reads it and somebody can look at it. */
+  /** Renames a damaged segment, so that no server reads it and people can inspect it. */
   async #setAside(name: string): Promise<void> {
     const file = `${name}.damaged`
     await rename(join(this.#directory, name), join(this.#directory, file))

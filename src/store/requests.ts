@@ -66,7 +66,7 @@ export class Requests {
    * @throws {Refusal} thrown by `change`; {StoreError} if it could not be committed
    */
   async add<T>(change: (draft: Draft) => T): Promise<T> {
-    if (this.size >= REQUESTS_MAX) throw new StoreError('unavailable', 'too many requests wait for a commit')
+    if (this.size >= REQUESTS_MAX) throw new StoreError('unavailable', 'too many requests are waiting for a write')
     return new Promise<T>((resolve, reject) => {
       let result: { readonly value: T } | undefined
       const remember = (draft: Draft): void => {
@@ -103,10 +103,10 @@ function bounded<T>(draft: Draft, change: (draft: Draft) => T): T {
   const { size, bytes } = draft
   const result = change(draft)
   if (draft.size > size && draft.size > TARGETS_MAX) {
-    throw new StoreError('document-full', `the document already has ${size} targets; ${TARGETS_MAX} is the most`)
+    throw new StoreError('document-full', `the document already has ${size} targets; the limit is ${TARGETS_MAX}`)
   }
   if (draft.bytes > bytes && draft.bytes > ENTRIES_BYTES_MAX) {
-    throw new StoreError('document-full', `the document's entries must not have more than ${ENTRIES_BYTES_MAX} bytes`)
+    throw new StoreError('document-full', `the entries of the document would exceed ${ENTRIES_BYTES_MAX} bytes`)
   }
   return result
 }

@@ -17,10 +17,10 @@ import { StoreError, storeErrorOf } from './store-error.ts'
 import type { RoundReport, Troubles } from './troubles.ts'
 import type { Volume } from './volume.ts'
 
-/** How long a round waits for another server's, and a request for an edit to be written to its end, in ms. */
+/** The time that a round waits for another server, and a request for an edit to be completed, in ms. */
 const WAIT_MAX_MS = 4000
 
-/** How often this server looks for files that a killed one has left, in ms. */
+/** The interval in which this server looks for files of a killed server, in ms. */
 const RECOVERY_EVERY_MS = 10_000
 
 /** Callbacks for metrics. */
@@ -46,7 +46,7 @@ export interface RoundParts extends CommitParts, OpeningParts {
  *
  * 1. `status.json` is a whole document of a server, or a text that somebody else saved.
  * 2. A request is answered after its document is on disk, in the record and in place.
- * 3. Readers get a document that is on disk. While nothing can be committed they get it with valid edits, which are in
+ * 3. Readers get a document that is on disk. While nothing can be written they get it with valid edits, which are in
  *    the file, and with what time has changed.
  * 4. A commit that fails leaves the file, the record and what is published as they were, and refuses its requests.
  * 5. A text that somebody else saved is not removed before it is merged or set aside.
@@ -63,7 +63,7 @@ export class Round {
   #isMissing = false
   #isEarlierVersionThere = false
   #unopened: Unopened | undefined
-  /** When to look for orphans again, on the clock of `performance.now()`. */
+  /** The time of the next search for orphans, on the clock of `performance.now()`. */
   #nextRecovery = 0
   /** What the last round has found and could not commit: it is shown as long as nothing can be read. */
   #uncommitted = NOTHING_FOUND
@@ -81,15 +81,15 @@ export class Round {
    * Runs one round. What goes wrong is answered to the requests that wait and reported as a trouble.
    *
    * @returns true if there is more to do soon
-   * @throws {StoreError} if nothing can be committed and there is nothing to serve: at the start only
+   * @throws {StoreError} if nothing can be written and there is nothing to serve: at the start only
    */
   async run(): Promise<boolean> {
-    const { inbox, published, troubles, clock } = this.#parts
+    const { inbox, published, troubles, history, clock } = this.#parts
     const taken: Taken = { clock: clock(), found: this.#uncommitted, batch: undefined }
     const report = await this.#attempt(taken).catch((error: unknown) => this.#fail(storeErrorOf(error), taken))
     this.#uncommitted = report.failure === undefined ? NOTHING_FOUND : taken.found
     if (report.failure !== undefined && published.isEmpty) throw report.failure
-    troubles.report({ ...report, rejected: inbox.rejected })
+    troubles.report({ ...report, rejected: inbox.rejected, historyFault: history.fault })
     return taken.found.isUnfinished || inbox.hasUnread
   }
 
@@ -128,8 +128,9 @@ export class Round {
   }
 
   async #hasNothingToDo({ now }: Clock): Promise<boolean> {
-    const { directory, record, inbox, requests, troubles } = this.#parts
+    const { directory, record, inbox, requests, troubles, history } = this.#parts
     if (!this.#hasStarted || requests.size > 0 || inbox.hasUnread || !troubles.canCommit) return false
+    if (history.fault !== undefined) return false
     const { entries, changesAt: due } = record.current.document
     if (due <= now || entries.some(({ changesAt }) => changesAt <= now)) return false
     if (this.#isRecoveryDue && (await this.#hasOrphans())) return false
@@ -148,7 +149,10 @@ export class Round {
     await record.load(clock)
     const { document } = record.current
     if (document === before.document) return true
-    log.info({ generation: document.generation, targets: document.entries.length }, 'loaded commits of another server')
+    log.info(
+      { generation: document.generation, targets: document.entries.length },
+      'loaded a document that another server wrote',
+    )
     return false
   }
 
@@ -163,17 +167,17 @@ export class Round {
     return hasOrphans
   }
 
-  /** This server may have been killed with an edit that nobody has read, or another one since. */
+  /** This server, or another one since, may have been killed with an unread edit. */
   async #recoverOrphans(): Promise<void> {
     if (!this.#isRecoveryDue) return
     await recoverOrphans(this.#parts, !this.#hasStarted)
     this.#nextRecovery = performance.now() + RECOVERY_EVERY_MS
   }
 
-  /** Somebody has deleted `status.json`. That is no edit: it may be about to be saved. */
+  /** `status.json` was deleted. That is not an edit: it may be about to be saved. */
   #noteMissing({ status }: Found): void {
     const isMissing = this.#hasStarted && status === undefined
-    if (isMissing && !this.#isMissing) this.#parts.log.warn('status.json is missing; the next commit writes it')
+    if (isMissing && !this.#isMissing) this.#parts.log.warn('status.json is missing; the next write creates it')
     this.#isMissing = isMissing
   }
 
@@ -211,7 +215,7 @@ export class Round {
     const ms = Math.round((performance.now() - started) * 10) / 10
     events.committed(ms, requests)
     const { generation } = next.document
-    log.info({ generation, requests, edits: merged.length, bytes: next.bytes.length, ms }, 'committed')
+    log.info({ generation, requests, edits: merged.length, bytes: next.bytes.length, ms }, 'document written')
     return displaced
   }
 
@@ -246,12 +250,12 @@ export class Round {
   async #noteEarlierVersion(): Promise<void> {
     const isThere = await this.#parts.directory.hasLegacyCopy()
     if (isThere && !this.#isEarlierVersionThere) {
-      this.#parts.log.error('a server of version 0.1 runs on this directory: stop it, or what is new is lost')
+      this.#parts.log.error('a server of version 0.1 runs on this directory: stop it, or new data is lost')
     }
     this.#isEarlierVersionThere = isThere
   }
 
-  /** Somebody may have to act: what a rule has covered is wrong again. */
+  /** Logs ended rules: people may have to act on the drift that they covered. */
   #noteEnded({ ended }: Step): void {
     for (const { rule, by } of ended) this.#parts.log.warn({ rule, ...by }, 'acceptance ended')
   }
@@ -281,7 +285,7 @@ export class Round {
   }
 
   /**
-   * While nothing can be committed, readers get valid edits and what time has changed, in the present generation; before
+   * While nothing can be written, readers get valid edits and what time has changed, in the present generation; before
    * a first commit they get what is in the directory.
    */
   async #show(found: Found, clock: Clock): Promise<void> {

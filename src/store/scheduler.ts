@@ -4,7 +4,7 @@ export class Scheduler {
   #isAwake = false
   #running: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
-  /** When the timer fires, on the clock of `performance.now()`. */
+  /** The time at which the timer fires, on the clock of `performance.now()`. */
   #timerAt = Infinity
   #stopped = false
 

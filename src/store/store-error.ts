@@ -43,7 +43,7 @@ export function internalError(cause: unknown): StoreError {
   return new StoreError('internal', 'internal error; the log has its stack', cause)
 }
 
-/** What an error means for a change that was to be committed. */
+/** The kind of an error, for a change that was to be written. */
 export function storeErrorOf(error: unknown): StoreError {
   if (error instanceof StoreError) return error
   const code = codeOf(error)

@@ -38,9 +38,9 @@ export {
   toBytes,
 }
 
-/** How soon a file that is being written is read again, in ms. */
+/** The time until a file that is being written is read again, in ms. */
 const LOOK_AGAIN_MS = 50
-/** How often displaced files are looked at, in ms. */
+/** The interval in which displaced files are reviewed, in ms. */
 const REVIEW_EVERY_MS = 500
 /** How often a directory that is only looked at is read again, in the hope of a moment without an edit or a commit. */
 const LOOKS_MAX = 5
@@ -151,7 +151,7 @@ export class Store {
         const clock = { now: Date.now(), staleAfter }
         const { status, base, edits } = await readUnopened(parts, clock)
         if (status === undefined && base.document.generation === 0) return undefined
-        // What looks like an edit may be a commit between two reads.
+        // An apparent edit may be a commit between two reads.
         if (edits.length === 0 || look === LOOKS_MAX) return decide(base.document, edits, [], clock).next
         await sleep(LOOK_AGAIN_MS)
       }
@@ -160,7 +160,7 @@ export class Store {
     }
   }
 
-  /** What readers get. */
+  /** The document for readers. */
   get published(): PublishedDocument {
     return this.#published.current
   }

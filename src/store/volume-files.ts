@@ -5,7 +5,7 @@ import { networkFiles } from './network-files.ts'
 import { type Placement, exchange, moveAndLink, moveAndRename } from './placement.ts'
 import type { Volume } from './volume.ts'
 
-/** How files are looked at on a volume. */
+/** Access to files on a volume. */
 export interface FileAccess {
   /** True if displaced files keep their private names while they are watched. */
   readonly watchesByName: boolean
@@ -14,13 +14,13 @@ export interface FileAccess {
    * write into it. After the last time it is let go.
    */
   readonly reviewAfterMs: readonly number[]
-  /** How long a text that is not whole may take to become it, in ms. */
+  /** The time that an incomplete text has to become complete, in ms. */
   readonly unfinishedMaxMs: number
-  /** Makes the kernel ask what a name stands for and how large the file is. Under the lock, before a shared file is read. */
+  /** Makes the kernel look up a name and the size of its file again. Under the lock, before a shared file is read. */
   refresh(path: string): Promise<void>
   /** Reads a file; `undefined` if there is none. */
   read(path: string): Promise<FileState | undefined>
-  /** What a name stands for; `undefined` if there is no file. */
+  /** The file of a name; `undefined` if there is none. */
   stat(path: string): Promise<FileStats | undefined>
   /** True if a file is certain to be as it was when it was read. */
   isUnchanged(path: string, state: FileState | undefined): Promise<boolean>

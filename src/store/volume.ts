@@ -35,14 +35,14 @@ export interface Volume {
   /** True if a file can have two names. Without that and without exchange, an edit saved within a commit can be lost. */
   readonly hardLinks: boolean
   /**
-   * How edits are found: by events of the kernel, or by a check every 2 seconds if other machines may change the files.
+   * Edits are found by events of the kernel, or by a check every 2 seconds if other machines may change the files.
    */
   readonly edits: 'events' | 'polling'
   /** False if two open files get the same lock on this mount, as bindfs may grant it. */
   readonly exclusiveLocks: boolean
   /** False if locks are known not to reach other machines. True says nothing about what the file server does with them. */
   readonly sharedLocks: boolean
-  /** False if the client goes on to use a file under a name that stands for another one by now. */
+  /** False if the client may keep using a file whose name belongs to another file by now. */
   readonly freshFiles: boolean
 }
 
@@ -68,29 +68,29 @@ export async function inspectVolume(directory: string): Promise<Volume> {
   }
 }
 
-/** What a volume cannot do, and what follows from it. Empty if it can do everything. */
+/** The limits of a volume and their consequences. Empty if there are none. */
 export function limitsOf({ exchange, hardLinks, edits, exclusiveLocks, sharedLocks, freshFiles }: Volume): string[] {
   const limits: [boolean, string][] = [
-    [edits === 'events', 'no events for changes by other machines: they are seen within 2 seconds'],
+    [edits === 'events', 'no events for changes by other machines: the server finds them within 2 seconds'],
     [
       exclusiveLocks,
-      'two servers on this mount get the lock at once: run one on each mount, and stop it before you use the command restore',
+      'two servers on this mount can hold the lock at the same time: run one server per mount, and stop it before you use the command restore',
     ],
     [
       sharedLocks,
-      'locks do not keep servers on two machines apart: run one, or mount with vers=3.1.1 and no nobrl (SMB), vers=4.2 (NFS)',
+      'locks do not keep servers on two machines apart: run one server, or mount with vers=3.1.1 and no nobrl (SMB), vers=4.2 (NFS)',
     ],
     [
       freshFiles,
-      'the client uses old files for a second: an edit on another machine can be lost; mount with nolease,actimeo=0',
+      'the client may use an old file for a second: an edit on another machine can be lost; mount with nolease,actimeo=0',
     ],
     [
       exchange,
-      'names cannot be exchanged: at each commit there is no status.json for a moment, which HTTP readers do not see',
+      'names cannot be exchanged: at each write, status.json is missing for a moment; HTTP readers are not affected',
     ],
     [
       exchange || hardLinks,
-      'no hard links: an edit that is saved by rename during a commit can be lost; use another volume for edits',
+      'no hard links: an edit that is saved by rename during a write can be lost; use another volume for edits',
     ],
   ]
   return limits.filter(([isMet]) => !isMet).map(([, limit]) => limit)
@@ -114,7 +114,7 @@ export async function refuseMountedFile(directory: string): Promise<void> {
       if (error instanceof StoreError) throw error
       return
     }
-    const remedy = 'mount the directory instead, so that a commit can replace the file'
+    const remedy = 'mount the directory instead, so that the file can be replaced'
     throw new StoreError('unavailable', `${path} is a mount of its own (a bind mount or a subPath): ${remedy}`)
   } finally {
     await rm(probe, { force: true })

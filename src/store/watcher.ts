@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
 import { STATUS_FILE } from './directory.ts'
 
-/** How often the file is checked without an event, in ms: network file systems report none. */
+/** The interval in which the file is checked without an event, in ms: network file systems report none. */
 const LOOK_EVERY_MS = 2000
 
 /** A file counts as saved when its size has not changed for this long, in ms. With less than 50 chokidar 5 drops edits. */

@@ -1,15 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parseJson } from '../../src/status/json.ts'
 import { ANSIBLES, NEWEST } from '../support/ansible.ts'
 import { directory } from '../support/directory.ts'
-import { eventually } from '../support/http.ts'
-import { needs } from '../support/machine.ts'
-import { PROGRAM, fileOf, serve } from '../support/server.ts'
-
-const README = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'utf8')
+import { PROGRAM } from '../support/server.ts'
 
 function hasLimit(PATH: string): boolean {
   return spawnSync('ansible-inventory', ['--help'], { encoding: 'utf8', env: { PATH } }).stdout.includes('--limit')
@@ -144,7 +140,7 @@ for (const { name, options, path: PATH } of ANSIBLES) {
       t.match(limited, {
         status: 1,
         stdout: '',
-        stderr: /--limit: the ansible-inventory of this machine does not have it\n$/,
+        stderr: /--limit: the ansible-inventory on this machine does not support it\n$/,
       })
     }
   })
@@ -196,29 +192,4 @@ t.test('expected: --help, and wrong options', async (t) => {
     stdout: '',
     stderr: 'gitops-status-server: --repo: must be given',
   })
-})
-
-t.test('README: how the block comes into the document', needs('ansible-inventory', 'jq'), async (t) => {
-  const [, section = ''] = /### Servers that must report\n([^]*?)\n## /.exec(README) ?? []
-  const [, command = ''] = /```sh\n([^]*?)\n```/.exec(section) ?? []
-  const [, block = ''] = /```json\n([^]*?)\n```/.exec(section) ?? []
-  const server = await serve(t)
-  const place = directory(t, { 'inventory.ini': '[rsyslog]\nrsyslog-lab\nweb-1\n' })
-  const here = command
-    .replaceAll('gitops-status-server', `'${process.execPath}' '${PROGRAM}'`)
-    .replaceAll('data/status.json', server.file)
-  const other = { repo: 'other', servers: ['one'] }
-  for (const before of [undefined, [other, { repo: 'rsyslog', servers: ['gone'] }]]) {
-    if (before !== undefined) writeFileSync(server.file, JSON.stringify({ ...fileOf(server), expected: before }))
-    const { status, stderr } = spawnSync('sh', ['-ec', here], { cwd: place, encoding: 'utf8' })
-    t.equal(status, 0, stderr)
-    t.same(JSON.parse(readFileSync(join(place, 'expected.json'), 'utf8')), JSON.parse(block))
-    await eventually(() => {
-      const missing = fileOf(server).statuses.filter(({ sync_status: verdict }) => verdict === null)
-      const names = missing.map((each) => `${each.repo} ${each.server}`)
-      const wanted = ['rsyslog rsyslog-lab', 'rsyslog web-1']
-      if (before !== undefined) wanted.unshift('other one')
-      if (names.join() !== wanted.join()) throw new Error(names.join())
-    })
-  }
 })

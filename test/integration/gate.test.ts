@@ -134,7 +134,7 @@ t.test('gate: without an answer that can be trusted it is 2, and nothing is prin
     ['no such host', ['--url', 'http://nowhere.invalid'], /nowhere\.invalid/],
     ['an internal error', ['--url', await answering(t, 'oops', 500)], /answered 500$/],
     ['no JSON', ['--url', await answering(t, '<html>Log in</html>')], /not JSON/],
-    ['JSON of something else', ['--url', await answering(t, '[]')], /is no server of this version/],
+    ['JSON of something else', ['--url', await answering(t, '[]')], /is not a server of this version/],
     ['no entries', ['--url', await answering(t, '{"status":"ok"}')], /\/statuses must be present/],
     ['version 0.1', ['--url', await answering(t, answer(old))], /no state, as in version 0\.1/],
     [
@@ -176,7 +176,7 @@ t.test('gate: an answer without end is given up', async (t) => {
     res.on('drain', write)
     write()
   })
-  t.match(await gate(['--url', endless]), { code: 2, stderr: /more than 65536 KiB/ })
+  t.match(await gate(['--url', endless]), { code: 2, stderr: /exceeds 65536 KiB/ })
   t.ok(sent < 500, `${sent} MiB were sent`)
 })
 
@@ -205,7 +205,7 @@ t.test('gate: the token goes to the server that was named, and nowhere else', as
   const redirecting = await answering(t, '', 302, { Location: `${other}/api/status` })
   const { code, lines, stderr } = await gate(['--url', redirecting], { STATUS_TOKEN: ADMIN.secret })
   t.match({ code, lines }, { code: 2, lines: [] })
-  t.match(stderr, `redirects to ${other}/api/status, which is not followed`)
+  t.match(stderr, `redirects to ${other}/api/status; redirects are not followed`)
   t.same(asked, [])
   t.notMatch(stderr, ADMIN.secret)
 

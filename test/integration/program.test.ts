@@ -1,4 +1,4 @@
-import { ok } from 'node:assert/strict'
+import { ok, rejects } from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
@@ -6,7 +6,9 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import type { HistoryRow } from '../../src/status/history.ts'
+import { helpFor } from '../../src/project.ts'
 import { SETTINGS, settingsTable } from '../../src/settings.ts'
+import { COMMANDS } from '../../src/usage.ts'
 import { directory } from '../support/directory.ts'
 import { ask, eventually, post } from '../support/http.ts'
 import { Load, lostFrom, marksIn } from '../support/load.ts'
@@ -23,6 +25,12 @@ t.test('--help, --version and exit codes', async (t) => {
   const help = run(t, ['--help'])
   t.equal(await help.ended, 0)
   for (const cell of settingsTable().flat()) t.ok(help.stdout().includes(cell), cell)
+  for (const [name, { synopsis, summary, exitCodes }] of Object.entries(COMMANDS)) {
+    t.ok(help.stdout().includes(summary), name)
+    const own = run(t, [name, '--help'])
+    t.equal(await own.ended, 0)
+    for (const part of [synopsis, summary, ...exitCodes.flat()]) t.ok(own.stdout().includes(String(part)), String(part))
+  }
   const version = run(t, ['--version'])
   t.equal(await version.ended, 0)
   t.match(version.stdout(), /^\d+\.\d+\.\d+\n$/)
@@ -46,19 +54,17 @@ t.test(
       [
         'a port in use',
         ['--port', port, '--data-dir', data],
-        new RegExp(
-          `^127\\.0\\.0\\.1:${port}: cannot be listened on: the port is in use; PORT must be one that is free$`,
-        ),
+        new RegExp(`^127\\.0\\.0\\.1:${port}: cannot listen: the port is in use; PORT must be a free port$`),
       ],
       [
         'an address of another machine',
         ['--host', '192.0.2.1', '--port', '0', '--data-dir', data],
-        /^192\.0\.2\.1:0: cannot be listened on: this machine does not have the address; HOST must be/,
+        /^192\.0\.2\.1:0: cannot listen: this machine does not have the address; HOST must be/,
       ],
       [
         'a name of no machine',
         ['--host', 'nowhere.invalid', '--port', '0', '--data-dir', data],
-        /^nowhere\.invalid:0: cannot be listened on: .+/,
+        /^nowhere\.invalid:0: cannot listen: .+/,
       ],
       [
         'a file in place of the data directory',
@@ -95,7 +101,7 @@ t.test(
     for (const [what, args, detail] of cases) {
       const program = run(t, args)
       t.equal(await program.ended, 1, what)
-      t.match(linesOf(program).at(-1), { level: 'fatal', msg: 'start failed', detail }, what)
+      t.match(linesOf(program).at(-1), { level: 'fatal', msg: 'start failed', detail, help: helpFor('start') }, what)
       t.equal(linesOf(program).filter(({ err }) => err !== undefined).length, 0, 'no stack')
       t.equal(linesOf(program).length, 1, `${what}: one line`)
       t.equal(program.stderr(), '')
@@ -138,8 +144,8 @@ t.test('the log has one JSON line for start, commit, edit, refusal and stop', as
   server.child.kill('SIGTERM')
   t.equal(await server.ended, 0)
   t.match(linesOf(server), [
-    { msg: /the volume/, fileSystem: /\w/ },
-    { msg: 'committed', generation: 1 },
+    { msg: /^volume has/, fileSystem: /\w/ },
+    { msg: 'document written', generation: 1 },
     {
       level: 'info',
       msg: 'started',
@@ -148,10 +154,10 @@ t.test('the log has one JSON line for start, commit, edit, refusal and stop', as
       targets: 0,
       volume: { fileSystem: /\w/ },
     },
-    { msg: 'committed', generation: 2, requests: 1, bytes: Number, ms: Number },
+    { msg: 'document written', generation: 2, requests: 1, bytes: Number, ms: Number },
     { msg: 'posted', targets: 1, address: '127.0.0.1', results: { created: 1 } },
     { msg: 'request refused', problem: 'invalid-snapshot' },
-    { msg: 'committed', generation: 3, requests: 0 },
+    { msg: 'document written', generation: 3, requests: 0 },
     { msg: 'edit merged' },
     { msg: 'stopping', signal: 'SIGTERM' },
     { msg: 'stopped', generation: 3 },
@@ -199,7 +205,7 @@ t.test('600 posts at once: every acknowledged one is in the file', async (t) => 
   )
   server.child.kill('SIGTERM')
   t.equal(await server.ended, 0)
-  const commits = linesOf(server).filter(({ msg }) => msg === 'committed').length
+  const commits = linesOf(server).filter(({ msg }) => msg === 'document written').length
   t.ok(commits < 300, `${commits} commits`)
 })
 
@@ -263,6 +269,22 @@ t.test('SIGINT stops it as well', async (t) => {
   t.equal(await server.ended, 0)
 })
 
+t.test('SIGHUP without a tokens file changes nothing', async (t) => {
+  const server = await runServer(t, directory(t))
+  server.child.kill('SIGHUP')
+  await eventually(() => ok(linesOf(server).some(({ msg }) => msg === 'reloading')))
+  t.equal((await post(server.url, DRIFTED)).status, 201)
+})
+
+t.test('LOG_FORMAT=text: the log of a service is for people, without colours, to its last line', async (t) => {
+  const server = run(t, ['--port', '0', '--data-dir', directory(t)], { LOG_FORMAT: 'text' })
+  await eventually(() => ok(/INFO: started/.test(server.stdout()), server.stdout() + server.stderr()))
+  server.child.kill('SIGTERM')
+  t.equal(await server.ended, 0)
+  t.match(server.stdout(), /INFO: stopping\n +signal: "SIGTERM"\n.*INFO: stopped\n +generation: 1\n$/)
+  t.ok(!server.stdout().includes('\u001B'), 'no colours')
+})
+
 // `script` makes a terminal.
 t.test('on a terminal the log is for people', needs('script'), async (t) => {
   const command = `exec ${process.execPath} ${PROGRAM} --port 0 --data-dir ${directory(t)}`
@@ -272,6 +294,10 @@ t.test('on a terminal the log is for people', needs('script'), async (t) => {
   terminal.stdout.on('data', (chunk) => (shown += String(chunk)))
   await eventually(() => ok(/INFO.*started/.test(shown), shown), 30_000)
   t.notMatch(shown, /"level"/)
-  terminal.kill('SIGTERM')
+  const [url = ''] = /http:[\d./:]+/.exec(shown) ?? []
+  t.equal((await ask(`${url}/healthz`)).status, 200)
+  // The terminal is closed.
+  terminal.kill('SIGKILL')
   await once(terminal, 'close')
+  await eventually(async () => rejects(ask(`${url}/healthz`)), 30_000)
 })

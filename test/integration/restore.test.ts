@@ -45,7 +45,7 @@ const PREVIEW = `1 target comes back
 1 target changes
 1 target keeps the verdict of a newer check
 1 target is not in the file and stays
-properties at the top that change: title
+top-level properties that change: title
 other/removed: comes back
 rsyslog/checked: note new -> old
 `
@@ -123,7 +123,7 @@ t.test('nobody to ask, or a no: nothing is changed', async (t) => {
   const program = run(t, ['restore', backup, '--data-dir', server.dataDir])
   t.equal(await program.ended, 2)
   t.ok(program.stdout().includes(PREVIEW))
-  t.match(program.stderr(), /--yes is needed/)
+  t.match(program.stderr(), /--yes is required/)
   const after = readdirSync(server.dataDir).map((name) => [name, readFileSync(join(server.dataDir, name), 'utf8')])
   t.same(after, before)
 })
@@ -169,7 +169,7 @@ t.test('what it refuses: a faulty file, a wrong directory, a command line that i
   for (const [args, fault] of [
     [['restore'], /restore: expected one file/],
     [['restore', 'a', 'b'], /restore: expected one file/],
-    [['restore', '-'], /restore: - needs --yes/],
+    [['restore', '-'], /restore: - requires --yes/],
     [['restore', 'a', '--port', '1'], /--port: unknown option of restore/],
     [['--yes'], /--yes: unknown option/],
   ] as const) {
@@ -189,7 +189,7 @@ t.test(
     chownSync(server.file, 1234, 1234)
     const program = run(t, ['restore', backup, '--data-dir', server.dataDir, '--yes'])
     t.equal(await program.ended, 1)
-    t.match(program.stderr(), /: run it as user 1234, to whom the files belong; this is user 0\n$/)
+    t.match(program.stderr(), /: run the command as user 1234, who owns the files, not as user 0\n$/)
     t.same(readFileSync(server.file), before)
   },
 )

@@ -19,7 +19,7 @@ t.test('a mistyped property is kept, and the log and /readyz say so', async (t) 
   await post(server.url, { ...snapshotOf(A, [], IN(-5)), stale_aftr: 30 })
   await post(server.url, { ...snapshotOf(A, [], IN(-4)), stale_aftr: 30 })
   t.match(fileOf(server).statuses, [{ stale_aftr: 30 }])
-  t.match(await warnings(), [{ pointer: '/statuses/0/stale_aftr', detail: 'is not known; stale_after is' }])
+  t.match(await warnings(), [{ pointer: '/statuses/0/stale_aftr', detail: 'is not known; did you mean stale_after?' }])
   const logged = (): object[] => server.lines.filter(({ msg }) => msg === 'property may be mistyped')
   t.match(logged(), [{ server: 'a', pointer: '/stale_aftr', level: 'warn' }], 'once, not for every post')
   writeFileSync(server.file, JSON.stringify({ ...fileOf(server), acepted: [] }))
@@ -52,9 +52,9 @@ t.test('check warns with line and column, and the file is valid all the same', a
       .split('\n')
       .findIndex((line) => line.includes(text)) + 1
   t.same(checked.stdout().trim().split('\n'), [
-    `${path}:${lineOf('stale_aftr')}:21 /statuses/0/stale_aftr: warning: is not known; stale_after is`,
-    `${path}:${lineOf('long ago') - 2}:5 /accepted/0: warning: has ended at 2020-01-01T00:00:00Z; it covers nothing`,
-    `${path}:${lineOf('no such server') - 2}:5 /accepted/1: warning: is about no target that is in the document`,
+    `${path}:${lineOf('stale_aftr')}:21 /statuses/0/stale_aftr: warning: is not known; did you mean stale_after?`,
+    `${path}:${lineOf('long ago') - 2}:5 /accepted/0: warning: ended at 2020-01-01T00:00:00Z and covers nothing`,
+    `${path}:${lineOf('no such server') - 2}:5 /accepted/1: warning: matches no target in the document`,
   ])
 })
 

@@ -25,12 +25,16 @@ export function beforeCalls(t: Test, name: 'link' | 'open' | 'rename', before: B
 }
 
 /** Does something right before each call of a method of an open file. Ends with the test. */
-export async function beforeHandleCalls(t: Test, name: 'sync' | 'datasync', before: Before): Promise<void> {
+export async function beforeHandleCalls(
+  t: Test,
+  name: 'sync' | 'datasync' | 'truncate',
+  before: Before,
+): Promise<void> {
   const prototype = await handlePrototype()
   const real = prototype[name]
-  prototype[name] = async function (this: FileHandle) {
+  prototype[name] = async function (this: FileHandle, ...args: []) {
     await before(readlinkSync(`/proc/self/fd/${this.fd}`))
-    return real.call(this)
+    return real.apply(this, args)
   }
   t.teardown(() => (prototype[name] = real))
 }

@@ -6,11 +6,12 @@ import { VolumeFiles } from '../../src/store/volume-files.ts'
 
 /**
  * A directory of a test's own, with these files in it. Unlike tap's `testdir` it outlives what was started in it: tap
- * runs teardowns last to first, but removes its own directories before them.
+ * runs teardowns last to first, but removes its own directories before them. A process that has been killed may still write
+ * for a moment.
  */
 export function directory(t: Test, files: Readonly<Record<string, string>> = {}): string {
   const path = mkdtempSync(join(tmpdir(), 'gitops-status-'))
-  t.teardown(() => rmSync(path, { recursive: true, force: true }))
+  t.teardown(() => rmSync(path, { recursive: true, force: true, maxRetries: 10 }))
   for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text)
   return path
 }

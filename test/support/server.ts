@@ -35,9 +35,11 @@ export function settingsFor(dataDir: string, over: Partial<Settings> = {}): Sett
     historyRetention: SETTINGS.historyRetention.fallback,
     tokensFile: undefined,
     protectReads: false,
+    refuseDiffs: false,
     trustProxy: undefined,
     metricLabels: undefined,
     logLevel: 'debug',
+    logFormat: undefined,
     ...over,
   }
 }
@@ -55,7 +57,14 @@ export async function serve(
   let stopped: Promise<void> | undefined
   const once = async (): Promise<void> => (stopped ??= server.stop())
   t.teardown(once)
-  return { url: server.url, stop: once, dataDir, file: join(dataDir, 'status.json'), lines }
+  return {
+    url: server.url,
+    reload: async () => server.reload(),
+    stop: once,
+    dataDir,
+    file: join(dataDir, 'status.json'),
+    lines,
+  }
 }
 
 /** What is in the file, parsed. */

@@ -49,9 +49,11 @@ t.test('settings: labels for metrics, of which no two are one for Prometheus', a
   })
   t.same(readCommandLine(['--metric-labels', 'a.b,env,a-b'], {}), {
     command: 'usage-error',
-    faults: ['METRIC_LABELS: a.b and a-b would both be label_a_b; leave one of them out'],
+    faults: ['METRIC_LABELS: a.b and a-b have the same name in metrics, label_a_b; remove one of them'],
   })
-  t.match(readCommandLine(['--metric-labels=env,env'], {}), { faults: [/env and env would both be label_env/] })
+  t.match(readCommandLine(['--metric-labels=env,env'], {}), {
+    faults: [/env and env have the same name in metrics, label_env/],
+  })
   for (const wrong of ['env,', ',', '1st', 'a b', 'ü', `a${'b'.repeat(63)}`]) {
     t.match(readCommandLine([`--metric-labels=${wrong}`], {}), { faults: [/must be names of labels/] }, wrong)
   }
@@ -67,18 +69,18 @@ t.test('settings: the options of expected are its own', async (t) => {
     inventories: ['-x', 'a,b,'],
     limit: '!z',
   })
-  t.same(readExpected('-i', 'x', '-h'), { command: 'help' })
+  t.same(readExpected('-i', 'x', '-h'), { command: 'help', of: 'expected' })
   const cases: [args: string[], ...faults: string[]][] = [
-    [[], '--inventory: must be given, at least once', '--repo: must be given, once'],
-    [['--repo', 'x'], '--inventory: must be given, at least once'],
-    [['-i', 'x'], '--repo: must be given, once'],
-    [['--repo', 'x', '--repo', 'y', '-i', 'x'], '--repo: must be given, once'],
+    [[], '--inventory: must be given at least once', '--repo: must be given exactly once'],
+    [['--repo', 'x'], '--inventory: must be given at least once'],
+    [['-i', 'x'], '--repo: must be given exactly once'],
+    [['--repo', 'x', '--repo', 'y', '-i', 'x'], '--repo: must be given exactly once'],
     [['--inventory', '--repo', 'x'], '--inventory: must have a value'],
     [['--repo', 'x', '-i'], '-i: must have a value'],
     [['--repo=', '-i', 'x'], '--repo: must have a value'],
     [['--repo', 'x', '-i', 'x', '--limit=a', '-l', 'b'], '--limit: must not be given twice'],
-    [['--repo', 'x', '-i', 'x', '--port=1'], '--port: unknown option of expected; see --help'],
-    [['--repo', 'x', '-i', 'x', 'y'], 'y: expected takes no file; see --inventory'],
+    [['--repo', 'x', '-i', 'x', '--port=1'], '--port: unknown option of expected; see expected --help'],
+    [['--repo', 'x', '-i', 'x', 'y'], 'y: expected takes no file; see expected --help'],
   ]
   for (const [args, ...faults] of cases)
     t.same(readExpected(...args), { command: 'usage-error', faults }, args.join(' '))
@@ -125,7 +127,11 @@ t.test('settings: the command line of gate', async (t) => {
     t.match(faultsOf(['--url', address]), /^--url: must be the http or https address/, address)
   t.match(faultsOf([...url, ...url]), '--url: must be given once')
   for (const states of ['drifted', 'fine', 'stale,drifted', 'synced', 'stale,', ',', 'Stale'])
-    t.match(faultsOf([...url, '--allow', states]), /^--allow: must be of failing, missing, stale, accepted/, states)
+    t.match(
+      faultsOf([...url, '--allow', states]),
+      /^--allow: must be one or more of failing, missing, stale, accepted/,
+      states,
+    )
   for (const seconds of ['0', '3601', '1.5', '-1', '1e3', 'x'])
     t.match(faultsOf([...url, '--timeout', seconds]), /^--timeout: must be a whole number/, seconds)
   for (const flag of ['--repo', '--server', '--label', '--allow', '--timeout']) {

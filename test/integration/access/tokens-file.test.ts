@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { directory } from '../../support/directory.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
-import { PROGRAM, run, runServer, serve } from '../../support/server.ts'
+import { PROGRAM, linesOf, run, runServer, serve } from '../../support/server.ts'
 import { snapshotOf } from '../../support/snapshots.ts'
 import { CI, ADMIN, made, textOf, writeTokens, bearer, reloaded, guarded } from '../../support/tokens.ts'
 
@@ -52,14 +52,14 @@ t.test('a bad file keeps the old tokens and says so; a Secret is swapped as the 
   await eventually(async () =>
     matches((await ask(`${server.url}/readyz`)).json, {
       ready: true,
-      problems: [{ kind: 'tokens-file', detail: /tokens\.json:\d+:\d+ \/tokens\/0\/sha265: is not known here/ }],
+      problems: [{ kind: 'tokens-file', detail: /tokens\.json:\d+:\d+ \/tokens\/0\/sha265: is not known/ }],
     }),
   )
   t.equal(await posts(ADMIN), 200, 'the old tokens are in force')
   t.equal(await posts(CI), 401)
   t.match(
     server.lines.find(({ msg }) => msg === 'tokens file rejected'),
-    { level: 'error', file: join(mount, 'tokens.json'), detail: /is not known here/ },
+    { level: 'error', file: join(mount, 'tokens.json'), detail: /is not known/ },
   )
 
   version('..3', textOf(CI))
@@ -73,6 +73,29 @@ t.test('a bad file keeps the old tokens and says so; a Secret is swapped as the 
     matches((await ask(`${server.url}/readyz`)).json, { problems: [{ detail: /cannot be read/ }] }),
   )
   t.equal(await posts(CI), 200)
+})
+
+t.test('SIGHUP: the file is read at once, and the log has the outcome each time', async (t) => {
+  const tokensFile = join(directory(t), 'tokens.json')
+  writeTokens(tokensFile, [ADMIN])
+  const server = await runServer(t, directory(t), { TOKENS_FILE: tokensFile })
+  const logged = async (msg: string, times: number): Promise<void> => {
+    server.child.kill('SIGHUP')
+    await eventually(() => matches(linesOf(server).filter((line) => line.msg === msg).length, times))
+  }
+  await logged('tokens reloaded', 1)
+  writeFileSync(tokensFile, '{')
+  await logged('tokens file rejected', 1)
+  await logged('tokens file rejected', 2)
+  t.equal(
+    (await post(server.url, snapshotOf({}), { headers: bearer(ADMIN) })).status,
+    201,
+    'the old tokens are in force',
+  )
+  t.match(
+    linesOf(server).filter(({ msg }) => msg === 'reloading'),
+    [{ signal: 'SIGHUP' }, {}, {}],
+  )
 })
 
 t.test('the program: makes tokens that work, and does not start with a file that does not', async (t) => {
@@ -98,7 +121,7 @@ t.test('the program: makes tokens that work, and does not start with a file that
       `{ "tokens": [{ "name": "a b", "sha256": "" }] }`,
       /\/tokens\/0\/name: must be letters.+\/tokens\/0\/sha256: must be/,
     ],
-    [`{ "tokens": [${line.replace('"repo"', '"rep"')}] }`, /\/tokens\/0\/write\/0\/rep: is not known here/],
+    [`{ "tokens": [${line.replace('"repo"', '"rep"')}] }`, /\/tokens\/0\/write\/0\/rep: is not known/],
   ]
   for (const [text, told] of faulty) {
     writeFileSync(tokensFile, text)

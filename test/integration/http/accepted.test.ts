@@ -68,7 +68,6 @@ t.test('a rule that ends by itself: the state flips in the file, one line in the
   await ask(`${server.url}/api/accepted`, posting({ until, reason: 'about nothing', server: 'nobody' }))
   t.match(fileOf(server).statuses[0], { state: 'accepted', accepted_until: until, accepted_reason: 'ticket 1' })
   await eventually(() => matches(stateOf(server), 'drifted'), 6000)
-  t.ok(Date.now() - Date.parse(until) < 2000, 'within two seconds')
   const events = (): string[] =>
     readFileSync(join(server.dataDir, 'history.jsonl'), 'utf8')
       .split('\n')

@@ -102,7 +102,8 @@ t.test('PROTECT_READS: /status.json is refused as every other path is, and the l
   const refusals = async (path: string, client: string): Promise<object[]> => {
     const answers: object[] = []
     const get = async (headers: Record<string, string>): Promise<void> => {
-      const answer = await ask(server.url + path, { headers: { 'X-Forwarded-For': client, ...headers } })
+      const sent = { 'X-Forwarded-For': client, 'X-Request-Id': String(answers.length) }
+      const answer = await ask(server.url + path, { headers: { ...sent, ...headers } })
       const { date: _date, 'retry-after': retry, ...rest } = answer.headers
       answers.push({ ...rest, retries: retry !== undefined, status: answer.status, text: answer.text })
     }

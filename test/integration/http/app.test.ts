@@ -117,6 +117,24 @@ t.test('every route: security headers, no body with HEAD, 405 for other methods,
   }
 })
 
+t.test('a request has an id: that of its header, or a new one; its log line and its answer have it', async (t) => {
+  const server = await serve(t)
+  const idOf = (headers: Record<string, string>, body: unknown = DRIFTED): Promise<unknown> =>
+    post(server.url, body, { headers }).then((answer) => answer.headers['x-request-id'])
+  t.equal(await idOf({ 'X-Request-Id': 'build-7.a:b_c' }), 'build-7.a:b_c')
+  t.match(server.lines.at(-1), { msg: 'posted', request: 'build-7.a:b_c' })
+  const made = new Set()
+  for (const bad of ['', 'a b', 'a"b', 'x'.repeat(101)]) {
+    const id = await idOf({ 'X-Request-Id': bad }, {})
+    t.match(id, /^[\da-f-]{36}$/, bad)
+    t.match(server.lines.at(-1), { msg: 'request refused', request: id })
+    made.add(id)
+  }
+  t.equal(made.size, 4, 'each has its own')
+  const removed = await ask(`${server.url}/api/status?repo=rsyslog`, { method: 'DELETE' })
+  t.match(server.lines.at(-1), { msg: 'removed', request: removed.headers['x-request-id'] })
+})
+
 t.test('a defect of the program is 500 internal, logged once with its stack, whatever route it is in', async (t) => {
   const lines: Line[] = []
   const log = createLog('debug', { write: (line: string) => lines.push(JSON.parse(line) as Line) })
@@ -130,7 +148,7 @@ t.test('a defect of the program is 500 internal, logged once with its stack, wha
     submit: () => Promise.reject(submitError),
     history: () => Promise.reject(Object.assign(new Error('inside'), { code: 'EIO' })),
     periods: () => Promise.reject(defect),
-    health: { canCommit: true, troubles: [] },
+    health: { canCommit: true, troubles: [], historyRowsWaiting: 0 },
     volume: undefined,
     get published() {
       if (broken) throw defect

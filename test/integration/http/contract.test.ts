@@ -11,7 +11,7 @@ import { ADMIN, bearer, guarded } from '../../support/tokens.ts'
 
 const CONFIGURATION = join(import.meta.dirname, 'contract')
 const SEED = '1'
-const EXAMPLES = '6'
+const EXAMPLES = '4'
 
 t.test('Python’s jsonschema: takes the schema, the file, and refuses what is wrong', needs('jsonschema'), async (t) => {
   const server = await serve(t)

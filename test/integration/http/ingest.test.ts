@@ -4,6 +4,7 @@ import t from 'tap'
 import { PROBLEMS } from '../../../src/http/problems.ts'
 import { formatTime } from '../../../src/status/time.ts'
 import { checked, json, posting } from '../../support/api.ts'
+import { directory } from '../../support/directory.ts'
 import { type Ask, post } from '../../support/http.ts'
 import { fileOf, serve } from '../../support/server.ts'
 import { DRIFTED, HOSTILE_NAMES, SYNCED, snapshotOf } from '../../support/snapshots.ts'
@@ -115,6 +116,25 @@ t.test('POST: a failed check that is none is refused, with a pointer for each fa
   t.same(await pointersOf({ ...failure, attempted_at: formatTime(Date.now() + 400_000) }), ['/attempted_at'])
   t.same(await pointersOf({ ...failure, pipeline_url: 'javascript:alert(1)' }), ['/pipeline_url'])
   t.match(fileOf(server), { statuses: [] })
+})
+
+t.test('REFUSE_DIFFS: a snapshot with a difference as text is refused whole, one without is taken', async (t) => {
+  const server = await serve(t, directory(t), { refuseDiffs: true })
+  const withDiff = {
+    ...DRIFTED,
+    server: 'b',
+    files: [{ name: '/a' }, { name: '/b', diff: 'password = 1' }],
+  }
+  const failed = { repo: 'r', server: 'c', check_failed: 'unreachable', attempted_at: snapshotOf({}).last_check }
+  const detail = 'must not be present: this server accepts no differences as text (REFUSE_DIFFS)'
+  t.match(await post(server.url, [DRIFTED, failed, withDiff]), {
+    status: 422,
+    json: { errors: [{ pointer: '/2/files/1/diff', detail }] },
+  })
+  t.match(await post(server.url, withDiff), { status: 422, json: { errors: [{ pointer: '/files/1/diff', detail }] } })
+  t.same(fileOf(server).statuses, [], 'nothing was changed')
+  t.notMatch(JSON.stringify(server.lines), /password = 1/, 'and the log does not have it')
+  t.equal((await post(server.url, [DRIFTED, failed])).status, 201)
 })
 
 t.test('POST: an array is taken whole or not at all', async (t) => {

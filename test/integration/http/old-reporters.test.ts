@@ -18,7 +18,7 @@ t.test('an old reporter: one line for each repository, which says what to do', a
       reporter: 'update-gitops-status',
       version: '0.1.9',
       oldestSafe: '0.2.0',
-      detail: 'replace the reporter of this repository with reporter/update-gitops-status.sh of version 0.2.0 or later',
+      detail: 'replace the reporter in this repository with reporter/update-gitops-status.sh of version 0.2.0 or later',
     },
     { repo: 'nginx' },
     { repo: 'dns', reporter: 'gitops-report', detail: /reporter\/report\.sh/ },

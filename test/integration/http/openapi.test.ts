@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv } from 'ajv'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import t from 'tap'
 import { checked, posting } from '../../support/api.ts'
@@ -65,6 +66,25 @@ t.test('every name in the OpenAPI document has a description, every operation a 
   ])
 })
 
+t.test('every example of an answer or a request is as its schema says', async (t) => {
+  const server = await serve(t)
+  const { components, paths } = (await ask(`${server.url}/openapi.json`)).json as Document
+  const ajv = new Ajv2020({ strict: true, validateFormats: false })
+  ajv.addVocabulary(['components'])
+  for (const [path, operations] of Object.entries(paths)) {
+    for (const [method, { requestBody, responses }] of Object.entries(operations)) {
+      for (const body of [requestBody, ...Object.values(responses)]) {
+        const { schema, example, examples = {} } = body?.content?.['application/json'] ?? {}
+        if (schema === undefined) continue
+        const check = ajv.compile({ ...schema, components })
+        const values = Object.values(examples).map(({ value }) => value)
+        for (const value of example === undefined ? values : [example])
+          t.ok(check(value), `${method} ${path}: ${ajv.errorsText(check.errors)}`)
+      }
+    }
+  }
+})
+
 t.test('what a refusal says in headers is described', async (t) => {
   const server = await guarded(t, true)
   const document = (await ask(`${server.url}/openapi.json`, { headers: bearer(ADMIN) })).json as OpenapiDocument
@@ -116,7 +136,7 @@ t.test('every route that there is stands in the OpenAPI document', async (t) => 
 interface Content {
   readonly schema: object
   readonly example?: unknown
-  readonly examples?: object
+  readonly examples?: Record<string, { value: unknown }>
 }
 
 interface Body {

@@ -1,9 +1,12 @@
 import t from 'tap'
 import { checked } from '../../support/api.ts'
+import { directory } from '../../support/directory.ts'
 import { ask, eventually, post } from '../../support/http.ts'
 import { serve } from '../../support/server.ts'
 import { snapshotOf } from '../../support/snapshots.ts'
+import { formatTime } from '../../../src/status/time.ts'
 
+const DAY = 86_400_000
 const NOW = new Date().toISOString()
 
 t.test('views: flat rows of what matches', async (t) => {
@@ -79,10 +82,71 @@ t.test('views: flat rows of what matches', async (t) => {
   t.match((await rows('/api/counts?points=2')).at(-1), { drifted: 2, failing: 1, synced: 1, missing: 0 })
   t.equal((await rows('/api/counts')).length, 240)
   t.same([...new Set((await rows('/api/timeline?repo=nginx')).map(({ server: name }) => name))], ['web-9', 'web-1'])
+  t.match(await rows('/api/timeline?by=repository'), [
+    { repo: 'rsyslog', state: 'drifted', worst: 2 },
+    { repo: 'nginx', state: 'failing', worst: 1 },
+  ])
+  t.match(await rows('/api/timeline?by=repository&limit=1&server=web-1&repo=nginx'), [
+    { repo: 'nginx', state: 'synced' },
+  ])
   t.match(await rows('/api/report?repo=nginx'), [
     { server: 'web-1', seconds: 86_400, drifted_seconds: 0 },
     { server: 'web-9', seconds: 86_400, synced_seconds: 0, unknown_seconds: 86_400 },
   ])
+})
+
+t.test('views: the timeline of repositories, from the history', async (t) => {
+  const midnight = Math.floor(Date.now() / DAY) * DAY - 2 * DAY
+  const line = (seconds: number, repo: string, server: string, files: string[] | null): string =>
+    `${JSON.stringify({
+      time: formatTime(midnight + seconds * 1000),
+      repo,
+      server,
+      sync_status: files === null ? null : files.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC',
+      drift_count: files?.length ?? 0,
+      files: files ?? [],
+      stale: false,
+      generation: 1,
+      changes: ['status_changed'],
+      cause: 'snapshot',
+    })}\n`
+  const history = [
+    line(100, 'rsyslog', 'web-1', []),
+    line(110, 'rsyslog', 'web-2', []),
+    line(200, 'rsyslog', 'web-1', ['a.conf']),
+    line(201, 'rsyslog', 'web-1', []),
+    line(300, 'nginx', 'web-1', ['b.conf']),
+    line(400, 'rsyslog', 'web-1', null),
+    line(410, 'rsyslog', 'web-2', null),
+    ...Array.from({ length: 21 }, (_, number) => line(600, `more-${number}`, 'web-1', [])),
+  ].join('')
+  const http = await checked(t, await serve(t, directory(t, { 'history.jsonl': history })))
+  const asked = `from=${midnight}&to=${midnight + 500_000}`
+  const rows = async (query: string): Promise<unknown[]> =>
+    ((await http(`/api/timeline?${asked}&${query}`)).json as Record<string, unknown>[]).map((row) => [
+      row['repo'],
+      row['state'],
+      (Date.parse(String(row['from'])) - midnight) / 1000,
+      row['seconds'],
+      row['worst'],
+    ])
+  const rsyslog = [
+    ['rsyslog', 'synced', 100, 100, 2],
+    ['rsyslog', 'drifted', 200, 1, 1],
+    ['rsyslog', 'synced', 201, 209, 2],
+  ]
+  t.same(await rows('by=repository'), [['nginx', 'drifted', 300, 200, 1], ...rsyslog])
+  t.same(await rows('by=repository&limit=1'), [['nginx', 'drifted', 300, 200, 1]])
+  t.same(await rows('by=repository&repo=rs*'), rsyslog)
+  t.same(await rows('by=repository&server=web-2'), [['rsyslog', 'synced', 110, 300, 1]])
+  t.same(await rows('by=target'), await rows(''), 'by default a row for each target')
+  t.equal((await rows('')).length, 5)
+  const later = await http(`/api/timeline?from=${midnight + 550_000}&to=${midnight + 700_000}&by=repository`)
+  t.equal((later.json as object[]).length, 20, 'by default twenty repositories')
+  t.match(
+    (await http(`/api/timeline?${asked}&by=repository&format=csv`)).text,
+    /^repo,state,status,from,to,seconds,worst\r\nnginx,drifted,out of sync,/,
+  )
 })
 
 t.test('views: CSV has the columns of the rows, and no formula', async (t) => {
@@ -119,6 +183,7 @@ t.test('views: what is not known is refused with every fault', async (t) => {
   t.same(await faults('/api/counts?from=yesterday&points=1001'), ['/points', '/from'])
   t.same(await faults('/api/report?from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z'), ['/from'])
   t.same(await faults('/api/timeline?limit=1&limit=2'), ['/limit'])
+  t.same(await faults('/api/timeline?by=server&limit=1001&state=drifted'), ['/state', '/by', '/limit'])
   t.same(await faults('/api/names?format=xml&repo=*'), ['/format'])
 })
 

@@ -140,7 +140,7 @@ t.test('full disk: told for as long as it is, also if nobody posts', needs(MOUNT
   t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 507)
   await eventually(() => ok(Date.now() - since > 5500))
   t.match(await ask(`${server.url}/readyz`), { status: 503, json: { problems: [{ kind: 'volume-full' }] } })
-  t.notOk(server.lines.some(({ msg }) => msg === 'commits work again'))
+  t.notOk(server.lines.some(({ msg }) => msg === 'writes work again'))
   truncateSync(join(mount, 'ballast'), 0)
   await eventually(async () => matches(await ask(`${server.url}/readyz`), { status: 200 }))
   t.pass('and no longer')
@@ -157,7 +157,7 @@ t.test('read-only volume: told for as long as it is, also if nobody posts', need
   t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 503)
   await eventually(() => ok(Date.now() - since > 5500))
   t.match(await ask(`${server.url}/readyz`), { status: 503, json: { problems: [{ kind: 'unavailable' }] } })
-  t.notOk(server.lines.some(({ msg }) => msg === 'commits work again'))
+  t.notOk(server.lines.some(({ msg }) => msg === 'writes work again'))
   execute('mount', '-o', 'remount,rw', mount)
   await eventually(async () => matches(await ask(`${server.url}/readyz`), { status: 200 }))
   t.pass('and no longer')
@@ -282,12 +282,14 @@ t.test('a file system that cannot exchange two names, and tells of no events', n
     { volume: { fileSystem: 'fuse', exchange: false, edits: 'polling' } },
   )
   t.ok(
-    server.lines.some(({ limits }) => /seen within 2 seconds.*no status.json for a moment/s.test(String(limits))),
+    server.lines.some(({ limits }) =>
+      /finds them within 2 seconds.*status.json is missing for a moment/s.test(String(limits)),
+    ),
     'the log says what the volume cannot do',
   )
   t.match((await ask(`${server.url}/readyz`)).json, {
     ready: true,
-    volume: { file_system: 'fuse', limits: [/seen within 2 seconds/, /no status.json for a moment/] },
+    volume: { file_system: 'fuse', limits: [/finds them within 2 seconds/, /status.json is missing for a moment/] },
   })
   t.equal((await post(server.url, DRIFTED)).status, 201)
   t.equal((await post(server.url, snapshotOf({ server: 'next' }))).status, 201)

@@ -1,12 +1,15 @@
 import { ok } from 'node:assert'
-import { mkdirSync, readFileSync, rmSync, rmdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, rmdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
-import t from 'tap'
+import t, { type Test } from 'tap'
+import { helpFor } from '../../../src/project.ts'
 import { EMPTY_DOCUMENT, type StatusDocument } from '../../../src/status/document.ts'
 import type { HistoryRow } from '../../../src/status/history.ts'
+import { keyOf } from '../../../src/status/target.ts'
 import { formatTime } from '../../../src/status/time.ts'
-import { History } from '../../../src/store/history.ts'
+import { History, type HistoryOptions } from '../../../src/store/history.ts'
 import { withLock } from '../../../src/store/lock.ts'
 import { Record } from '../../../src/store/record.ts'
 import { render } from '../../../src/store/render.ts'
@@ -153,7 +156,7 @@ t.test('a change that was committed and not written down is found at the next st
       ['removed', updated],
     ],
   )
-  t.equal(third.lines.find(({ msg }) => msg === 'torn last row removed')?.['bytes'], 20)
+  t.equal(third.lines.find(({ msg }) => msg === 'incomplete last row removed')?.['bytes'], 20)
   t.same(rows, linesIn(first.dataDir))
 })
 
@@ -190,15 +193,7 @@ t.test('a start tells a change that was not written down from an edit that was m
 
 t.test('a server that was killed before it could write its row: another one writes it, whatever it knew', async (t) => {
   const place = directory(t)
-  const log = pino({ level: 'silent' })
-  const options = {
-    directory: place,
-    files: filesOf('local'),
-    staleAfter: 600,
-    retention: 3650 * DAY,
-    bytesMax: 1e9,
-    log,
-  }
+  const options = quietOptions(place)
   const [one, two] = [new History(options), new History(options)]
   const synced = posted(EMPTY_DOCUMENT, snapshotOf({}, [], '2026-04-21T10:00:00Z')).document
   const drifted = posted(synced, snapshotOf({}, ['a'], '2026-04-21T10:01:00Z')).document
@@ -433,25 +428,244 @@ t.test('staleAfter: 600, retention: old lines go, the last known state of each t
   t.match((await historyOf(server)).at(-1), { server: 'busy', changes: ['first_seen'] })
 })
 
-t.test('a history that cannot be written: the snapshot is what counts, and the lines follow', async (t) => {
+const READY = { ready: true, problems: [] }
+
+/** Puts a directory in the place of the history, as a fault. */
+function block(dataDir: string): { unblock: () => void } {
+  const file = join(dataDir, 'history.jsonl')
+  renameSync(file, `${file}.kept`)
+  mkdirSync(file)
+  return {
+    unblock: () => {
+      rmdirSync(file)
+      renameSync(`${file}.kept`, file)
+    },
+  }
+}
+
+/** Makes a target drift and come back, twice; returns the rows that the history is to have for it. */
+async function changeFourTimes(server: Server): Promise<object[]> {
+  const rows: object[] = []
+  for (const [index, files] of [['x'], [], ['x'], []].entries()) {
+    const answer = await post(
+      server.url,
+      snapshotOf({ server: 'a' }, files, formatTime(Date.now() - 60_000 + index * 1000)),
+    )
+    matches(answer.status, 200)
+    const { updated_at: time, generation } = fileOf(server)
+    const status = files.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC'
+    const changes = ['status_changed']
+    rows.push({ time, generation, sync_status: status, changes, cause: 'snapshot', address: '127.0.0.1' })
+    // The next row gets another time.
+    await sleep(1001)
+  }
+  return rows
+}
+
+const readiness = async ({ url }: Pick<Server, 'url'>): Promise<unknown> => (await ask(`${url}/readyz`)).json
+
+async function rowsWaiting({ url }: Pick<Server, 'url'>): Promise<number> {
+  const [, rows] = /^gitops_status_server_history_rows_waiting (\d+)$/m.exec((await ask(`${url}/metrics`)).text) ?? []
+  return Number(rows)
+}
+
+t.test(
+  'a history that cannot be written: the rows wait, the server says so, and they follow by themselves',
+  async (t) => {
+    const server = await serve(t)
+    await post(server.url, snapshotOf({ server: 'a' }, [], formatTime(Date.now() - 120_000)))
+    await eventually(() => matches(linesIn(server.dataDir), [{}]))
+    t.match([await readiness(server), await rowsWaiting(server)], [READY, 0])
+    const { unblock } = block(server.dataDir)
+    const rows = await changeFourTimes(server)
+    t.equal((await ask(`${server.url}/api/history`)).status, 500)
+    await eventually(async () => matches(await rowsWaiting(server), 4))
+    const warned = server.lines.filter(({ msg }) => /history not written/.test(msg))
+    t.match(warned, [{ level: 'warn', help: helpFor('history'), err: { code: 'EISDIR' } }])
+    t.equal(warned.length, 1, 'not for each commit')
+    const problem = { kind: 'history', since: (rows[0] as HistoryRow).time, detail: /EISDIR/, help: helpFor('history') }
+    t.match(await readiness(server), { ready: true, problems: [problem] })
+    unblock()
+    await eventually(() => matches(linesIn(server.dataDir).slice(1), rows))
+    await eventually(async () => matches([await readiness(server), await rowsWaiting(server)], [READY, 0]))
+    t.equal(((await readiness(server)) as { problems: [] }).problems.length, 0)
+    t.equal(linesIn(server.dataDir).length, 5)
+    t.same(await historyOf(server), linesIn(server.dataDir))
+    t.equal(server.lines.filter(({ msg }) => msg === 'history written again').length, 1)
+  },
+)
+
+t.test('a start with a history that cannot be read: what changes is written when it can be', async (t) => {
+  const first = await serve(t)
+  const old = formatTime(Date.now() - 120_000)
+  await post(first.url, [snapshotOf({ server: 'a' }, [], old), snapshotOf({ server: 'b' }, [], old)])
+  // A commit that makes no row: the next start does not know that.
+  await post(first.url, snapshotOf({ server: 'b' }, [], formatTime(Date.now() - 110_000)))
+  await first.stop()
+  const { unblock } = block(first.dataDir)
+  const second = await serve(t, first.dataDir)
+  const rows = await changeFourTimes(second)
+  unblock()
+  await eventually(() => matches(linesIn(second.dataDir).slice(2), rows))
+  t.equal(linesIn(second.dataDir).length, 6)
+})
+
+t.test('a history that is lost while it cannot be written begins anew', async (t) => {
   const server = await serve(t)
   const file = join(server.dataDir, 'history.jsonl')
   await post(server.url, snapshotOf({ server: 'a' }, []))
+  await eventually(() => matches(linesIn(server.dataDir), [{}]))
   rmSync(file)
   mkdirSync(file)
   t.equal((await post(server.url, snapshotOf({ server: 'b' }, []))).status, 201)
   await eventually(() => ok(server.lines.some(({ msg }) => /history not written/.test(msg))))
-  t.equal((await ask(`${server.url}/api/history`)).status, 500)
   rmdirSync(file)
-  t.same(await historyOf(server), [])
+  // Its rows may be there again already.
+  const names = (await historyOf(server)).map(({ server: name }) => name)
+  t.ok(
+    names.every((name) => name === 'a' || name === 'b'),
+    names.join(),
+  )
   await post(server.url, snapshotOf({ server: 'c' }, []))
   await eventually(async () =>
-    matches(
-      (await historyOf(server)).map(({ server: name }) => name),
-      ['a', 'b', 'c'],
-    ),
+    matches((await historyOf(server)).map(({ server: name }) => name).toSorted(), ['a', 'b', 'c']),
   )
   t.pass('all are there')
+})
+
+interface Documents {
+  readonly synced: StatusDocument
+  readonly drifted: StatusDocument
+  readonly again: StatusDocument
+}
+
+/** The options of a history that keeps everything. */
+function quietOptions(place: string): HistoryOptions {
+  return {
+    directory: place,
+    files: filesOf('local'),
+    staleAfter: 600,
+    retention: 3650 * DAY,
+    bytesMax: 1e9,
+    log: pino({ level: 'silent' }),
+  }
+}
+
+/** Two histories of one directory, and documents of one target that drifts and comes back. */
+function twoHistories(t: Test): { place: string; one: History; two: History; documents: Documents } {
+  const place = directory(t)
+  const options = quietOptions(place)
+  const synced = posted(EMPTY_DOCUMENT, snapshotOf({}, [], '2026-04-21T10:00:00Z')).document
+  const drifted = posted(synced, snapshotOf({}, ['a'], '2026-04-21T10:01:00Z')).document
+  const again = posted(drifted, snapshotOf({}, [], '2026-04-21T10:02:00Z')).document
+  const documents = { synced, drifted, again }
+  return { place, one: new History(options), two: new History(options), documents }
+}
+
+const BY_CI = new Map([[keyOf({ repo: 'rsyslog', server: 'rsyslog-lab' }), { origin: 'snapshot' as const, by: {} }]])
+const ofLines = (place: string): unknown[] =>
+  linesIn(place).map(({ generation, sync_status: status, cause }) => [generation, status, cause])
+
+t.test('two servers whose rows wait: no row is written twice, and none is left out', async (t) => {
+  const { place, one, two, documents } = twoHistories(t)
+  await one.record(documents.synced, BY_CI, true)
+  await two.record(documents.synced, new Map(), false)
+  const { unblock } = block(place)
+  await one.record(documents.drifted, BY_CI, true)
+  await two.record(documents.drifted, new Map(), false)
+  await one.record(documents.again, BY_CI, true)
+  t.match([one.fault, two.fault], [{ rows: 2 }, { rows: 1 }])
+  unblock()
+  await two.record(documents.drifted, new Map(), false)
+  await one.record(documents.again, new Map(), false)
+  await two.record(documents.again, new Map(), false)
+  t.same([one.fault, two.fault], [undefined, undefined])
+  t.same(ofLines(place), [
+    [1, 'SYNCED', 'snapshot'],
+    [2, 'OUT_OF_SYNC', 'recovery'],
+    [3, 'SYNCED', 'snapshot'],
+  ])
+})
+
+t.test('rows of another server that wrote later ones are not written after them', async (t) => {
+  const { place, one, two, documents } = twoHistories(t)
+  await one.record(documents.synced, BY_CI, true)
+  const { unblock } = block(place)
+  await one.record(documents.drifted, BY_CI, true)
+  unblock()
+  await two.record(documents.again, BY_CI, false)
+  const last = posted(documents.again, snapshotOf({}, ['b'], '2026-04-21T10:03:00Z')).document
+  await two.record(last, BY_CI, true)
+  await one.record(last, new Map(), false)
+  t.same(ofLines(place), [
+    [1, 'SYNCED', 'snapshot'],
+    [4, 'OUT_OF_SYNC', 'snapshot'],
+  ])
+})
+
+t.test('a start with a history that can be read and not written knows what is in it', async (t) => {
+  const { one, two, documents } = twoHistories(t)
+  await one.record(documents.synced, BY_CI, true)
+  let isFirst = true
+  beforeCalls(t, 'open', (path) => {
+    if (!isFirst || !path.endsWith('history.jsonl')) return
+    isFirst = false
+    throw Object.assign(new Error('EPERM: operation not permitted, open'), { code: 'EPERM' })
+  })
+  await two.record(documents.synced, BY_CI, true)
+  t.match(two.fault, { rows: 0, error: { code: 'EPERM' } })
+})
+
+t.test('an append of which the file has kept a part: nothing is written twice', async (t) => {
+  const { place, one, documents } = twoHistories(t)
+  await one.record(documents.synced, BY_CI, true)
+  let isFailing = true
+  const fail = (): void => {
+    if (isFailing) throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO' })
+  }
+  await beforeHandleCalls(t, 'datasync', fail)
+  await beforeHandleCalls(t, 'truncate', fail)
+  const event = {
+    time: '2026-04-21T10:01:00Z',
+    event: 'restored',
+    generation: 2,
+    restored: {},
+    returned: 0,
+    changed: 1,
+  }
+  await one.record(documents.drifted, BY_CI, true, [{ ...event, event: 'restored' }])
+  t.match(one.fault, { rows: 2, error: { code: 'EIO' } })
+  const file = join(place, 'history.jsonl')
+  writeFileSync(file, readFileSync(file, 'utf8').slice(0, -20))
+  isFailing = false
+  await one.record(documents.again, BY_CI, true)
+  t.equal(one.fault, undefined)
+  t.same(ofLines(place), [
+    [1, 'SYNCED', 'snapshot'],
+    [2, undefined, undefined],
+    [2, 'OUT_OF_SYNC', 'snapshot'],
+    [3, 'SYNCED', 'snapshot'],
+  ])
+})
+
+t.test('too many rows wait: the oldest go, and the newest state of each target is written', async (t) => {
+  const { place, one, documents } = twoHistories(t)
+  await one.record(documents.synced, BY_CI, true)
+  const { unblock } = block(place)
+  await one.record(documents.drifted, BY_CI, true)
+  const servers = Array.from({ length: 10_000 }, (_, index) => `s${index}`)
+  const many = servers.map((server) => snapshotOf({ server }, [], '2026-04-21T10:02:00Z'))
+  const { document } = posted(documents.drifted, ...many)
+  await one.record(document, new Map(), true)
+  t.match(one.fault, { rows: 10_000, dropped: 1 })
+  await one.record(posted(document, snapshotOf({}, ['a'], '2026-04-21T10:03:00Z')).document, BY_CI, true)
+  t.match(one.fault, { rows: 10_000, dropped: 1 }, 'what was dropped is known')
+  unblock()
+  await one.record(document, new Map(), true)
+  t.equal(one.fault, undefined)
+  const rows = linesIn(place)
+  t.equal(rows.length, 10_002)
+  t.match(rows.at(-1), { server: 'rsyslog-lab', sync_status: 'OUT_OF_SYNC', cause: 'recovery' })
 })
 
 t.test('a file that grows too large: the newer half stays, and the last known state of each target', async (t) => {

@@ -42,27 +42,27 @@ for (const [name, placement] of Object.entries({ exchange, moveAndLink, moveAndR
 
 for (const [name, placement] of Object.entries({ exchange, moveAndLink })) {
   t.test(`${name}: somebody saves right before the staged file gets the name: that is displaced too`, async (t) => {
-    const dataDir = directory(t, { staged: 'committed' })
+    const dataDir = directory(t, { staged: 'document written' })
     const [staged, file] = [join(dataDir, 'staged'), join(dataDir, 'status.json')]
     once(t, () => {
       writeFileSync(join(dataDir, 'beside'), 'saved meanwhile')
       renameSync(join(dataDir, 'beside'), file)
     })
     const displaced = await placement.place(staged, file)
-    t.same([read(file), ...displaced.map(read)], ['committed', 'saved meanwhile'])
+    t.same([read(file), ...displaced.map(read)], ['document written', 'saved meanwhile'])
   })
 }
 
 t.test('moveAndLink: of a file that is saved over between its steps both texts are displaced', async (t) => {
-  const dataDir = directory(t, { staged: 'committed', 'status.json': 'before' })
+  const dataDir = directory(t, { staged: 'document written', 'status.json': 'before' })
   const [staged, file] = [join(dataDir, 'staged'), join(dataDir, 'status.json')]
   once(t, () => writeFileSync(file, 'saved meanwhile'))
   const displaced = await moveAndLink.place(staged, file)
-  t.same([read(file), ...displaced.map(read)], ['committed', 'before', 'saved meanwhile'])
+  t.same([read(file), ...displaced.map(read)], ['document written', 'before', 'saved meanwhile'])
 })
 
 t.test('exchange: an input/output error leaves the staged file', async (t) => {
-  const dataDir = directory(t, { staged: 'committed' })
+  const dataDir = directory(t, { staged: 'document written' })
   beforeCalls(t, 'link', () => {
     throw Object.assign(new Error('EIO: i/o error, link'), { code: 'EIO' })
   })

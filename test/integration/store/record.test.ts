@@ -375,7 +375,7 @@ t.test('a lock that the volume did not keep: what a peer has committed meanwhile
   await grow(two, 'b')
   const { current } = one
   const text = readFileSync(segmentOf(place), 'utf8')
-  await t.rejects(grow(one, 'c'), { name: 'StoreError', kind: 'no-lock', message: /did not keep the lock.*record-1/ })
+  await t.rejects(grow(one, 'c'), { name: 'StoreError', kind: 'no-lock', message: /lost the lock.*record-1/ })
   t.equal(one.current, current, 'nothing counts as committed')
   t.equal(readFileSync(segmentOf(place), 'utf8'), text, 'nothing was written')
   await one.load(CLOCK)
@@ -515,7 +515,7 @@ t.test('two servers with different limits for stale: the stricter one prevails, 
 
 /** True if a line says that a server has this generation. */
 function isOf({ msg, generation }: Line, wanted: number): boolean {
-  return /^(loaded commits of another server|committed)$/.test(msg) && Number(generation) >= wanted
+  return /^(loaded a document that another server wrote|document written)$/.test(msg) && Number(generation) >= wanted
 }
 
 t.test('killed after the commit was put in place and before that was noted: an older text is a restore', async (t) => {
@@ -574,7 +574,7 @@ t.test('a peer’s commit is told from an edit: what it changed is not merged a 
   const dataDir = directory(t)
   const [a, b] = [await serve(t, dataDir), await serve(t, dataDir)]
   await post(a.url, DRIFTED)
-  await eventually(() => ok(b.lines.some(({ msg }) => msg === 'loaded commits of another server')))
+  await eventually(() => ok(b.lines.some(({ msg }) => msg === 'loaded a document that another server wrote')))
   t.notOk(b.lines.some(({ msg }) => msg === 'edit merged'))
 })
 
@@ -608,7 +608,7 @@ t.test('a directory of version 0.1: loaded without a step by hand, and its copy 
   const fourth = await serve(t, dataDir)
   t.match(fileOf(fourth), { note: 'by 0.1', generation: 9 })
   t.match(
-    fourth.lines.find(({ msg }) => msg.startsWith('record begun')),
+    fourth.lines.find(({ msg }) => msg.startsWith('record started')),
     { generation: 9 },
   )
   await fourth.stop()
@@ -632,7 +632,7 @@ t.test('a directory of a version that knew no states: every target gets one, and
   for (const name of segmentsIn(dataDir)) rmSync(join(dataDir, name))
   copyFileSync(once.file, join(dataDir, 'status.copy.json'))
   const again = await serve(t, dataDir)
-  t.ok(again.lines.some(({ msg }) => msg.startsWith('record begun')))
+  t.ok(again.lines.some(({ msg }) => msg.startsWith('record started')))
   const document = fileOf(again) as { summary?: object } & ReturnType<typeof fileOf>
   t.match(document, { generation: 3, summary: { state: 'stale', targets: 2, stale: 1, synced: 1 } })
   t.match(

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import { helpFor } from '../../../src/project.ts'
 import type { Draft } from '../../../src/status/draft.ts'
 import { mergeSnapshot } from '../../../src/status/merge.ts'
 import type { Status } from '../../../src/status/schema.ts'
@@ -75,7 +76,14 @@ t.test('a defect in the round itself: never told as a fault of the volume', asyn
   t.equal(store.health.canCommit, false)
   t.match(
     lines.filter(({ err }) => err !== undefined),
-    [{ msg: 'commit failed', kind: 'internal-error', err: { message: 'defect of the round' } }],
+    [
+      {
+        msg: 'write failed',
+        kind: 'internal-error',
+        help: helpFor('internal-error'),
+        err: { message: 'defect of the round' },
+      },
+    ],
   )
   await t.rejects(store.submit(add('b')), { name: 'StoreError', kind: 'internal' })
   t.equal(lines.filter(({ err }) => err !== undefined).length, 1, 'logged once')
@@ -179,7 +187,7 @@ t.test('a file that is larger than any document is not read, and is explained', 
 t.test('no more than a thousand requests wait', async (t) => {
   const { store } = await openStore(t)
   const waiting = Array.from({ length: REQUESTS_MAX }, async (_, index) => store.submit(add(`s${index}`)))
-  await t.rejects(store.submit(add('one more')), { kind: 'unavailable', message: /too many requests wait/ })
+  await t.rejects(store.submit(add('one more')), { kind: 'unavailable', message: /too many requests are waiting/ })
   t.equal((await Promise.all(waiting)).length, REQUESTS_MAX)
   await store.submit(add('later'))
 })

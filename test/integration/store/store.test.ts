@@ -15,6 +15,7 @@ import { open } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
+import { helpFor } from '../../../src/project.ts'
 import { TARGETS_MAX } from '../../../src/status/schema.ts'
 import { formatTime } from '../../../src/status/time.ts'
 import type { SavedDocument } from '../../../src/status/schema.ts'
@@ -134,7 +135,7 @@ t.test('an edit that is not valid is not served, is explained, and is kept', asy
   t.equal(ready.status, 200, 'snapshots can still be committed')
   t.match(
     server.lines.find(({ msg }) => msg.startsWith('edit rejected')),
-    { level: 'error', faults: expected.errors },
+    { level: 'error', faults: expected.errors, help: helpFor('rejected-edit') },
   )
   t.same((await ask(`${server.url}/status.json`)).body, good, 'readers get the last good document')
   t.equal(readFileSync(server.file, 'utf8'), bad, 'the text stays where it is while nothing is posted')
@@ -580,7 +581,7 @@ t.test('the document takes 100,000 targets and not one more', async (t) => {
     snapshotOf({ repo: 'many', server: 's7' }, ['x']),
     snapshotOf({ repo: 'new' }),
   ])
-  t.match(refused, { status: 507, json: { type: /document-full$/, detail: /100000 is the most/ } })
+  t.match(refused, { status: 507, json: { type: /document-full$/, detail: /the limit is 100000/ } })
   const updated = await post(server.url, snapshotOf({ repo: 'many', server: 's7' }, ['y']))
   t.match(updated, { status: 200, json: { result: 'updated', status: { files: [{ name: 'y' }] } } })
   t.equal(fileOf(server).statuses.length, TARGETS_MAX)

@@ -39,7 +39,7 @@ t.test('a mount that grants a lock twice is said to do so', BINDFS, async (t) =>
   await site.start(PROGRAM)
   const { text } = await site.request('GET', '/readyz')
   t.match(JSON.parse(text), { ready: true, volume: { limits: Array } })
-  t.match(text, /two servers on this mount get the lock at once/)
+  t.match(text, /two servers on this mount can hold the lock at the same time/)
 })
 
 t.test('two servers, each with its own mount that remembers old names', BINDFS, async (t) => {

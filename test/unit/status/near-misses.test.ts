@@ -12,7 +12,7 @@ t.test('a name that is one or two letters from a known one', async (t) => {
   t.same(pointersIn({}, { sync_state: 1, label: {} }), ['/statuses/0/sync_state', '/statuses/0/label'])
   t.same(pointersIn({ acepted: [], Expected: [], 'updated-at': '' }), ['/acepted', '/Expected', '/updated-at'])
   t.same(pointersIn({}, {}, { nam: 'x', knd: 'other' }), ['/statuses/0/files/0/nam', '/statuses/0/files/0/knd'])
-  t.match(nearMissesIn({ links_: 1, statuses: [] }), [{ detail: 'is not known; links is' }])
+  t.match(nearMissesIn({ links_: 1, statuses: [] }), [{ detail: 'is not known; did you mean links?' }])
 })
 
 t.test('every known name, and names of people, are no near-misses', async (t) => {
