@@ -1,17 +1,24 @@
-// Posts made-up drift checks of a few servers, a new round every 10 seconds: node deploy/demo.mjs [address] [rounds]
-const [address = 'http://127.0.0.1:8080/api/status', rounds = 'Infinity'] = process.argv.slice(2)
+// Posts made-up results of checks, a new round every 10 seconds: node deploy/demo.mjs [address] [rounds]
+//
+// All its targets have the label demo=true. It stops if the server has a target without it, so that made-up results never get
+// between real ones. STATUS_TOKEN is the secret of a token with the right to post, if the server requires one.
+const [address = 'http://127.0.0.1:8080', rounds = 'Infinity'] = process.argv.slice(2)
 
 const FILES = { rsyslog: ['rsyslog.conf', 'rsyslog.d/30-lab.conf'], nginx: ['nginx.conf', 'sites-available/shop.conf'] }
 const TARGETS = Object.keys(FILES).flatMap((repo) =>
-  ['lab', 'prod-1', 'prod-2'].map((name) => [repo, `${repo}-${name}`]),
+  ['lab', 'prod-1', 'prod-2'].map((name) => ({ repo, server: `${repo}-${name}` })),
 )
+/** Its only check was an hour ago. */
+const STALE = 'nginx-prod-2'
 const PERIOD_MS = 10_000
+const HOUR_MS = 3_600_000
 
-/** What has drifted, by server; now and then it changes. */
-const drifted = new Map()
+/** The drifted files by server; they change from time to time. */
+const drifted = new Map([['rsyslog-lab', FILES.rsyslog]])
 
-function check([repo, server]) {
-  if (Math.random() < 0.1)
+function check({ repo, server }) {
+  const isStale = server === STALE
+  if (!isStale && Math.random() < 0.1)
     drifted.set(
       server,
       FILES[repo].filter(() => Math.random() < 0.4),
@@ -23,24 +30,42 @@ function check([repo, server]) {
     sync_status: files.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC',
     drift_count: files.length,
     files,
-    last_check: new Date().toISOString(),
+    last_check: new Date(Date.now() - (isStale ? HOUR_MS : 0)).toISOString(),
+    labels: { demo: 'true' },
   }
 }
 
+/** Sends a request, and returns its JSON. It throws an error with the answer if the server refuses. */
+async function ask(path, options = {}) {
+  const { STATUS_TOKEN: token } = process.env
+  const headers = { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) }
+  const response = await fetch(`${address}${path}`, { ...options, headers })
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`)
+  return JSON.parse(text)
+}
+
+async function hasOtherTargets() {
+  const { targets } = await ask('/api/summary')
+  const { targets: own } = await ask('/api/summary?label=demo%3Dtrue')
+  return targets > own
+}
+
+let isPosted = false
 for (let round = 1; round <= Number(rounds); round += 1) {
-  // A check that did not come: its target becomes stale after a while.
-  const snapshots = TARGETS.filter(([, server]) => server !== 'nginx-prod-2' || round % 30 < 10).map(check)
+  isPosted = false
   try {
-    const response = await fetch(address, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(snapshots),
-    })
-    process.stdout.write(`${response.status}: ${snapshots.filter(({ files }) => files.length > 0).length} drifted\n`)
-    if (!response.ok) process.stderr.write(`${await response.text()}\n`)
+    if (await hasOtherTargets()) {
+      process.stderr.write(`${address} has targets that are not of the demo: nothing is posted\n`)
+      process.exit(1)
+    }
+    const snapshots = TARGETS.filter(({ server }) => round === 1 || server !== STALE).map(check)
+    await ask('/api/status', { method: 'POST', body: JSON.stringify(snapshots) })
+    isPosted = true
+    process.stdout.write(`round ${round}: ${snapshots.filter(({ files }) => files.length > 0).length} drifted\n`)
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   }
   if (round < Number(rounds)) await new Promise((resolve) => setTimeout(resolve, PERIOD_MS))
 }
-process.exit()
+process.exit(isPosted ? 0 : 1)
