@@ -179,7 +179,7 @@ t.test('Grafana: what the fleet shows, from the server and from the file alone',
       [tiles],
       'nothing is green of which nothing is known',
     )
-    t.match(await panelRows(server, each, 'Not in sync, now'), [{ 'What differs': 'none', Server: null }])
+    t.match(await panelRows(server, each, 'Not in sync, now'), [{ Differences: 'none', Server: null }])
   }
   await postFleet(server)
   for (const each of [fleet, ofFile]) {
@@ -187,7 +187,7 @@ t.test('Grafana: what the fleet shows, from the server and from the file alone',
       { targets: 8, drifted: 2, failing: 1, missing: 1, stale: 1, accepted: 1, synced: 2 },
     ])
     t.match(await panelRows(server, each, 'Not in sync, now'), [
-      { Server: 'drifted', Status: 'out of sync', 'What differs': 'a, b c, ü and 1 more' },
+      { Server: 'drifted', Status: 'out of sync', Differences: 'a, b c, ü and 1 more' },
       { Server: 'new', Status: 'out of sync', 'Checked by': 'https://ci.example.net/7' },
       { Server: 'failing', Status: 'check failing', Why: 'unreachable: no route to host' },
       { Server: 'never', Status: 'never checked', For: null, Checked: null },
@@ -319,7 +319,7 @@ t.test('Grafana: what the target shows', needs('gojq'), async (t) => {
   t.match(await panelRows(server, target, 'State, now', one('accepted')), [
     { Status: 'accepted', Labels: 'env=prod', Why: 'ticket 7' },
   ])
-  const lines = await panelRows(server, target, 'What differs, now', one('new'))
+  const lines = await panelRows(server, target, 'Differences, now', one('new'))
   t.same(
     lines.map((row) => row['Difference']),
     [
@@ -331,16 +331,13 @@ t.test('Grafana: what the target shows', needs('gojq'), async (t) => {
     ],
   )
   t.same(
-    lines.map((row) => row['What differs']),
+    lines.map((row) => row['Differences']),
     ['x', null, null, null, null],
   )
   t.match(await panelRows(server, target, 'State over time', one('new')), [
     { status: 'out of sync', target: 'rsyslog / new' },
   ])
-  t.match(await panelRows(server, target, 'What changed', one('new')), [
-    { Became: 'out of sync', 'What differs': 'x' },
-    {},
-  ])
+  t.match(await panelRows(server, target, 'Changes', one('new')), [{ Became: 'out of sync', Differences: 'x' }, {}])
   await eventually(async () => {
     const [share] = await panelRows(server, target, 'In sync, of this time', one('fine'))
     if (share === undefined || Number(share['unknown']) < 0.9) throw new Error(JSON.stringify(share))
@@ -533,10 +530,12 @@ t.test('Grafana: the files are what Grafana and its plugin know', async (t) => {
   t.same(new Set(uids), new Set([source?.uid, '__expr__']))
 })
 
-t.test('Grafana: the README has every dashboard and every alert', async (t) => {
-  const readme = readFileSync(join(GRAFANA, '../../README.md'), 'utf8')
-  const [, section = ''] = /## Grafana\n([^]*?)\n## /.exec(readme) ?? []
-  const named = [...section.matchAll(/^\| ([^-|][^|]*?) +\|/gm)].map(([, name]) => name)
+t.test('Grafana: docs/grafana.md has every dashboard and every alert', async (t) => {
+  const page = readFileSync(join(GRAFANA, '../../docs/grafana.md'), 'utf8')
+  const tables = ['dashboards', 'alerts'].map(
+    (name) => new RegExp(`<!-- ${name} -->([^]*)<!-- /${name} -->`).exec(page)?.[1],
+  )
+  const named = [...tables.join('\n').matchAll(/^\| ([^-|][^|]*?) +\|/gm)].map(([, name]) => name)
   const titles = [...generated()].flatMap(([path, made]) =>
     path.startsWith('dashboards/') ? (JSON.parse(made) as { title: string }).title : [],
   )

@@ -127,7 +127,7 @@ t.test('Prometheus: the alerting rules do what their own tests say', needs('prom
   promtool(t, 'test', 'rules', 'gitops.rules.test.yml')
 })
 
-t.test('Prometheus: each rule is tested to fire and not to fire, and the README has it', async (t) => {
+t.test('Prometheus: each rule is tested to fire and not to fire, and docs/prometheus.md has it', async (t) => {
   const read = (name: string): unknown => parse(readFileSync(join(DEPLOY, 'prometheus', name), 'utf8'))
   const { groups } = read('gitops.rules.yml') as { groups: { rules: { alert?: string }[] }[] }
   const { tests } = read('gitops.rules.test.yml') as {
@@ -139,8 +139,8 @@ t.test('Prometheus: each rule is tested to fire and not to fire, and the README 
     const names = tried.filter((each) => each.exp_alerts.length > 0 === fires).map(({ alertname }) => alertname)
     t.same(new Set(names), new Set(alerts), fires ? 'fires' : 'does not fire')
   }
-  const readme = readFileSync(join(DEPLOY, '../README.md'), 'utf8')
-  const [, table = ''] = /## Prometheus\n([^]*?)\n## /.exec(readme) ?? []
+  const page = readFileSync(join(DEPLOY, '../docs/prometheus.md'), 'utf8')
+  const [, table = ''] = /<!-- alerts -->([^]*)<!-- \/alerts -->/.exec(page) ?? []
   t.same(
     [...table.matchAll(/^\| `(Gitops\w+)` +\|/gm)].map(([, name]) => name),
     alerts,
