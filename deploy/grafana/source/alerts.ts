@@ -1,6 +1,6 @@
 import { type Field, type Request, model } from './query.ts'
 
-/** What a rule asks, and when it fires. Every query has one number; its texts become labels of the alert. */
+/** An alert rule: its query and its threshold. Every query has one number; its texts become labels of the alert. */
 interface Rule {
   readonly uid: string
   readonly title: string
@@ -19,19 +19,19 @@ interface Rule {
   readonly panel: number
   /** True if the alert is about a target. */
   readonly ofTarget?: boolean
-  /** True if no answer is what the rule is about. Other rules keep their state: an outage mends nothing. */
+  /** True if the rule is about a missing answer. Other rules keep their state: an outage ends no alert. */
   readonly onNoAnswer?: boolean
 }
 
 const text = (name: string): Field => ({ name, title: name, type: 'string' })
 const number = (name: string): Field => ({ name, title: name, type: 'number' })
 
-/** So many alerts of one rule are sent at most; dashboard and page have all. */
+/** The largest number of alerts of one rule; dashboard and page have all. */
 const ALERTS_MAX = '500'
 
 /**
- * A row that fires nothing where there is none. Grafana keeps what has fired as long as it gets no data at all; of a row
- * that is gone from the others, nothing is left.
+ * Adds a row that does not fire if there are no rows. Without any data, Grafana keeps alerts that fired; if there are other
+ * rows, it ends the alert of a row that is gone.
  */
 const orRow = (row: Readonly<Record<string, string | number>>): string =>
   `if . == [] then [${JSON.stringify(row)}] else . end`
@@ -57,15 +57,15 @@ const problem = (kind: string): Request => ({
 const RULES: readonly Rule[] = [
   {
     uid: 'gitops-drift',
-    title: 'A server is not as in Git',
+    title: 'A server differs from Git',
     query: drifted(),
     words: drifted(text('what')),
-    // Not for 10 minutes: how long it has drifted is known, also after a restart of Grafana.
+    // `for` is not needed: the query has the time of the drift, also after a restart of Grafana.
     fires: ['gt', 600],
     severity: 'warning',
-    summary: '{{ $labels.server }} is not as in {{ $labels.repo }}',
+    summary: '{{ $labels.server }} differs from {{ $labels.repo }}',
     description:
-      '{{ with $values.W }}{{ .Labels.what }}{{ end }}: different{{ with $values.A }} for {{ humanizeDuration .Value }}{{ end }}.',
+      '{{ with $values.W }}{{ .Labels.what }}{{ end }}: drifted{{ with $values.A }} for {{ humanizeDuration .Value }}{{ end }}.',
     panel: 5,
     ofTarget: true,
   },
@@ -77,18 +77,18 @@ const RULES: readonly Rule[] = [
     fires: ['gt', 0],
     for: '10m',
     severity: 'warning',
-    summary: 'servers of {{ $labels.repo }} whose check fails: {{ with $values.A }}{{ .Value }}{{ end }}',
+    summary: 'servers of {{ $labels.repo }} with failing checks: {{ with $values.A }}{{ .Value }}{{ end }}',
     description:
-      'Nobody knows what has drifted there. The newest reason: {{ with $values.W }}{{ .Labels.newest_reason }}{{ end }}',
+      'Drift on these servers is unknown. The newest reason: {{ with $values.W }}{{ .Labels.newest_reason }}{{ end }}',
     panel: 8,
   },
   {
     uid: 'gitops-stale',
-    title: 'Drift checks do not come',
+    title: 'Drift checks have stopped',
     query: repositories('stale'),
     fires: ['gt', 0],
     severity: 'warning',
-    summary: 'servers of {{ $labels.repo }} that are not checked any more: {{ with $values.A }}{{ .Value }}{{ end }}',
+    summary: 'servers of {{ $labels.repo }} without a recent check: {{ with $values.A }}{{ .Value }}{{ end }}',
     description: 'The pipeline does not run, does not reach the servers, or cannot report.',
     panel: 8,
   },
@@ -100,7 +100,8 @@ const RULES: readonly Rule[] = [
     for: '10m',
     severity: 'warning',
     summary: 'servers of {{ $labels.repo }} that were never checked: {{ with $values.A }}{{ .Value }}{{ end }}',
-    description: 'They are expected to report: are they in the inventory of the drift check?',
+    description:
+      'They are expected to report, and their drift is unknown. Are they in the inventory of the drift check?',
     panel: 8,
   },
   {
@@ -111,12 +112,12 @@ const RULES: readonly Rule[] = [
     severity: 'critical',
     summary: 'no server has been checked for 15 minutes',
     description:
-      '{{ with $values.A }}The newest check of all was {{ humanizeDuration .Value }} ago: {{ end }}CI stands still, or cannot report.',
+      '{{ with $values.A }}The newest check was {{ humanizeDuration .Value }} ago. {{ end }}CI has stopped, or cannot report.',
     panel: 3,
   },
   {
     uid: 'gitops-acceptance-ends',
-    title: 'Accepted drift is soon an alert again',
+    title: 'Accepted drift becomes an alert soon',
     query: {
       path: '/api/targets',
       params: { state: 'accepted', limit: ALERTS_MAX },
@@ -126,28 +127,28 @@ const RULES: readonly Rule[] = [
     },
     fires: ['lt', 86_400],
     severity: 'info',
-    summary: 'what is accepted of {{ $labels.server }} in {{ $labels.repo }} is an alert again within a day',
+    summary: 'the acceptance of {{ $labels.server }} in {{ $labels.repo }} ends within a day',
     description:
-      '{{ with $values.A }}The rule ends in {{ humanizeDuration .Value }}: {{ end }}mend it, or accept it again.',
+      '{{ with $values.A }}The rule ends in {{ humanizeDuration .Value }}. {{ end }}Remove the drift, or accept it again.',
     panel: 5,
     ofTarget: true,
   },
   {
     uid: 'gitops-status-server',
-    title: 'gitops-status-server cannot be read, or cannot commit',
+    title: 'gitops-status-server cannot be read or written',
     query: {
       path: '/readyz',
       jq: '{ready: (if .ready then 1 else 0 end)}',
       fields: [number('ready')],
     },
-    // Anybody may ask whether it is ready. What is to be read needs a token, which may have ended.
+    // /readyz needs no token. Other reads may need one, which may have expired.
     also: { path: '/api/summary', fields: [number('targets')] },
     fires: ['lt', 1],
     for: '5m',
     severity: 'critical',
-    summary: 'gitops-status-server cannot be read, or cannot commit',
+    summary: 'gitops-status-server cannot be read or written',
     description:
-      'For 5 minutes nobody knows what drifts, or CI cannot report. The other alerts stay as they were. "Save & test" of the data source says more.',
+      'For 5 minutes drift has been unknown, or CI could not report. The other alerts keep their state. "Save & test" of the data source shows the cause.',
     panel: 4,
     onNoAnswer: true,
   },
@@ -159,17 +160,17 @@ const RULES: readonly Rule[] = [
     for: '5m',
     severity: 'warning',
     summary: 'an edit of status.json is not valid',
-    description: 'It is not served. /readyz of the server names file, line and column.',
+    description: 'The server does not serve it. /readyz of the server names file, line and column.',
     panel: 1,
   },
   {
     uid: 'gitops-internal-error',
-    title: 'A defect of gitops-status-server',
+    title: 'Internal error of gitops-status-server',
     query: problem('internal-error'),
     fires: ['gt', 0],
     severity: 'critical',
-    summary: 'a defect of gitops-status-server',
-    description: 'Its log has the stack; please report it.',
+    summary: 'internal error of gitops-status-server',
+    description: 'The log of the server has the stack. Please report it.',
     panel: 1,
   },
 ]
@@ -217,7 +218,7 @@ function provisioned({
     // No data is a summary without a check, of a fleet that has none yet.
     noDataState: state ?? 'OK',
     execErrState: state ?? 'KeepLast',
-    // A row that is gone has nothing more to say.
+    // A row that is gone ends its alert.
     missing_series_evals_to_resolve: 1,
     labels: { severity: rule.severity },
     annotations: {

@@ -17,7 +17,8 @@ import {
 } from './looks.ts'
 import type { Column } from './panels.ts'
 
-const STATUS_PAGE = '${status_page}/?q=${__data.fields.Server:percentencode}'
+const STATUS_PAGE =
+  '${status_page}/?repo=${__data.fields.Repository:percentencode}&server=${__data.fields.Server:percentencode}'
 const TARGET = [
   '/d/gitops-target?${datasource:queryparam}',
   'var-repo=${__data.fields.Repository:percentencode}',
@@ -37,7 +38,7 @@ const time = (name: string, title: string): Column => ({ name, title, type: 'tim
 const REPOSITORY = text('repo', 'Repository', WHOLE, width(130))
 const SERVER = text('server', 'Server', WHOLE, linksTo('This target', TARGET))
 const STATUS = text('status', 'Status', STATE, linksTo('On the status page', STATUS_PAGE, true))
-const WHAT_DIFFERS = text('what', 'What differs', WHOLE)
+const WHAT_DIFFERS = text('what', 'Differences', WHOLE)
 const REASON = text('reason', 'Why', WHOLE)
 const COMMIT_OF = text('commit', 'Commit', COMMIT)
 const BRANCH = text('branch', 'Branch', width(85))
@@ -57,7 +58,7 @@ export const TARGETS: readonly Column[] = [
   CHECKED_BY,
 ]
 
-/** Of `/api/targets`: what stands in tiles for one target. */
+/** Fields of `/api/targets` that tiles show for one target. */
 export const TARGET_TILES = TARGETS.filter(({ title }) => ['Status', 'For', 'Checked'].includes(title))
 
 /** Of `/api/targets`: what is known of one target. */
@@ -94,7 +95,7 @@ export const FILES: readonly Column[] = [
 
 /** Of `/api/files`: what differs on one target. */
 export const DIFFERENCES: readonly Column[] = [
-  text('name', 'What differs', WHOLE, width(320)),
+  text('name', 'Differences', WHOLE, width(320)),
   number('since_seconds', 'For', age(DRIFT_STEPS)),
   text('line', 'Difference', DIFFERENCE),
 ]
@@ -113,7 +114,7 @@ export const CHANGES: readonly Column[] = [
   text('status', 'Became', STATE),
   REPOSITORY,
   SERVER,
-  text('what', 'What differs', WHOLE),
+  text('what', 'Differences', WHOLE),
   text('cause', 'Seen by', width(90)),
   text('token', 'Token', width(90)),
   COMMIT_OF,

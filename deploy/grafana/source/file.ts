@@ -6,17 +6,17 @@ import { dashboard } from './dashboard.ts'
 import { longestDrift, newestCheck, note, numberOfTargets, orRow, stateTiles, table } from './panels.ts'
 import { answerOf, chosenNames, infinity, infinityVariable } from './query.ts'
 
-const LIMITS = `From \`status.json\` alone, for those who serve nothing else. **Each panel reads the whole file: that serves up to
-some 1,000 targets.** What is stale is computed here, from the last check and \`stale_after\`, so that a file that nobody writes any more
-does not stay green. There is no history.`
+const LIMITS = `From \`status.json\` alone, if nothing else is served. **Each panel reads the whole file: use it for up to about
+1,000 targets.** The dashboard computes which targets are stale, from the last check and \`stale_after\`, so that a file that is
+no longer updated does not stay green. There is no history.`
 
 /** jq that keeps the chosen names as `$repos` or `$servers`, to look up each name at once: `IN` would walk all of them. */
 const lookup = (name: 'repo' | 'server'): string =>
   `([\${${name}:json}] | flatten | map({(.): true}) | add) as $${name}s`
 
 /**
- * The chosen targets as rows, with the state of now: nobody may have written the file since. What the server has judged
- * to be stale stays so, since it knows more, such as a time in the future.
+ * The chosen targets as rows, with their current states: the file may be old. A target that the server calls stale stays
+ * stale, because the server knows more, such as a time in the future.
  */
 const ROWS_JQ = `${lookup('repo')}
 | ${lookup('server')}
@@ -40,7 +40,7 @@ const ROWS_JQ = `${lookup('repo')}
     pipeline_url: (if $is == "failing" then .failed_check.pipeline_url else .pipeline_url end),
     what: (.files | map(.name) | (.[:3] | join(", ")) + (if length > 3 then " and \\(length - 3) more" else "" end))})`
 
-/** All names in jq: Grafana writes the value for all as it stands, also where others are written as JSON. */
+/** All names in jq: Grafana inserts the value for all unchanged, although it writes other values as JSON. */
 const ALL = '"*"'
 
 const OF_CHOSEN_REPOS_JQ = `${lookup('repo')} | map(select($repos["*"] or $repos[.repo]))`
@@ -68,18 +68,14 @@ const request = (jq: string): { path: string; jq: string } => ({ path: '/status.
 export function fleetFromFile(): DashboardBuilder {
   const names = (name: 'repo' | 'server', chosen = '.'): { path: string; jq: string } =>
     request(`.statuses | ${chosen} | map(.${name}) | unique | if . == [] then ["*"] else . end | map({name: .})`)
-  return dashboard(
-    'gitops-fleet-file',
-    'GitOps fleet, from the file alone',
-    'Is what runs on the servers still what is in Git?',
-  )
+  return dashboard('gitops-fleet-file', 'GitOps fleet, from the file alone', 'Drift of servers from Git.')
     .withVariable(infinityVariable())
     .withVariable(chosenNames('repo', 'Repository', names('repo')).allValue(ALL))
     .withVariable(chosenNames('server', 'Server', names('server', OF_CHOSEN_REPOS_JQ)).allValue(ALL))
     .withVariable(
       new TextBoxVariableBuilder('stale_after')
         .label('Stale after (seconds)')
-        .description('As STALE_AFTER of the server; the file has only what a target has of its own.')
+        .description('The STALE_AFTER of the server. A stale_after in the file overrides it.')
         .defaultValue('600')
         .current({ text: '600', value: '600' }),
     )
@@ -93,7 +89,7 @@ export function fleetFromFile(): DashboardBuilder {
       table({
         id: 5,
         title: 'Not in sync, now',
-        description: 'The worst state first, and in it the longest. At most 200.',
+        description: 'Sorted by state, the worst first, then by time in the state. At most 200.',
         at: [0, 4, 24, 12],
         query: infinity({ ...request(`${TARGETS_JQ} | ${orRow('what', 'none')}`), fields: TARGETS }),
         columns: TARGETS,
@@ -112,7 +108,7 @@ export function fleetFromFile(): DashboardBuilder {
       table({
         id: 7,
         title: 'Files, now',
-        description: 'What differs on most servers first. At most 50.',
+        description: 'The files that differ on most servers come first. At most 50.',
         at: [12, 16, 12, 9],
         query: infinity({ ...request(`${FILES_JQ} | ${orRow('name', 'none')}`), fields: FILES }),
         columns: FILES,

@@ -10,7 +10,9 @@ import { target } from './target.ts'
 const DATA_SOURCE = 'datasources/gitops-status.yaml'
 /** deploy/grafana */
 export const DIRECTORY = new URL('../', import.meta.url)
-const CONFIG_MAPS = '../kubernetes/components/grafana-sidecar/config-maps.yaml'
+const COMPONENT = '../kubernetes/components/grafana-sidecar'
+/** The namespace in the address of the data source. */
+const NAMESPACE = 'observability-stack'
 
 /** The files that are made of this directory, by their place in deploy/grafana. */
 export function generated(): Map<string, string> {
@@ -20,13 +22,15 @@ export function generated(): Map<string, string> {
   })
   const rules = ['alerting/gitops.yaml', `${MADE_BY}${stringify(alerting(), { lineWidth: 0 })}`] as const
   const files = new Map<string, string>([...dashboards, rules])
-  const dataSource = [DATA_SOURCE, readFileSync(new URL(DATA_SOURCE, DIRECTORY), 'utf8')] as const
-  return files.set(CONFIG_MAPS, configMaps([...files, dataSource]))
+  const dataSource = readFileSync(new URL(DATA_SOURCE, DIRECTORY), 'utf8')
+  return files
+    .set(`${COMPONENT}/config-maps.yaml`, configMaps([...files, [DATA_SOURCE, dataSource]]))
+    .set(`${COMPONENT}/address/namespace.yaml`, namespaceTransformer(dataSource))
 }
 
 const MADE_BY = '# Made by "npm run dashboards" of deploy/grafana/source.\n'
 
-/** What tells Grafana's sidecar what a ConfigMap has, by the directory. */
+/** The label by which Grafana's sidecar finds a ConfigMap, by directory. */
 const LABELS: Readonly<Record<string, string>> = {
   dashboards: 'grafana_dashboard',
   datasources: 'grafana_datasource',
@@ -42,10 +46,10 @@ function configMaps(files: readonly (readonly [path: string, text: string])[]): 
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: {
-        name: `${file.replace(/\..*/, '')}-${directory}`,
-        namespace: 'observability-stack',
+        name: configMapName(path),
         labels: {
           'app.kubernetes.io/name': 'gitops-status-server',
+          'app.kubernetes.io/component': 'grafana',
           'app.kubernetes.io/part-of': 'gitops-status',
           [label]: '1',
         },
@@ -55,4 +59,44 @@ function configMaps(files: readonly (readonly [path: string, text: string])[]): 
     }
   })
   return `${MADE_BY}${maps.map((map) => stringify(map, { lineWidth: 0 })).join('---\n')}`
+}
+
+function configMapName(path: string): string {
+  const [directory = '', file = ''] = path.split('/')
+  return `${file.replace(/\..*/, '')}-${directory}`
+}
+
+/**
+ * Configuration of kustomize that copies the namespace of the Service to the ConfigMaps and into the addresses of the data source.
+ * kustomize can only replace a part of a text by its number, counted between delimiters.
+ */
+function namespaceTransformer(dataSource: string): string {
+  const key = DATA_SOURCE.split('/').at(-1)?.replaceAll('.', '\\.') ?? ''
+  const places = dataSource.split('.').flatMap((part, index) => (part === NAMESPACE ? [index] : []))
+  const transformer = {
+    apiVersion: 'builtin',
+    kind: 'ReplacementTransformer',
+    metadata: { name: 'namespace-of-the-server' },
+    replacements: [
+      {
+        source: { kind: 'Service', name: 'gitops-status-server', fieldPath: 'metadata.namespace' },
+        targets: [
+          {
+            select: {
+              kind: 'ConfigMap',
+              labelSelector: 'app.kubernetes.io/component=grafana,app.kubernetes.io/part-of=gitops-status',
+            },
+            fieldPaths: ['metadata.namespace'],
+            options: { create: true },
+          },
+          ...places.map((index) => ({
+            select: { kind: 'ConfigMap', name: configMapName(DATA_SOURCE) },
+            fieldPaths: [`data.${key}`],
+            options: { delimiter: '.', index },
+          })),
+        ],
+      },
+    ],
+  }
+  return `${MADE_BY}${stringify(transformer, { lineWidth: 0 })}`
 }

@@ -22,7 +22,7 @@ const TILES_JQ = `{targets, longest: (.longest_drift_seconds // 0), newest: (.ne
 
 /** All targets, with their history: small answers, however many targets there are. */
 export function fleet(): DashboardBuilder {
-  return dashboard('gitops-fleet', 'GitOps fleet', 'Is what runs on the servers still what is in Git?')
+  return dashboard('gitops-fleet', 'GitOps fleet', 'Drift of servers from Git.')
     .withVariable(infinityVariable())
     .withVariable(chosenNames('repo', 'Repository', { path: '/api/names', params: { of: 'repo' } }))
     .withVariable(chosenNames('server', 'Server', { path: '/api/names', params: { of: 'server', repo: CHOSEN.repo } }))
@@ -41,7 +41,7 @@ export function fleet(): DashboardBuilder {
       table({
         id: 5,
         title: 'Not in sync, now',
-        description: 'The worst state first, and in it the longest. At most 200.',
+        description: 'Sorted by state, the worst first, then by time in the state. At most 200.',
         at: [0, 4, 24, 10],
         query: infinity({
           path: '/api/targets',
@@ -92,7 +92,7 @@ export function fleet(): DashboardBuilder {
       table({
         id: 9,
         title: 'Files, now',
-        description: 'What differs on most servers first. At most 50.',
+        description: 'The files that differ on most servers come first. At most 50.',
         at: [12, 26, 12, 9],
         query: infinity({
           path: '/api/files',
@@ -106,13 +106,13 @@ export function fleet(): DashboardBuilder {
     .withPanel(
       table({
         id: 10,
-        title: 'What changed',
+        title: 'Changes',
         description: 'The newest 100 changes.',
         at: [0, 35, 24, 10],
         query: infinity({
           path: '/api/history',
           params: { ...CHOSEN, ...SHOWN_TIME, order: 'newest', limit: '100' },
-          jq: `${CHANGES_JQ} | ${orRow('what', 'nothing in this time')}`,
+          jq: `${CHANGES_JQ} | ${orRow('what', 'no changes in this time')}`,
           fields: CHANGES,
         }),
         columns: CHANGES,

@@ -13,7 +13,7 @@ import { STATE_WORDS } from '../../../src/views/words.ts'
 /** Properties of a field, as a panel's override has them. */
 export type Look = readonly DynamicConfigValue[]
 
-/** What nobody knows anything of. */
+/** The look of unknown values. */
 const NEUTRAL = 'text'
 
 export const STATE_COLORS: Readonly<Record<State, string>> = {
@@ -46,7 +46,7 @@ export const STATE_TEXTS = texts({
   removed: { color: NEUTRAL },
 })
 
-/** A text that stands for another, by a regular expression. */
+/** A replacement of a text, by a regular expression. */
 function shown(pattern: string, text: string): ValueMapping {
   return { type: MappingType.RegexToText, options: { pattern, result: { text, index: 0 } } }
 }

@@ -55,9 +55,9 @@ interface Panel {
   readonly query: Builder<Dataquery>
 }
 
-/** The name of the tile that stands where there are no targets. */
+/** The name of the tile that is shown if there are no targets. */
 const NO_TARGETS = 'targets here'
-/** What stands where no answer came. An answer without rows says so in a row: see `orRow`. */
+/** The text shown if no answer came. An answer without rows has a row that says so: see `orRow`. */
 const NO_ANSWER = 'No answer'
 
 type AnyPanel = StatBuilder | StateTimelineBuilder | TableBuilder | TimeSeriesBuilder
@@ -119,8 +119,7 @@ export function newestCheck(id: number, at: Place, query: Builder<Dataquery>): S
   return tile({
     id,
     title: 'Newest check',
-    description:
-      'Nothing has been checked for so long. If that is more than some minutes, CI or its reporter stands still.',
+    description: 'The age of the newest check. If it is more than a few minutes, CI or its reporter has stopped.',
     at,
     query,
     field: 'newest',
@@ -227,7 +226,7 @@ export function countsOverTime(panel: Panel): TimeSeriesBuilder {
   return built
 }
 
-/** What `statesOverTime` shows: a row for each time during which a target was in one state. The beginning stands before the end. */
+/** The rows of `statesOverTime`: one for each period in which a target was in one state. The start must come before the end. */
 export const STRETCHES: readonly Field[] = [
   { name: 'from', title: 'from', type: 'timestamp' },
   { name: 'status', title: 'status', type: 'string' },

@@ -23,11 +23,11 @@ import {
 } from './panels.ts'
 import { dataSourceVariable } from './query.ts'
 
-/** Prometheus does not tell one from the other. */
-const NOTHING = 'Nothing here, or no answer'
+/** No targets, or no answer: Prometheus does not distinguish them. */
+const NOTHING = 'No data'
 const SOURCE = { type: 'prometheus', uid: '${datasource}' }
-const LIMITS = `From the metrics of gitops-status-server, for those who have Prometheus and not the Infinity plugin. Metrics name no files
-and no reasons; the [status page](\${status_page}) does.`
+const LIMITS = `From the metrics of gitops-status-server, for Prometheus without the Infinity plugin. Metrics have no names of files and
+no reasons; see the [status page](\${status_page}).`
 
 const CHOSEN = 'repo=~"$repo",server=~"$server"'
 const STATE_OF = `gitops_target_state{${CHOSEN}}`
@@ -37,7 +37,7 @@ const targetsThatAre = (state: string): string =>
 const NOT_IN_SYNC = targetsThatAre('!="synced"')
 const ofThose = (expression: string): string => `(${expression}) and on (repo, server) (${NOT_IN_SYNC})`
 const latest = (metric: string): string => `max by (repo, server) (${metric}{${CHOSEN}})`
-/** A number where there is nothing to count, if the server was scraped: otherwise nobody knows. */
+/** A number for an empty result if the server was scraped; otherwise the value is unknown. */
 const otherwise = (value: number): string => `or (0 * max(gitops_status_server_ready) + ${value})`
 /** The place of the state of each target among all states. */
 const stateNumber = (at = ''): string =>
@@ -47,11 +47,7 @@ const stateNumber = (at = ''): string =>
 
 /** The fleet for those who have Prometheus and not the Infinity plugin. */
 export function fleetOfPrometheus(): DashboardBuilder {
-  return dashboard(
-    'gitops-fleet-prometheus',
-    'GitOps fleet, from Prometheus',
-    'Is what runs on the servers still what is in Git?',
-  )
+  return dashboard('gitops-fleet-prometheus', 'GitOps fleet, from Prometheus', 'Drift of servers from Git.')
     .withVariable(dataSourceVariable('prometheus', 'Prometheus', 'prometheus'))
     .withVariable(labelValues('repo', 'Repository', 'gitops_target_state'))
     .withVariable(labelValues('server', 'Server', 'gitops_target_state{repo=~"$repo"}'))
@@ -93,7 +89,7 @@ export function fleetOfPrometheus(): DashboardBuilder {
       table({
         id: 5,
         title: 'Not in sync, now',
-        description: 'The longest first. "Differs for" is how long it has not been in sync, of what is known.',
+        description: 'The longest first. "Differs for" is the known time since the target was in sync.',
         at: [0, 4, 24, 10],
         query: rows(NOT_IN_SYNC, 'state'),
         columns: PROMETHEUS_TARGETS,

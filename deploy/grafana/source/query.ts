@@ -21,7 +21,7 @@ export interface Field {
 export interface Request {
   readonly path: string
   readonly params?: Readonly<Record<string, string>>
-  /** What jq makes of the answer; without it the answer is rows as it stands. */
+  /** The jq program that makes rows of the answer; without it, the answer itself has the rows. */
   readonly jq?: string
   /** Without them, the properties of the rows, with the types that their values have. */
   readonly fields?: readonly Field[]
@@ -82,7 +82,7 @@ export function chosenName(name: 'repo' | 'server', label: string, request: Requ
         refId: 'variable',
         infinityQuery: { ...infinity({ ...request, fields }).build(), refId: 'variable' },
       })
-      // The pattern for all names, which stands first in `/api/names`, is no name.
+      // The first entry of `/api/names` is the pattern for all names, not a name.
       .regex('/^(?!\\*$)/')
       // Not when the time range changes, which "last 24 hours" always does.
       .refresh(VariableRefresh.OnDashboardLoad)

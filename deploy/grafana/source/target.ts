@@ -11,7 +11,7 @@ const ROW_JQ = `${orRow('status', 'no such target')} | map(.since_seconds //= -1
 const NOT_KNOWN = texts({ '-1': { text: 'unknown', color: 'text' } })
 /** A share is -1 if the target was not there in this time. */
 const SHARES_JQ = '.[0] // {synced_share: -1, unknown_share: -1}'
-const NOT_THERE = texts({ '-1': { text: 'not there', color: 'text' } })
+const NOT_THERE = texts({ '-1': { text: 'does not exist', color: 'text' } })
 
 /** One target: what is known of it, what differs, what it has been. */
 export function target(): DashboardBuilder {
@@ -20,7 +20,7 @@ export function target(): DashboardBuilder {
   return dashboard(
     'gitops-target',
     'GitOps target',
-    'One server and one repository: what differs, and since when.',
+    'One server and one repository: the differences and their ages.',
     'now-7d',
   )
     .link(link('All targets', '/d/gitops-fleet?${datasource:queryparam}'))
@@ -58,7 +58,7 @@ export function target(): DashboardBuilder {
       tile({
         id: 3,
         title: 'Last check',
-        description: 'So long ago.',
+        description: 'The age of the last check.',
         at: [12, 0, 4, 4],
         query: row,
         field: 'Checked',
@@ -92,7 +92,7 @@ export function target(): DashboardBuilder {
       tile({
         id: 5,
         title: 'Unknown, of this time',
-        description: 'The check failed, was too old, or there was none: never counted as in sync.',
+        description: 'The check failed or was too old, or there was no check. This time never counts as in sync.',
         at: [20, 0, 4, 4],
         query: shares,
         field: 'unknown',
@@ -108,7 +108,7 @@ export function target(): DashboardBuilder {
     .withPanel(
       table({
         id: 7,
-        title: 'What differs, now',
+        title: 'Differences, now',
         at: [0, 8, 24, 11],
         query: infinity({
           path: '/api/files',
@@ -135,13 +135,13 @@ export function target(): DashboardBuilder {
     .withPanel(
       table({
         id: 9,
-        title: 'What changed',
+        title: 'Changes',
         description: 'The newest 100 changes.',
         at: [0, 23, 24, 9],
         query: infinity({
           path: '/api/history',
           params: { ...ONE, ...SHOWN_TIME, order: 'newest', limit: '100' },
-          jq: `${CHANGES_JQ} | ${orRow('what', 'nothing in this time')}`,
+          jq: `${CHANGES_JQ} | ${orRow('what', 'no changes in this time')}`,
           fields: CHANGES_OF_ONE,
         }),
         columns: CHANGES_OF_ONE,
