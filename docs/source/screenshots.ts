@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pino } from 'pino'
 import type { BrowserContextOptions } from 'playwright-core'
-import { start } from '../src/server.ts'
-import type { State } from '../src/status/schema.ts'
-import { formatTime } from '../src/status/time.ts'
-import { launchBrowser } from '../test/support/browser.ts'
-import { settingsFor } from '../test/support/server.ts'
+import { start } from '../../src/server.ts'
+import type { State } from '../../src/status/schema.ts'
+import { formatTime } from '../../src/status/time.ts'
+import { launchBrowser } from '../../test/support/browser.ts'
+import { settingsFor } from '../../test/support/server.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -26,6 +26,7 @@ interface Story {
   readonly labels?: Readonly<Record<string, string>>
 }
 
+const COMMIT = 'f3a9c1d27be04c55a1d0a4d1b8c02e7e9d1f6b11'
 const RSYSLOG = ['rsyslog.conf', 'rsyslog.d/30-lab.conf']
 const STORIES: readonly Story[] = [
   {
@@ -157,7 +158,7 @@ function statusOf({ repo, server, past, note, failed, labels }: Story): object {
     ...(note === undefined ? {} : { note }),
     ...(labels === undefined ? {} : { labels }),
     ...(failed === undefined ? {} : { failed_check: failedCheck }),
-    commit: 'f3a9c1d27be04c55a1d0a4d1b8c02e7e9d1f6b11',
+    commit: COMMIT,
     branch: 'master',
     pipeline_url: pipeline,
   }
@@ -175,7 +176,9 @@ function historyOf({ repo, server, past }: Story): { time: string }[] {
     stale: state === 'stale',
     generation: 1,
     changes: ['status_changed'],
-    cause: 'snapshot',
+    cause: state === 'stale' ? 'time' : 'snapshot',
+    token: state === 'stale' ? undefined : `ci-${repo}`,
+    commit: COMMIT,
   }))
 }
 
@@ -191,7 +194,7 @@ function many(): Story[] {
   }))
 }
 
-const directory = resolve(process.argv[2] ?? import.meta.dirname)
+const directory = resolve(process.argv[2] ?? join(import.meta.dirname, '..'))
 mkdirSync(directory, { recursive: true })
 const browser = await launchBrowser()
 if (browser === undefined) throw new Error('Chromium is missing: apt-get install chromium, or name it in CHROMIUM')
@@ -204,8 +207,9 @@ async function take(
     query = '',
     open,
     full = true,
+    waitFor = stories.length > 0 ? '.strip svg' : '.empty',
     ...context
-  }: BrowserContextOptions & { query?: string; open?: string; full?: boolean } = {},
+  }: BrowserContextOptions & { query?: string; open?: string; full?: boolean; waitFor?: string } = {},
 ): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'screenshots-'))
   if (stories.length > 0) {
@@ -216,10 +220,10 @@ async function take(
   const server = await start(settingsFor(dataDir), pino({ level: 'silent' }))
   const page = await browser?.newPage({ viewport: { width: 1200, height: 800 }, deviceScaleFactor: 2, ...context })
   await page?.goto(`${server.url}/${query}`)
-  await page?.waitForSelector(stories.length > 0 ? '.with-strips .strip[role=slider]' : '.empty')
+  await page?.waitForSelector(waitFor)
   if (open !== undefined) {
     await page?.getByRole('button', { name: open }).click()
-    await page?.getByText('Difference').first().click()
+    await page?.locator('.diff').first().waitFor()
     await page?.mouse.move(0, 0)
   }
   await page?.screenshot({ path: join(directory, `${name}.png`), fullPage: full })
@@ -231,9 +235,15 @@ async function take(
 // The list renders what is visible: all of it, if the window is high enough.
 await take('status-page', STORIES, { open: 'rsyslog-lab', viewport: { width: 1200, height: 1600 } })
 await take('status-page-dark', STORIES, { colorScheme: 'dark' })
+await take('status-page-target', STORIES, { query: '?repo=rsyslog&server=rsyslog-lab', waitFor: '.changes' })
 if (process.argv[2] !== undefined) {
   await take('phone', STORIES, { viewport: { width: 390, height: 3000 }, open: 'rsyslog-lab' })
-  await take('kiosk', STORIES, { viewport: { width: 1920, height: 1080 }, deviceScaleFactor: 1, query: '?kiosk' })
+  await take('kiosk', STORIES, {
+    viewport: { width: 1920, height: 1080 },
+    deviceScaleFactor: 1,
+    query: '?kiosk',
+    waitFor: '.tile',
+  })
   await take('grouped', STORIES, { query: '?group=repo&q=1' })
   await take('empty', [])
   await take('many', many(), { full: false })
