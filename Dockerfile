@@ -6,7 +6,7 @@ FROM --platform=$BUILDPLATFORM node:24.21.0-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 # The secret is for a registry of your own: --secret id=npmrc,src=$HOME/.npmrc
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --no-audit --no-fund
+RUN --mount=type=secret,id=npmrc,target=/build/.npmrc npm ci --no-audit --no-fund
 COPY tsconfig.json README.md ./
 COPY src src
 RUN npm run build:package && npm prune --omit=dev --no-audit --no-fund && rm dist/.tsbuildinfo && find dist -name '*.d.ts' -delete
