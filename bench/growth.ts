@@ -1,11 +1,12 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Running, startOurs } from './contenders.ts'
+import type { Running } from './contenders.ts'
 import { checkAcknowledged, directoryWith, nameOf, postOf } from './documents.ts'
 import { type WriteResult, pacedWrites, writeLoad } from './load.ts'
+import { LoopDelay } from './loop-delay.ts'
 import { median, quantile } from './numbers.ts'
 import { count, mebibytes, ms, say, table } from './report.ts'
-import { WRITE_SECONDS, quick, work } from './setup.ts'
+import { WRITE_SECONDS, quick } from './setup.ts'
 import { cpuSeconds, residentMiB } from './usage.ts'
 
 const SIZES = quick ? [1, 1000] : [1, 100, 1000, 10_000, 100_000]
@@ -15,8 +16,6 @@ const STEADY_SIZES = quick ? [1000] : [1000, 10_000, 30_000, 100_000]
 const CHECKED_EVERY = 120
 const STEADY_SECONDS = quick ? 3 : 10
 const DEADLINE_MS = 60_000
-
-const LOOP_DELAY = join(import.meta.dirname, 'contenders', 'loop-delay.mjs')
 
 /** What grows with the document, and how. */
 export async function growth(): Promise<void> {
@@ -67,7 +66,7 @@ async function growthAt(targets: number): Promise<string[]> {
   for (const clients of CLIENTS) {
     await probe.reset(server)
     const result = await writeLoad(server.url, { clients, seconds: WRITE_SECONDS, targets }, postOf)
-    lags.push(await probe.reset(server))
+    lags.push((await probe.reset(server)).p99)
     checkAcknowledged(directory, result)
     results.push(result)
   }
@@ -100,7 +99,7 @@ async function steadyAt(targets: number): Promise<string[]> {
   const result = await pacedWrites(server.url, load, postOf)
   const seconds = (performance.now() - started) / 1000
   const core = (cpuSeconds(server.pid) - before) / seconds
-  const lag = await probe.reset(server)
+  const { p99: lag } = await probe.reset(server)
   const { commits } = await commitsOf(server)
   await server.stop()
   checkAcknowledged(directory, result)
@@ -125,30 +124,6 @@ async function commitsOf({ url }: Running): Promise<{ seconds: number; commits: 
   const value = (name: string): number =>
     Number(new RegExp(`^gitops_status_server_commit_duration_seconds_${name} (.+)$`, 'm').exec(metrics)?.[1])
   return { seconds: value('sum'), commits: value('count') }
-}
-
-/** Asks a server from within by how much its event loop is late. */
-class LoopDelay {
-  readonly #file = join(work, `loop-delay-${Math.random().toString(36).slice(2)}`)
-
-  async start(directory: string): Promise<Running> {
-    return startOurs(directory, ['--import', LOOP_DELAY], { LOOP_DELAY_FILE: this.#file })
-  }
-
-  /** The 99th percentile since the last time, in ms. */
-  async reset({ pid }: Running): Promise<number> {
-    process.kill(pid, 'SIGUSR2')
-    const deadline = performance.now() + DEADLINE_MS
-    while (!existsSync(this.#file)) {
-      if (performance.now() > deadline) throw new Error('the server does not say how late its event loop is')
-      await new Promise((later) => {
-        setTimeout(later, 1)
-      })
-    }
-    const delay = Number(readFileSync(this.#file, 'utf8'))
-    rmSync(this.#file)
-    return delay
-  }
 }
 
 /** From an edit's rename to the first reader who gets it, in ms. */
