@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { eventually, matches } from '../support/http.ts'
-import type { Resource } from '../support/kustomize.ts'
+import type { Resource } from '../support/kubernetes/resources.ts'
 import type { Cluster } from './cluster.ts'
 
 /** The kinds of objects that an installation has, and what the controllers make of them. */

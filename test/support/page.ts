@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { BrowserContextOptions, Page } from 'playwright-core'
+import type { BrowserContextOptions, Locator, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { BROWSERS, type BrowserKind, type TestedBrowser, launch } from './browser.ts'
 import { directory } from './directory.ts'
@@ -98,12 +98,31 @@ export async function showNews(page: Page): Promise<void> {
   await page.getByRole('button', { name: /^Show \d+ changes?$/ }).click()
 }
 
-export function row(page: Page, server: string): ReturnType<Page['locator']> {
+export function row(page: Page, server: string): Locator {
   return page.locator('.row').filter({ has: page.locator('.server').getByText(server, { exact: true }) })
 }
 
+/** The names in all rows, also in those that the browser has not laid out. */
 export async function servers(page: Page): Promise<string[]> {
-  return page.locator('.row .server').allInnerTexts()
+  return page.locator('.row .server').allTextContents()
+}
+
+/** The text of a part of the list. It is empty until the browser has laid out the row. */
+export async function textOf(part: Locator): Promise<string> {
+  return eventually(async () => {
+    const text = await part.innerText()
+    if (text === '') throw new Error('has no text yet')
+    return text
+  })
+}
+
+/** The texts of parts of the list, each as in `textOf`. */
+export async function textsOf(parts: Locator): Promise<string[]> {
+  return eventually(async () => {
+    const texts = await parts.allInnerTexts()
+    if (texts.length === 0 || texts.includes('')) throw new Error(`not all have a text yet: ${JSON.stringify(texts)}`)
+    return texts
+  })
 }
 
 /** Waits for an announcement to a screen reader: like the title and the icon, it follows the drawing of a change. */

@@ -12,10 +12,10 @@ import {
   COMPONENTS,
   KUBERNETES,
   KUSTOMIZE,
-  type Resource,
   render,
   writeOverlay,
-} from '../../support/kustomize.ts'
+} from '../../support/kubernetes/kustomize.ts'
+import { find, isRestricted, podOf, type Resource } from '../../support/kubernetes/resources.ts'
 import { KUBERNETES_SCHEMAS, writeSchemas } from '../../support/kubernetes/schemas.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
@@ -94,10 +94,11 @@ t.test(
         { metadata: { namespace: NAMESPACE }, spec: { ports: [{ port: 80, targetPort: 'http' }] } },
         name,
       )
-      for (const { kind, metadata, ...rest } of resources) {
+      for (const resource of resources) {
+        const { kind, metadata } = resource
         t.equal(metadata.namespace, NAMESPACE, `${name}: ${kind} ${metadata.name}`)
-        if (kind === 'NetworkPolicy') t.match(rest, { spec: { podSelector: { matchLabels: Object } } })
-        if (kind === 'Deployment') isRestricted(t, { kind, metadata, ...rest })
+        if (kind === 'NetworkPolicy') t.match(resource, { spec: { podSelector: { matchLabels: Object } } })
+        if (podOf(resource) !== undefined) isRestricted(t, resource)
       }
     }
     t.match(find(rendered.get('overlays/complete'), 'Deployment', 'gitops-status-server'), {
@@ -110,7 +111,7 @@ t.test(
     })
     for (const name of ['overlays/replicas', 'overlays/static-readers']) {
       const claim = find(rendered.get(name), 'PersistentVolumeClaim', 'gitops-status-server')
-      t.same(claim?.['spec'], { accessModes: ['ReadWriteMany'], resources: { requests: { storage: '1Gi' } } }, name)
+      t.same(claim['spec'], { accessModes: ['ReadWriteMany'], resources: { requests: { storage: '1Gi' } } }, name)
     }
   },
 )
@@ -178,11 +179,11 @@ t.test('Kubernetes: without the Secret of the operator, the server does not star
   const pod = podOf(deployment)
   const secret = { secretName: 'gitops-status-server-tokens', defaultMode: 0o440 }
   t.same(
-    pod.volumes.filter((volume) => 'secret' in volume),
+    pod?.volumes?.filter((volume) => 'secret' in volume),
     [{ name: 'tokens', secret }],
     'and not optional',
   )
-  t.match(pod.containers[0], {
+  t.match(pod?.containers[0], {
     env: [{ name: 'TOKENS_FILE', value: '/etc/gitops-status-server/tokens.json' }],
     volumeMounts: [{ name: 'tokens', mountPath: '/etc/gitops-status-server', readOnly: true }],
   })
@@ -237,12 +238,6 @@ t.test('Kubernetes: the ConfigMaps for the sidecar hold what is provisioned othe
   t.same(Object.fromEntries(texts), Object.fromEntries(files), 'npm run dashboards')
 })
 
-interface Pod {
-  readonly containers: readonly { readonly volumeMounts: unknown; readonly command?: readonly string[] }[]
-  readonly initContainers?: readonly { readonly volumeMounts: unknown }[]
-  readonly volumes: readonly object[]
-}
-
 interface PolicySpec {
   readonly podSelector: { readonly matchLabels: Readonly<Record<string, string>> }
   readonly policyTypes: readonly string[]
@@ -256,32 +251,6 @@ interface PolicySpec {
     }[]
     readonly ports: readonly object[]
   }[]
-}
-
-function podOf(resource: object | undefined): Pod {
-  return (resource as { spec: { template: { spec: Pod } } }).spec.template.spec
-}
-
-/** Checks the pod of an object, and returns it. The API server checks more: see test/kubernetes. */
-function isRestricted(t: Test, resource: object): Pod {
-  const pod = podOf(resource)
-  t.match(pod, {
-    enableServiceLinks: false,
-    automountServiceAccountToken: false,
-    securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
-  })
-  for (const container of [...pod.containers, ...(pod.initContainers ?? [])]) {
-    t.match(container, {
-      securityContext: {
-        allowPrivilegeEscalation: false,
-        readOnlyRootFilesystem: true,
-        capabilities: { drop: ['ALL'] },
-      },
-      resources: { requests: { memory: String }, limits: { memory: String } },
-    })
-    t.notMatch(JSON.stringify(container.volumeMounts), 'subPath')
-  }
-  return pod
 }
 
 /** The objects of every directory that can be applied, and of the base with each component, by their place. */
@@ -321,10 +290,6 @@ function admits(resources: readonly Resource[], namespace: string): boolean {
       }),
     )
   })
-}
-
-function find(resources: readonly Resource[] = [], kind: string, name: string): Resource | undefined {
-  return resources.find((each) => each.kind === kind && each.metadata.name === name)
 }
 
 /** Holds an object against the API's own schema. */

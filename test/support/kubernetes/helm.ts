@@ -2,7 +2,7 @@ import { execFile, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseAllDocuments } from 'yaml'
+import { type Resource, resourcesOf } from './resources.ts'
 
 export const CHART = join(import.meta.dirname, '../../../deploy/helm/gitops-status-server')
 
@@ -11,33 +11,6 @@ export interface Printed {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
-}
-
-export interface Resource {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: {
-    readonly name: string
-    readonly namespace?: string
-    readonly labels: Readonly<Record<string, string>>
-    readonly annotations?: Readonly<Record<string, string>>
-  }
-  readonly [property: string]: unknown
-}
-
-export interface Container {
-  readonly name: string
-  readonly image: string
-  readonly command?: readonly string[]
-  readonly args?: readonly string[]
-  readonly env?: readonly { readonly name: string; readonly value?: string }[]
-  readonly [property: string]: unknown
-}
-
-export interface PodSpec {
-  readonly containers: readonly Container[]
-  readonly initContainers?: readonly Container[]
-  readonly [property: string]: unknown
 }
 
 export type Values = Readonly<Record<string, unknown>>
@@ -97,26 +70,6 @@ export async function render(values: Values = {}, chart = CHART): Promise<Resour
 
 /** What was rendered before: reading dashboards as YAML takes longer than to render them. */
 const rendered = new Map<string, Resource[]>()
-
-export function resourcesOf(text: string): Resource[] {
-  return parseAllDocuments(text)
-    .map((document) => document.toJS() as Resource | null)
-    .filter((each) => each !== null)
-}
-
-/** An object by its kind, if that is not empty, and by the end of its name. */
-export function find(resources: readonly Resource[], kind: string, end = ''): Resource {
-  const found = resources.filter((each) => (kind === '' || each.kind === kind) && each.metadata.name.endsWith(end))
-  if (found.length !== 1 || found[0] === undefined) throw new Error(`${found.length} objects are ${kind} …${end}`)
-  return found[0]
-}
-
-/** The specification of the pods that an object makes, or of a pod. */
-export function podOf(resource: Resource): PodSpec | undefined {
-  if (resource.kind === 'Pod') return resource['spec'] as PodSpec
-  if (resource.kind === 'Deployment') return (resource['spec'] as { template: { spec: PodSpec } }).template.spec
-  return undefined
-}
 
 /** Runs a program that is short, and returns what it printed. */
 export function runSync(program: string, args: readonly string[], input = ''): Printed {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { formatTime } from '../../../../src/status/time.ts'
 import { eventually, matches, post } from '../../../support/http.ts'
-import { IN_BROWSER, announced, look, open, row, servers } from '../../../support/page.ts'
+import { IN_BROWSER, announced, look, open, row, servers, textOf } from '../../../support/page.ts'
 import { serve } from '../../../support/server.ts'
 import { snapshotOf } from '../../../support/snapshots.ts'
 import { DAY, differing, other, withHead } from '../../../support/targets.ts'
@@ -25,7 +25,7 @@ t.test(
     await look(page)
     await row(page, 'lab').getByRole('button').click()
     const details = row(page, 'lab').locator('.details')
-    t.match(await details.innerText(), /a\.conf[^]*drifted just now[^]*b\.conf[^]*f3a9c1d27be0[^]*master/)
+    t.match(await textOf(details), /a\.conf[^]*drifted just now[^]*b\.conf[^]*f3a9c1d27be0[^]*master/)
     const first = details.locator('pre').first()
     t.match(await first.innerText(), '+new    <img src=x onerror=alert(1)>')
     t.equal(await first.locator('.added').count(), 1)
@@ -58,17 +58,17 @@ t.test('differences that are not files are named, and are no files', IN_BROWSER,
   ])
   const { page } = await open(t, server)
   await row(page, 'two').waitFor()
-  t.match(await row(page, 'two').locator('.since').innerText(), /^a.conf, service <b>rsyslog\s+drifted/)
-  t.match(await row(page, 'many').locator('.since').innerText(), /^a, b, c\s+drifted/)
-  t.match(await row(page, 'long').locator('.since').innerText(), /^a.conf, service x{51}…, b.conf\s+drifted/)
-  t.match(await row(page, 'old').locator('.since').innerText(), /last check: out of sync, package nginx$/)
+  t.match(await textOf(row(page, 'two').locator('.since')), /^a.conf, service <b>rsyslog\s+drifted/)
+  t.match(await textOf(row(page, 'many').locator('.since')), /^a, b, c\s+drifted/)
+  t.match(await textOf(row(page, 'long').locator('.since')), /^a.conf, service x{51}…, b.conf\s+drifted/)
+  t.match(await textOf(row(page, 'old').locator('.since')), /last check: out of sync, package nginx$/)
   await row(page, 'two').getByRole('button').click()
   const details = row(page, 'two').locator('.details')
   t.same(await details.locator('.file code').allInnerTexts(), ['a.conf'])
   t.same(await details.locator('.file .other').allInnerTexts(), ['service <b>rsyslog'])
   t.same(await details.locator('.files').getByRole('link').allInnerTexts(), ['a.conf\n, in a new tab'])
   await row(page, 'countless').getByRole('button').click()
-  t.match(await row(page, 'countless').locator('.details').innerText(), 'And 1 file, z more, in status.json.')
+  t.match(await textOf(row(page, 'countless').locator('.details')), 'And 1 file, z more, in status.json.')
   await post(server.url, differing('two', [other('service rsyslog'), { name: 'c.conf' }, { name: 'b.conf' }]))
   await look(page)
   await announced(page, /two of rsyslog: Out of sync, 2 files, service rsyslog/)

@@ -14,6 +14,8 @@ import {
   open,
   row,
   servers,
+  textOf,
+  textsOf,
   titled,
   told,
   violations,
@@ -42,11 +44,8 @@ t.test('a snapshot appears without a reload, and so do drift, stale, an edit and
   await eventually(async () => matches(await told(page), { 'Out of sync': '1', Stale: '1', 'In sync': '0' }))
   await titled(page, /^\(1\) out of sync/)
   await eventually(async () => matches(await iconOf(page), /drift/))
-  t.match(
-    await row(page, 'lab').innerText(),
-    /Out of sync[^]*rsyslog.conf, rsyslog.d\/30-lab.conf[^]*drifted for < 1 min/,
-  )
-  t.match(await row(page, 'old').innerText(), /Stale[^]*no check for 1 d/)
+  t.match(await textOf(row(page, 'lab')), /Out of sync[^]*rsyslog.conf, rsyslog.d\/30-lab.conf[^]*drifted for < 1 min/)
+  t.match(await textOf(row(page, 'old')), /Stale[^]*no check for 1 d/)
   await announced(page, /lab of rsyslog: Out of sync, 2 files/)
 
   const text = readFileSync(server.file, 'utf8')
@@ -91,7 +90,7 @@ t.test('what needs attention comes first; filter, states and groups stand in the
   await eventually(async () => matches(await servers(page), ['gone', 'fine']))
   const { search } = new URL(page.url())
   t.equal(search, '?status=stale,in-sync&group=repo')
-  t.same(await page.locator('.repo-line bdi').allInnerTexts(), ['b', 'a'])
+  t.same(await textsOf(page.locator('.repo-line bdi')), ['b', 'a'])
 
   const other = await page.context().newPage()
   await other.goto(page.url())

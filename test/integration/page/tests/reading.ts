@@ -1,6 +1,6 @@
 import t from 'tap'
 import { eventually, matches, post } from '../../../support/http.ts'
-import { IN_BROWSER, look, open, row, servers, showNews, told } from '../../../support/page.ts'
+import { IN_BROWSER, look, open, row, servers, showNews, textOf, textsOf, told } from '../../../support/page.ts'
 import { snapshotOf } from '../../../support/snapshots.ts'
 import { differing, minutesAgo } from '../../../support/targets.ts'
 
@@ -23,7 +23,7 @@ t.test('rows do not move under somebody who reads; what is new waits', IN_BROWSE
   await page.getByRole('button', { name: 'Show 3 changes' }).waitFor()
   t.equal(await place(), before, 'nothing moves')
   t.same(await servers(page), ['a', 'b', 'c', 'd'])
-  t.match(await row(page, 'a').innerText(), /Out of sync\s+is now in sync/, 'but nothing looks as it no longer is')
+  t.match(await textOf(row(page, 'a')), /Out of sync\s+is now in sync/, 'but nothing looks as it no longer is')
   t.match(await told(page), { 'Out of sync': '3', 'In sync': '2' }, 'the counts are of now')
   t.match(await page.locator('.verdict').innerText(), /3 targets are out of sync/)
   await post(server.url, snapshotOf({ server: 'd' }, ['x'], minutesAgo(0)))
@@ -83,8 +83,8 @@ t.test(
     await page.keyboard.press('/')
     await page.keyboard.type('ZZ 1234')
     await eventually(async () => matches(await servers(page), ['server-1234']))
-    t.same(await page.locator('mark').allInnerTexts(), ['1234', 'zz'], 'in any case, and among the names in the row')
-    t.match(await row(page, 'server-1234').locator('.since').innerText(), /^zz_sshd, sshd_config, b and 2 more/)
+    t.same(await textsOf(page.locator('mark')), ['1234', 'zz'], 'in any case, and among the names in the row')
+    t.match(await textOf(row(page, 'server-1234').locator('.since')), /^zz_sshd, sshd_config, b and 2 more/)
   },
 )
 

@@ -11,6 +11,8 @@ import {
   row,
   servers,
   showNews,
+  textOf,
+  textsOf,
   titled,
   told,
 } from '../../../support/page.ts'
@@ -33,7 +35,7 @@ t.test('each state has a word, a shape and a colour of its own', IN_BROWSER, asy
     for (const place of ['.row .state .word', '.count .word']) {
       const states = page.locator(place)
       t.same(
-        (await states.allInnerTexts()).map((text) => text.trim()),
+        (await textsOf(states)).map((text) => text.trim()),
         words,
         place,
       )
@@ -51,7 +53,7 @@ t.test('each state has a word, a shape and a colour of its own', IN_BROWSER, asy
   const { page } = await open(t, server, {}, '?group=repo')
   await row(page, 'drifted').waitFor()
   t.equal(
-    (await page.locator('.repo-line').innerText()).replace(/\s+/g, ' '),
+    (await textOf(page.locator('.repo-line'))).replace(/\s+/g, ' '),
     `rsyslog ${words.map((word) => `1 ${word.toLowerCase()}`).join(' ')}`,
   )
 })
@@ -77,13 +79,13 @@ t.test('a failed check over a verdict in sync, and a target that was never check
   await titled(page, /^\(1\) check failing/)
   await eventually(async () => matches(await iconOf(page), /failing/))
   await announced(page, /lab of rsyslog: Check failing/)
-  t.match(await lab.locator('.since').innerText(), /^failing for 7 min\s+last check: in sync$/)
-  const shown = await lab.locator('.reason bdi').innerText()
+  t.match(await textOf(lab.locator('.since')), /^failing for 7 min\s+last check: in sync$/)
+  const shown = await textOf(lab.locator('.reason bdi'))
   t.match(shown, '‹U+202E›gnp.exe <img src=x onerror=alert(1)> line 2', 'only text, isolated, in one line')
   t.ok(shown.length < 250, 'and not all of it')
   t.equal(await lab.locator('.check a').getAttribute('href'), 'https://ci.example.net/failed')
   await lab.getByRole('button').click()
-  const details = await lab.locator('.details').innerText()
+  const details = await textOf(lab.locator('.details'))
   t.match(details, /The check has failed since .+, most recently at .+:\s+‹U\+202E›gnp.+\nline 2 x+ end\n/)
   t.match(details, 'The last check said in sync. This may have changed.')
   t.match(details, /Last completed check[^]*In sync since[^]*Pipeline of the last check/)
@@ -104,12 +106,12 @@ t.test('a failed check over a verdict in sync, and a target that was never check
   await titled(page, /^\(1\) never checked/)
   await eventually(async () => matches(await iconOf(page), /missing/))
   t.same(await servers(page), ['new', 'old', 'lab'])
-  t.match(await row(page, 'new').innerText(), /Never checked[^]*no such host[^]*known for 1 h[^]*never/)
-  t.match(await row(page, 'old').innerText(), /Stale[^]*no check for 1 d\s+last check: out of sync, 2.files/)
+  t.match(await textOf(row(page, 'new')), /Never checked[^]*no such host[^]*known for 1 h[^]*never/)
+  t.match(await textOf(row(page, 'old')), /Stale[^]*no check for 1 d\s+last check: out of sync, 2.files/)
   await row(page, 'new').getByRole('button').click()
-  t.match(await row(page, 'new').locator('.details').innerText(), 'No check of this target has been completed.')
+  t.match(await textOf(row(page, 'new').locator('.details')), 'No check of this target has been completed.')
   await row(page, 'old').getByRole('button').click()
-  t.match(await row(page, 'old').locator('.details').innerText(), 'The last check said out of sync. It is too old')
+  t.match(await textOf(row(page, 'old').locator('.details')), 'The last check said out of sync. It is too old')
 
   await page.getByRole('button', { name: 'Never checked' }).click()
   await eventually(async () => matches(await servers(page), ['new']))
@@ -123,7 +125,7 @@ t.test('a failed check over a verdict in sync, and a target that was never check
   // The longest failing first.
   await eventually(async () => matches(await servers(page), ['new', 'a', 'old', 'lab']))
   t.equal(await page.getByRole('button', { name: 'Never checked' }).count(), 0)
-  t.match(await row(page, 'new').locator('.since').innerText(), /never checked/)
+  t.match(await textOf(row(page, 'new').locator('.since')), /never checked/)
   const other = (await open(t, server, {}, '?status=failing,in-sync')).page
   await row(other, 'a').waitFor()
   t.same(await servers(other), ['new', 'a', 'lab'], 'from the address')
@@ -176,15 +178,15 @@ t.test('a document of version 0.1 is shown, and a state of a later version is no
   await row(page, 'synced').waitFor()
   t.same(await servers(page), ['drifted', 'stale', 'synced'])
   t.same(await told(page), { 'Out of sync': '1', Stale: '1', 'In sync': '1' })
-  t.match(await row(page, 'drifted').innerText(), /Out of sync[^]*x[^]*drifted for/)
+  t.match(await textOf(row(page, 'drifted')), /Out of sync[^]*x[^]*drifted for/)
 
   isLater = true
   await look(page)
   await eventually(async () => matches(await told(page), { 'Out of sync': '1', Stale: '2', 'In sync': '0' }))
-  t.match(await row(page, 'synced').innerText(), /Stale[^]*in an unknown state/)
+  t.match(await textOf(row(page, 'synced')), /Stale[^]*in an unknown state/)
   await row(page, 'synced').getByRole('button').click()
   t.match(
-    await row(page, 'synced').locator('.details').innerText(),
+    await textOf(row(page, 'synced').locator('.details')),
     'This page does not know the state ‹U+202E›quarantined. The last check said in sync.',
   )
 })
@@ -211,7 +213,7 @@ t.test('accepted: until when and why, as text, and what it is that is accepted',
   const [, month = '', year = ''] = / (\w+) (\d+)$/.exec(
     new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' }).format(until),
   ) ?? ['']
-  const shown = await lab.locator('.reason').innerText()
+  const shown = await textOf(lab.locator('.reason'))
   t.match(
     shown,
     new RegExp(
@@ -220,20 +222,20 @@ t.test('accepted: until when and why, as text, and what it is that is accepted',
   )
   t.ok(shown.length < 300, 'not all of it')
   t.equal(await lab.locator('.reason bdi').count(), 1)
-  t.match(await lab.locator('.since').innerText(), /^x, y\s+drifted for 3 min$/)
+  t.match(await textOf(lab.locator('.since')), /^x, y\s+drifted for 3 min$/)
   await lab.getByRole('button').click()
-  const details = await lab.locator('.details').innerText()
+  const details = await textOf(lab.locator('.details'))
   t.match(details, /^Accepted until .+:\d\d .+:\s+‹U\+202E›gnp.+\nline 2 x+ end\n/)
   t.match(details, /x\s+drifted[^]*Out of sync since/)
   t.equal(await lab.locator('.why img').count(), 0)
 
-  t.match(await row(page, 'm-stale').innerText(), /^Accepted[^]*new racks[^]*no check for 1 d\s+last check: in sync/)
+  t.match(await textOf(row(page, 'm-stale')), /^Accepted[^]*new racks[^]*no check for 1 d\s+last check: in sync/)
   t.match(
-    await row(page, 'm-failing').innerText(),
+    await textOf(row(page, 'm-failing')),
     /^Accepted[^]*no route to host[^]*new racks[^]*failing for 1 min\s+last check: in sync/,
   )
   await row(page, 'm-failing').getByRole('button').click()
-  t.match(await row(page, 'm-failing').locator('.details').innerText(), 'This may have changed.')
+  t.match(await textOf(row(page, 'm-failing').locator('.details')), 'This may have changed.')
 
   await page.getByRole('button', { name: 'Accepted' }).click()
   await eventually(async () => matches((await servers(page)).includes('fine'), false))
@@ -267,10 +269,10 @@ t.test('a target that is expected and never came', IN_BROWSER, async (t) => {
   await row(page, 'new').waitFor()
   t.same(await told(page), { 'Out of sync': '0', 'Never checked': '1', Stale: '0', 'In sync': '1' })
   await titled(page, /^\(1\) never checked/)
-  await eventually(async () => matches(await row(page, 'new').innerText(), /^Never checked[^]*known for[^]*never$/))
+  t.match(await textOf(row(page, 'new')), /^Never checked[^]*known for[^]*never$/)
   await row(page, 'new').getByRole('button').click()
   t.match(
-    await row(page, 'new').locator('.details').innerText(),
+    await textOf(row(page, 'new').locator('.details')),
     /^No check of this target has been completed\.\s+Known since/,
   )
 })

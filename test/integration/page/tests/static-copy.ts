@@ -12,6 +12,7 @@ import {
   row,
   servers,
   staticSite,
+  textOf,
   titled,
   told,
 } from '../../../support/page.ts'
@@ -46,7 +47,7 @@ t.test(
     await banner.waitFor({ state: 'detached' })
     await titled(page, /^\(1\) check failing/)
     await row(page, 'lab').getByRole('button').click()
-    t.match(await row(page, 'lab').locator('.details').innerText(), '1,000 characters more in')
+    t.match(await textOf(row(page, 'lab').locator('.details')), '1,000 characters more in')
     t.equal((await page.locator('.why').innerText()).length, 4096)
     copy(Date.now() - 2 * DAY, failingAt(formatTime(Date.now() - DAY)))
     await look(page)
@@ -90,11 +91,11 @@ t.test('a static copy accepts nothing any longer than the file says', IN_BROWSER
   await eventually(async () =>
     matches(await told(page), { 'Out of sync': '3', 'Check failing': '2', Stale: '1', Accepted: '1' }),
   )
-  t.match(await row(page, 'drifted').innerText(), /^Out of sync[^]*drifted for/)
+  t.match(await textOf(row(page, 'drifted')), /^Out of sync[^]*drifted for/)
   t.equal(await row(page, 'drifted').locator('.reason').count(), 0)
-  t.match(await row(page, 'stale').innerText(), /^Stale[^]*last check: out of sync/)
-  t.match(await row(page, 'failing').innerText(), /^Check failing[^]*no route[^]*last check: in sync/)
-  t.match(await row(page, 'later').innerText(), /^Accepted[^]*ticket 123/)
+  t.match(await textOf(row(page, 'stale')), /^Stale[^]*last check: out of sync/)
+  t.match(await textOf(row(page, 'failing')), /^Check failing[^]*no route[^]*last check: in sync/)
+  t.match(await textOf(row(page, 'later')), /^Accepted[^]*ticket 123/)
   await announced(page, /targets have changed/)
 })
 

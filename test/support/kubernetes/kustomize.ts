@@ -2,12 +2,13 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import type { Test } from 'tap'
-import { parseAllDocuments, stringify } from 'yaml'
-import { directory } from './directory.ts'
-import { type Requirement, has } from './machine.ts'
+import { stringify } from 'yaml'
+import { directory } from '../directory.ts'
+import { type Requirement, has } from '../machine.ts'
+import { type Resource, resourcesOf } from './resources.ts'
 
 /** deploy/kubernetes */
-export const KUBERNETES = resolve(import.meta.dirname, '../../deploy/kubernetes')
+export const KUBERNETES = resolve(import.meta.dirname, '../../../deploy/kubernetes')
 /** The directories that can be applied as they are, by their place in deploy/kubernetes. */
 export const APPLICABLE = ['base', ...readdirSync(join(KUBERNETES, 'overlays')).map((name) => `overlays/${name}`)]
 export const COMPONENTS = readdirSync(join(KUBERNETES, 'components')).map((name) => `components/${name}`)
@@ -25,23 +26,12 @@ export const KUSTOMIZE: Requirement = {
   program: 'kustomize',
 }
 
-export interface Resource {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: {
-    readonly name: string
-    readonly namespace?: string
-    readonly labels?: Readonly<Record<string, string>>
-  }
-  readonly [property: string]: unknown
-}
-
 /** The objects of a directory, as kustomize renders them. */
 export function render(place: string): Resource[] {
   const [program = '', subcommand = ''] = COMMAND ?? []
   const { status, stdout, stderr } = spawnSync(program, [subcommand, place], { encoding: 'utf8', maxBuffer: 2 ** 28 })
   if (status !== 0) throw new Error(stderr)
-  return parseAllDocuments(stdout).map((each) => each.toJS() as Resource)
+  return resourcesOf(stdout)
 }
 
 /** The fields of a kustomization. Directories are places in deploy/kubernetes, or absolute. */
