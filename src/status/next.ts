@@ -45,25 +45,47 @@ export interface Step {
  * asked for, in order. Pure: the same arguments always give the same step.
  */
 export function decide(base: StatusDocument, edits: readonly Edit[], changes: readonly Change[], clock: Clock): Step {
-  // A file with a larger generation may be the commit of a 0.1 server, which kept no record.
-  const saved = edits.map((edit) => edit.saved.generation ?? 0).filter((typed) => typed <= GENERATION_TYPED_MAX)
-  const newest = Math.max(base.generation, ...saved)
-  const draft = new Draft(base, clock, newest + 1)
-  const editErrors = edits.map((edit) =>
-    errorOf(() => draft.attempt(() => bounded(draft, () => mergeEdit(draft, edit)))),
-  )
-  draft.passTime()
-  const answers = changes.map((change) => answerOf(draft, change))
-  const { causes, targets, restorations, ended } = draft
-  return {
-    base,
-    next: draft.changed ? draft.finish() : base,
-    answers,
-    editErrors,
-    causes,
-    targets,
-    restorations,
-    ended,
+  const decision = new Decision(base, edits, clock)
+  for (const change of changes) decision.make(change)
+  return decision.finish()
+}
+
+/** The same, change by change, for those who have something else to do in between. */
+export class Decision {
+  readonly #draft: Draft
+  readonly #editErrors: readonly unknown[]
+  readonly #answers: Answer[] = []
+
+  /** Merges the edits, then stamps what time has changed. */
+  constructor(base: StatusDocument, edits: readonly Edit[], clock: Clock) {
+    // A file with a larger generation may be the commit of a 0.1 server, which kept no record.
+    const saved = edits.map((edit) => edit.saved.generation ?? 0).filter((typed) => typed <= GENERATION_TYPED_MAX)
+    const newest = Math.max(base.generation, ...saved)
+    const draft = new Draft(base, clock, newest + 1)
+    this.#draft = draft
+    this.#editErrors = edits.map((edit) =>
+      errorOf(() => draft.attempt(() => bounded(draft, () => mergeEdit(draft, edit)))),
+    )
+    draft.passTime()
+  }
+
+  /** Makes a change. If it throws, none of it is done. */
+  make(change: Change): void {
+    this.#answers.push(answerOf(this.#draft, change))
+  }
+
+  finish(): Step {
+    const { base, causes, targets, restorations, ended, changed } = this.#draft
+    return {
+      base,
+      next: changed ? this.#draft.finish() : base,
+      answers: this.#answers,
+      editErrors: this.#editErrors,
+      causes,
+      targets,
+      restorations,
+      ended,
+    }
   }
 }
 

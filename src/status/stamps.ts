@@ -200,9 +200,9 @@ export function nextChangeOf(status: Status, clock: Clock, rules: Rules): number
 export function isOutdated(status: Status, clock: Clock, rules: Rules): boolean {
   const input = { status, before: undefined, origin: 'time', clock, rules, generation: status.generation } as const
   const judged: Judged = { ...input, verdict: verdictOf(status, clock, rules) }
-  const values = new Map<string, unknown>(Object.entries(status))
+  const values: Readonly<Record<string, unknown>> = status
   return ROWS.some(([name, { compute, nextChange }]) => {
-    const value = values.get(name)
+    const value = Object.hasOwn(values, name) ? values[name] : undefined
     return (nextChange !== undefined || value === undefined) && compute(judged) !== value
   })
 }

@@ -52,11 +52,24 @@ export function parseTime(text: string): number | undefined {
   return ms >= FIRST_MS && ms <= LAST_MS ? ms : undefined
 }
 
+/** Distinct times to remember. The targets of a fleet were checked in some hundred seconds, and have drifted since few more. */
+const KNOWN_MAX = 10_000
+const known = new Map<string, number>()
+
 /** Milliseconds since the epoch of a time that the schema has already checked; `NaN` for any other text. */
 export function timeOf(text: string): number {
-  // Every view reads thousands of times in the document's form, and this is ten times faster.
-  const ms = isPlain(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(ms) ? (parseTime(text) ?? Number.NaN) : ms
+  const ms = known.get(text)
+  if (ms !== undefined) return ms
+  return isPlain(text) ? remembered(text) : (parseTime(text) ?? Number.NaN)
+}
+
+/** The time of a text in the document's form. */
+function remembered(text: string): number {
+  const parsed = Date.parse(text)
+  const ms = Number.isNaN(parsed) ? (parseTime(text) ?? Number.NaN) : parsed
+  if (known.size >= KNOWN_MAX) known.clear()
+  known.set(text, ms)
+  return ms
 }
 
 /** True of a time in the document's form which Date reads as `parseTime` does: it knows 24:00 and 30 February. */

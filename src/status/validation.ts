@@ -1,10 +1,10 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import { type Fault, pointTo } from './json.ts'
-import { parseTime } from './time.ts'
+import { timeOf } from './time.ts'
 
 const FORMATS: Record<string, { holds: (text: string) => boolean; expected: string }> = {
   'date-time': {
-    holds: (text) => parseTime(text) !== undefined,
+    holds: (text) => !Number.isNaN(timeOf(text)),
     expected: 'must be an ISO 8601 time with a zone, such as 2026-04-21T10:32:15Z',
   },
   uri: { holds: (text) => URL.canParse(text), expected: 'must be an absolute URL' },

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto'
+import { type Hash, createHash } from 'node:crypto'
 import { type FileHandle, open, rm, stat } from 'node:fs/promises'
 import writeFileAtomic from 'write-file-atomic'
+import { Slices } from './slices.ts'
 import { StoreError, codeOf } from './store-error.ts'
 
 /** Larger files are not read, in bytes. A document of 100,000 targets has some 40 MB. */
@@ -28,15 +29,36 @@ export interface FileState {
   readonly isSettled: boolean
 }
 
+/** The bytes that are hashed at once. */
+const HASHED_BYTES = 1024 * 1024
+
 const digests = new WeakMap<Uint8Array, string>()
 
 /** Identifies bytes by their content. Bytes are never changed, so each buffer is hashed once. */
 export function digestOf(bytes: Uint8Array): string {
   const known = digests.get(bytes)
   if (known !== undefined) return known
-  const digest = createHash('sha256').update(bytes).digest('base64url').slice(0, 24)
+  const digest = shortened(createHash('sha256').update(bytes))
   digests.set(bytes, digest)
   return digest
+}
+
+/** The same for many bytes. */
+export async function digestInSlices(bytes: Uint8Array): Promise<string> {
+  const slices = new Slices()
+  const hash = createHash('sha256')
+  for (let at = 0; at < bytes.length && !digests.has(bytes); at += HASHED_BYTES) {
+    hash.update(bytes.subarray(at, at + HASHED_BYTES))
+    await slices.next()
+  }
+  const known = digests.get(bytes)
+  if (known !== undefined) return known
+  digests.set(bytes, shortened(hash))
+  return digestOf(bytes)
+}
+
+function shortened(hash: Hash): string {
+  return hash.digest('base64url').slice(0, 24)
 }
 
 /**

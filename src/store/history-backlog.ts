@@ -48,10 +48,10 @@ export class Backlog {
    * made the file may have been unreadable.
    */
   settle(inFile: NewestRows): void {
-    const newest = new Map(inFile)
+    const newest = new Map<string, HistoryRow>()
     this.#lines = this.#lines.flatMap((line) => {
       if ('event' in line) return line
-      const before = newest.get(keyOf(line))
+      const before = newest.get(keyOf(line)) ?? inFile.get(keyOf(line))
       const row = isAsNew(before, line) ? undefined : following(before, line)
       if (row === undefined) return []
       newest.set(keyOf(row), row)

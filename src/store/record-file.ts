@@ -1,5 +1,5 @@
 import type { Changes } from '../status/changes.ts'
-import { type StatusDocument, headOf } from '../status/document.ts'
+import { headOf } from '../status/document.ts'
 import {
   type SavedDocument,
   type Status,
@@ -10,11 +10,13 @@ import {
 } from '../status/schema.ts'
 import { validator } from '../status/validation.ts'
 import type { Rendered } from './render.ts'
+import { Slices } from './slices.ts'
 
 /** The version of the format. A server does not start on a record of a later version. */
 export const RECORD_VERSION = 1
 
 const NEWLINE = 10
+const STATUSES_AT_ONCE = 100
 
 /** The first line of a segment: the whole document. */
 export interface HeadLine {
@@ -77,9 +79,19 @@ const isCommitLine = validator<CommitLine>({
   },
 })
 
-export function formatHead({ document, digest }: Rendered): Buffer {
-  const { generation } = document
-  return lineOf({ version: RECORD_VERSION, generation, digest, document: savedDocumentOf(document) })
+export async function formatHead({ document, digest }: Rendered): Promise<Buffer> {
+  const { head, generation, updatedAt, summary, entries } = document
+  const top = { ...head, generation, updated_at: updatedAt, summary, statuses: [] }
+  const line = lineOf({ version: RECORD_VERSION, generation, digest, document: top })
+  const end = line.length - `]}}\n`.length
+  const parts = [line.subarray(0, end)]
+  const slices = new Slices()
+  for (let at = 0; at < entries.length; at += STATUSES_AT_ONCE) {
+    const statuses = entries.slice(at, at + STATUSES_AT_ONCE).map(({ status }) => JSON.stringify(status))
+    parts.push(Buffer.from(`${at === 0 ? '' : ','}${statuses.join(',')}`))
+    await slices.next()
+  }
+  return Buffer.concat([...parts, line.subarray(end)])
 }
 
 export function formatCommit(
@@ -134,10 +146,6 @@ export function readLines(bytes: Buffer): ReadLines {
 
 export function isCommit(line: RecordLine): line is CommitLine {
   return 'generation' in line
-}
-
-function savedDocumentOf({ head, generation, updatedAt, summary, entries }: StatusDocument): object {
-  return { ...head, generation, updated_at: updatedAt, summary, statuses: entries.map(({ status }) => status) }
 }
 
 function parse(line: Buffer): unknown {

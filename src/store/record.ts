@@ -125,7 +125,7 @@ export class Record {
   /** Begins a new segment with a document that counts as committed from then on. Older segments go when they may. */
   async begin(current: Rendered, clock: Clock): Promise<void> {
     const name = `status.record-${current.document.generation}.jsonl`
-    const line = formatHead(current)
+    const line = await formatHead(current)
     await writeDurably(join(this.#directory, name), line)
     await syncDirectory(this.#directory)
     const { ino } = await stat(join(this.#directory, name))

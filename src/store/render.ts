@@ -1,5 +1,6 @@
 import { type Entry, type StatusDocument, sharedRuns } from '../status/document.ts'
-import { digestOf } from './durable-file.ts'
+import { digestInSlices, digestOf } from './durable-file.ts'
+import { Slices } from './slices.ts'
 
 /** A document with the bytes of `status.json` that hold it. */
 export interface Rendered {
@@ -20,8 +21,25 @@ export function render(document: StatusDocument, before?: Rendered): Rendered {
   return { document, bytes, digest: digestOf(bytes) }
 }
 
+/** The same in slices, for a document of any size. */
+export async function renderInSlices(document: StatusDocument, before: Rendered): Promise<Rendered> {
+  const slices = new Slices()
+  const writing = write(document, before)
+  let step = writing.next()
+  for (; step.done !== true; step = writing.next()) await slices.next()
+  return { document, bytes: step.value, digest: await digestInSlices(step.value) }
+}
+
 /** The bytes of `status.json`. */
 export function toBytes(document: StatusDocument, before?: Rendered): Buffer {
+  const writing = write(document, before)
+  let step = writing.next()
+  while (step.done !== true) step = writing.next()
+  return step.value
+}
+
+/** Writes the bytes of a document, and pauses after each run of entries. */
+function* write(document: StatusDocument, before?: Rendered): Generator<undefined, Buffer> {
   const { entries, generation, updatedAt, summary } = document
   const { $schema, ...others } = document.head
   const top = { $schema, generation, updated_at: updatedAt, summary, ...others }
@@ -49,6 +67,7 @@ export function toBytes(document: StatusDocument, before?: Rendered): Buffer {
       at += length + SEPARATOR.length
       index += run.length
       from = run.from + run.length
+      yield
     }
   }
   encodeUpTo(entries.length)

@@ -1,7 +1,7 @@
 import type { Edit } from '../status/edits.ts'
 import { eventLines } from '../status/history.ts'
 import { newNearMisses } from '../status/near-misses.ts'
-import { type Step, decide } from '../status/next.ts'
+import { Decision, type Step, decide } from '../status/next.ts'
 import { Refusal } from '../status/refusal.ts'
 import { type Clock, formatTime } from '../status/time.ts'
 import { type CommitParts, commit, putInPlace } from './commit.ts'
@@ -11,8 +11,9 @@ import { type Found, NOTHING_FOUND } from './inbox.ts'
 import { withLock } from './lock.ts'
 import { type OpeningParts, type Unopened, openDirectory, readUnopened, recoverOrphans } from './opening.ts'
 import type { Published } from './published.ts'
-import { type Rendered, render } from './render.ts'
+import { type Rendered, render, renderInSlices } from './render.ts'
 import type { Batch, Requests } from './requests.ts'
+import { Slices } from './slices.ts'
 import { StoreError, storeErrorOf } from './store-error.ts'
 import type { RoundReport, Troubles } from './troubles.ts'
 import type { Volume } from './volume.ts'
@@ -94,7 +95,7 @@ export class Round {
   }
 
   async #attempt(taken: Taken): Promise<RoundReport> {
-    const { directory, inbox, record, requests } = this.#parts
+    const { directory, inbox, requests } = this.#parts
     const { clock } = taken
     await inbox.review()
     if (await this.#hasNothingToDo(clock)) return {}
@@ -105,9 +106,19 @@ export class Round {
       this.#noteMissing(found)
       if (found.isUnfinished) return this.#postpone()
       const batch = (taken.batch = requests.take())
-      const step = decide(record.current.document, editsIn(found), batch.changes, clock)
+      const step = await this.#decide(found, batch, clock)
       return this.#perform(step, found, batch, isAlone, clock)
     })
+  }
+
+  async #decide(found: Found, batch: Batch, clock: Clock): Promise<Step> {
+    const slices = new Slices()
+    const decision = new Decision(this.#parts.record.current.document, editsIn(found), clock)
+    for (const change of batch.changes) {
+      decision.make(change)
+      await slices.next()
+    }
+    return decision.finish()
   }
 
   /** Brings a step to disk, then to the readers, then to those who wait for it. The lock is held. */
@@ -197,7 +208,7 @@ export class Round {
     const next = isFirst ? { ...base, generation: 1, updatedAt: formatTime(clock.now) } : step.next
     this.#lastStatus = found.status
     if (next === base && !troubles.canCommit) await directory.probe(record.current.bytes)
-    if (next !== base) return this.#commit(render(next, record.current), step, found, requests, clock)
+    if (next !== base) return this.#commit(await renderInSlices(next, record.current), step, found, requests, clock)
     if (!this.#mustPutInPlace(found, step)) return []
     log.info({ generation: base.generation, targets: base.entries.length }, 'status.json written from the record')
     this.#lastStatus = undefined

@@ -50,11 +50,17 @@ export function summarize(
   })
 }
 
+/** Only with the times that the verdict names: most targets are in sync. */
 function judged({
   repo,
   state,
   since,
   last_check: lastCheck,
 }: Pick<Status, 'repo' | 'state' | 'since' | 'last_check'>): Judged {
-  return { repo, state, since: timeOf(since), lastCheck: lastCheck === null ? undefined : timeOf(lastCheck) }
+  return {
+    repo,
+    state,
+    since: state === 'drifted' ? timeOf(since) : undefined,
+    lastCheck: state === 'stale' && lastCheck !== null ? timeOf(lastCheck) : undefined,
+  }
 }

@@ -1,0 +1,16 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
+/** How long work may take before others have a turn, in ms. */
+const SLICE_MS = 10
+
+/** Divides long work into slices: between two of them the event loop does everything else that waits. */
+export class Slices {
+  #began = performance.now()
+
+  /** Ends the slice if it has taken long enough. */
+  async next(): Promise<void> {
+    if (performance.now() - this.#began < SLICE_MS) return
+    await nextTurn()
+    this.#began = performance.now()
+  }
+}
