@@ -64,7 +64,7 @@ export class Directory {
   async stage(bytes: Buffer, replaces: FileState | undefined): Promise<string> {
     const replaced = replaces === undefined ? 'none' : digestOf(replaces.bytes)
     const staged = this.#in(`${PRIVATE}${replaced}.${digestOf(bytes)}`)
-    await writeDurably(staged, bytes, replaces?.mode ?? FILE_MODE)
+    await writeDurably(staged, bytes, { mode: replaces?.mode ?? FILE_MODE, calls: this.files.access.calls })
     return staged
   }
 
@@ -98,7 +98,7 @@ export class Directory {
 
   /** Waits until the names in the directory are on disk. */
   async sync(): Promise<void> {
-    await syncDirectory(this.path)
+    await syncDirectory(this.path, this.files.access.calls)
   }
 
   /**

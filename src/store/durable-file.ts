@@ -1,6 +1,9 @@
 import { type Hash, createHash } from 'node:crypto'
-import { type FileHandle, open, rm, stat } from 'node:fs/promises'
+import { read } from 'node:fs'
+import { type FileHandle, open, rm } from 'node:fs/promises'
+import { promisify } from 'node:util'
 import writeFileAtomic from 'write-file-atomic'
+import { type FileCalls, pooledCalls } from './file-calls.ts'
 import { Slices } from './slices.ts'
 import { StoreError, codeOf } from './store-error.ts'
 
@@ -67,35 +70,45 @@ function shortened(hash: Hash): string {
  * write-file-atomic 7 ignores the count that `fs.write` returns (its lib/index.js), so on a full disk it reports a short
  * write as a success; the size is checked here.
  */
-export async function writeDurably(path: string, bytes: Buffer, mode = FILE_MODE): Promise<void> {
+export async function writeDurably(
+  path: string,
+  bytes: Buffer,
+  { mode = FILE_MODE, calls = pooledCalls }: { readonly mode?: number; readonly calls?: FileCalls } = {},
+): Promise<void> {
   await writeFileAtomic(path, bytes, { mode })
-  const { size } = await stat(path)
-  if (size === bytes.length) return
+  const { size } = await calls.stat(path)
+  if (Number(size) === bytes.length) return
   await rm(path, { force: true })
   throw new StoreError('volume-full', `the volume is full (${size} of ${bytes.length} bytes were written)`)
 }
 
 /** Waits until the names in a directory are on disk. Without it a rename can be lost for seconds after a power cut. */
-export async function syncDirectory(directory: string): Promise<void> {
+export async function syncDirectory(directory: string, calls: FileCalls = pooledCalls): Promise<void> {
   const handle = await open(directory, 'r')
   try {
     await handle.sync()
     // XFS reports a directory as synced even after it has shut itself down (fs/xfs/xfs_file.c: xfs_dir_fsync does not
     // check). A stat fails then.
-    await handle.stat()
+    await calls.fstat(handle.fd)
   } finally {
-    await handle.close()
+    // Nobody has to wait for it: nothing was written to the directory.
+    void closeQuietly(handle)
   }
 }
 
 /** Reads a file; `undefined` if there is none. */
-export async function readState(path: string): Promise<FileState | undefined> {
-  const handle = await openIfPresent(path)
-  if (handle === undefined) return undefined
+export async function readState(path: string, calls: FileCalls): Promise<FileState | undefined> {
+  let fd: number
   try {
-    return await readHandle(handle)
+    fd = await calls.open(path, 'r')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+  try {
+    return await readFrom(fd, calls)
   } finally {
-    await handle.close()
+    await calls.close(fd)
   }
 }
 
@@ -115,12 +128,16 @@ export async function closeQuietly(handle: FileHandle): Promise<void> {
 }
 
 /** Reads an open file from its beginning. */
-export async function readHandle(handle: FileHandle): Promise<FileState> {
+export async function readHandle({ fd }: FileHandle): Promise<FileState> {
+  return readFrom(fd, pooledCalls)
+}
+
+async function readFrom(fd: number, calls: FileCalls): Promise<FileState> {
   const readAt = Date.now()
-  const stats = await handle.stat({ bigint: true })
+  const stats = await calls.fstat(fd)
   const size = Number(stats.size)
   return {
-    bytes: size > BYTES_MAX ? Buffer.alloc(0) : await readAll(handle, size),
+    bytes: size > BYTES_MAX ? Buffer.alloc(0) : await readAll(fd, size),
     size,
     mode: Number(stats.mode & 0o777n),
     version: versionOf(stats),
@@ -140,23 +157,23 @@ export async function isSameVersion(handle: FileHandle, { version }: FileState):
 }
 
 /** True if the file at a path is certain to be as it was when it was read. Costs one stat. */
-export async function isUnchanged(path: string, state: FileState | undefined): Promise<boolean> {
+export async function isUnchanged(path: string, state: FileState | undefined, calls: FileCalls): Promise<boolean> {
   if (state?.isSettled !== true) return false
   try {
-    return versionOf(await stat(path, { bigint: true })) === state.version
+    return versionOf(await calls.stat(path)) === state.version
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false
     throw error
   }
 }
 
-/** `FileHandle.readFile` reads on from the handle's position; a file may be read twice. */
-async function readAll(handle: FileHandle, size: number): Promise<Buffer> {
+/** From the beginning, whatever was read before: a file may be read twice. */
+async function readAll(fd: number, size: number): Promise<Buffer> {
   // One byte more shows that the file has grown meanwhile. It is then read again later.
   const buffer = Buffer.allocUnsafe(size + 1)
   let end = 0
   for (;;) {
-    const { bytesRead } = await handle.read(buffer, end, buffer.length - end, end)
+    const { bytesRead } = await promisify(read)(fd, buffer, end, buffer.length - end, end)
     end += bytesRead
     if (bytesRead === 0 || end >= size) return buffer.subarray(0, end)
   }

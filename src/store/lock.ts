@@ -1,8 +1,7 @@
-import { type FileHandle, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tryLock } from 'fs-native-extensions'
-import { closeQuietly } from './durable-file.ts'
+import { type FileCalls, pooledCalls } from './file-calls.ts'
 import { StoreError, codeOf } from './store-error.ts'
 
 const LOCK = '.status.lock'
@@ -17,24 +16,30 @@ const POLL_MAX_MS = 20
  * commits without a pause cannot keep another one out.
  *
  * @param waitMs how long to wait for other servers, in ms
+ * @param calls the calls of the volume
  * @throws {StoreError} `unavailable` if the lock was not free in time
  */
-export async function withLock<T>(directory: string, waitMs: number, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  directory: string,
+  waitMs: number,
+  work: () => Promise<T>,
+  calls: FileCalls = pooledCalls,
+): Promise<T> {
   const deadline = performance.now() + waitMs
-  const turn = await take(join(directory, TURN), deadline)
-  let lock: FileHandle
+  const turn = await take(join(directory, TURN), deadline, calls)
+  let lock: number
   try {
-    lock = await take(join(directory, LOCK), deadline)
+    lock = await take(join(directory, LOCK), deadline, calls)
   } catch (error) {
-    await closeQuietly(turn)
+    await release(turn, calls)
     throw error
   }
-  const turnGivenUp = closeQuietly(turn)
+  const turnGivenUp = release(turn, calls)
   try {
     return await work()
   } finally {
     await turnGivenUp
-    await closeQuietly(lock)
+    await release(lock, calls)
   }
 }
 
@@ -44,30 +49,36 @@ export async function withLock<T>(directory: string, waitMs: number, work: () =>
  * @param deadline on the clock of `performance.now()`
  * @throws {StoreError} `unavailable` if the lock was not free in time, `no-lock` if the volume refuses it
  */
-export async function lockFile(handle: FileHandle, deadline: number): Promise<void> {
-  for (let pause = POLL_FIRST_MS; !isTaken(handle); pause = Math.min(pause * 2, POLL_MAX_MS)) {
+export async function lockFile(fd: number, deadline: number): Promise<void> {
+  for (let pause = POLL_FIRST_MS; !isTaken(fd); pause = Math.min(pause * 2, POLL_MAX_MS)) {
     if (performance.now() + pause > deadline)
       throw new StoreError('unavailable', 'another server holds the lock of the directory')
     await sleep(pause)
   }
 }
 
-async function take(path: string, deadline: number): Promise<FileHandle> {
+/** Returns the locked file's descriptor. */
+async function take(path: string, deadline: number, calls: FileCalls): Promise<number> {
   for (;;) {
-    const handle = await open(path, 'a')
+    const fd = await calls.open(path, 'a')
     try {
       // Kept open while it waits: on NFS each open and close is a request of its own.
-      await lockFile(handle, deadline)
-      if (await isAt(path, handle)) return handle
+      await lockFile(fd, deadline)
+      if (await isAt(path, fd, calls)) return fd
     } catch (error) {
-      await closeQuietly(handle)
+      await release(fd, calls)
       throw error
     }
-    await closeQuietly(handle)
+    await release(fd, calls)
   }
 }
 
-function isTaken({ fd }: FileHandle): boolean {
+/** Nothing was written to the file: what `close` reports does not matter. */
+async function release(fd: number, calls: FileCalls): Promise<void> {
+  await calls.close(fd).catch(() => undefined)
+}
+
+function isTaken(fd: number): boolean {
   try {
     return tryLock(fd)
   } catch (error) {
@@ -78,9 +89,9 @@ function isTaken({ fd }: FileHandle): boolean {
 }
 
 /** True if a file is still at its path. The lock of a replaced directory does not exclude other servers. */
-async function isAt(path: string, handle: FileHandle): Promise<boolean> {
+async function isAt(path: string, fd: number, calls: FileCalls): Promise<boolean> {
   try {
-    const [there, here] = await Promise.all([stat(path, { bigint: true }), handle.stat({ bigint: true })])
+    const [there, here] = await Promise.all([calls.stat(path), calls.fstat(fd)])
     return there.ino === here.ino && there.dev === here.dev
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false

@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DisplacedFile } from './displaced.ts'
 import { type FileState, closeQuietly, isSameVersion, readHandle } from './durable-file.ts'
+import { pooledCalls } from './file-calls.ts'
 import { codeOf, isStale } from './store-error.ts'
 import type { FileAccess, FileStats } from './volume-files.ts'
 
@@ -19,6 +20,7 @@ const RETRY_AFTER_MS = 20
  * is looked up again.
  */
 export const networkFiles: FileAccess = {
+  calls: pooledCalls,
   watchesByName: true,
   // The second time is later than any client holds back what was written, or an old size.
   reviewAfterMs: [1000, 3000],

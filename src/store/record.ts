@@ -246,7 +246,7 @@ export class Record {
     // Opened each time: a file that is held open keeps its volume from being unmounted.
     const file = await open(join(this.#directory, name), 'a')
     try {
-      await lockFile(file, performance.now() + LOCK_WAIT_MS)
+      await lockFile(file.fd, performance.now() + LOCK_WAIT_MS)
       const { size } = await file.stat()
       if (size === end) return file
       const detail = `the volume lost the lock of the directory: another server has written to ${name}`
@@ -260,9 +260,8 @@ export class Record {
   /** True if nothing was appended and no segment was begun since this server last read or wrote. */
   async #isAtEnd(): Promise<boolean> {
     const { segment } = this.#state
-    const segments = await this.#segments()
     if (segment !== undefined) await this.#files.access.refresh(join(this.#directory, segment.name))
-    const isUpToDate = await this.isUpToDate()
+    const [segments, isUpToDate] = await Promise.all([this.#segments(), this.isUpToDate()])
     return segments.at(-1) === this.#state.segment?.name && isUpToDate
   }
 

@@ -95,20 +95,24 @@ export class Round {
   }
 
   async #attempt(taken: Taken): Promise<RoundReport> {
-    const { directory, inbox, requests } = this.#parts
-    const { clock } = taken
+    const { directory, inbox } = this.#parts
     await inbox.review()
-    if (await this.#hasNothingToDo(clock)) return {}
-    return withLock(directory.path, WAIT_MAX_MS, async () => {
-      const isAlone = await this.#load(clock)
-      await this.#recoverOrphans()
-      const found = (taken.found = await inbox.read(clock))
-      this.#noteMissing(found)
-      if (found.isUnfinished) return this.#postpone()
-      const batch = (taken.batch = requests.take())
-      const step = await this.#decide(found, batch, clock)
-      return this.#perform(step, found, batch, isAlone, clock)
-    })
+    if (await this.#hasNothingToDo(taken.clock)) return {}
+    const { path, files } = directory
+    return withLock(path, WAIT_MAX_MS, async () => this.#runLocked(taken), files.access.calls)
+  }
+
+  async #runLocked(taken: Taken): Promise<RoundReport> {
+    const { inbox, requests } = this.#parts
+    const { clock } = taken
+    const isAlone = await this.#load(clock)
+    await this.#recoverOrphans()
+    const found = (taken.found = await inbox.read(clock))
+    this.#noteMissing(found)
+    if (found.isUnfinished) return this.#postpone()
+    const batch = (taken.batch = requests.take())
+    const step = await this.#decide(found, batch, clock)
+    return this.#perform(step, found, batch, isAlone, clock)
   }
 
   async #decide(found: Found, batch: Batch, clock: Clock): Promise<Step> {

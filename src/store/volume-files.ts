@@ -1,5 +1,6 @@
 import type { DisplacedFile } from './displaced.ts'
 import type { FileState } from './durable-file.ts'
+import type { FileCalls } from './file-calls.ts'
 import { localFiles } from './local-files.ts'
 import { networkFiles } from './network-files.ts'
 import { type Placement, exchange, moveAndLink, moveAndRename } from './placement.ts'
@@ -7,6 +8,7 @@ import type { Volume } from './volume.ts'
 
 /** Access to files on a volume. */
 export interface FileAccess {
+  readonly calls: FileCalls
   /** True if displaced files keep their private names while they are watched. */
   readonly watchesByName: boolean
   /**
