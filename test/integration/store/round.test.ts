@@ -299,7 +299,7 @@ t.test('the pace of large documents: a commit waits for it, and the end of the s
   Object.defineProperty(performance, 'now', { configurable: true, value: () => now })
   const note = (length: number) => (draft: Draft) =>
     mergeSnapshot(draft, { ...snapshotOf({}), note: `${pauses.length}`.repeat(length) })
-  await store.submit(note(1_000_000))
+  await store.submit(note(2_000_000))
   Object.assign(globalThis, {
     setTimeout: (run: () => void, ms: number) => {
       // A pause is no whole number of milliseconds: it depends on the bytes.
@@ -309,13 +309,13 @@ t.test('the pace of large documents: a commit waits for it, and the end of the s
     },
   })
   let isCommitted = false
-  const paused = store.submit(note(1_000_001)).then(() => (isCommitted = true))
+  const paused = store.submit(note(2_000_001)).then(() => (isCommitted = true))
   await eventually(() => strictEqual(pauses.length, 1))
   t.notOk(isCommitted)
   pauses[0]?.()
   await paused
 
-  const last = store.submit(note(1_000_002))
+  const last = store.submit(note(2_000_002))
   await eventually(() => strictEqual(pauses.length, 2))
   const stopped = store.stop()
   restore()
