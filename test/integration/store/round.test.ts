@@ -28,7 +28,14 @@ const EVENTS: CommitEvents = { committed: () => undefined, commitFailed: () => u
 async function openStore(t: Test, dataDir = directory(t)): Promise<{ store: Store; lines: Line[]; dataDir: string }> {
   const lines: Line[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as Line) })
-  const store = await Store.start({ directory: dataDir, staleAfter: 600, historyRetention: 90, events: EVENTS, log })
+  const store = await Store.start({
+    directory: dataDir,
+    staleAfter: 600,
+    historyRetention: 90,
+    commitInterval: 0,
+    events: EVENTS,
+    log,
+  })
   t.teardown(async () => store.stop())
   return { store, lines, dataDir }
 }
@@ -324,7 +331,7 @@ t.test('the pace of large documents: a commit waits for it, and the end of the s
 })
 
 t.test('the request that makes a commit worthwhile ends the pause', async (t) => {
-  const requests = new Requests()
+  const requests = new Requests(0)
   requests.pace.commitStarted(60 * 1024 * 1024)
   let begun = false
   const turn = requests.pace.waitTurn(0).then(() => (begun = true))
