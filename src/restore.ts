@@ -75,7 +75,12 @@ async function commit(
   options: { readonly directory: string; readonly staleAfter: number; readonly log: Logger },
   backup: SavedDocument,
 ): Promise<string> {
-  const store = await Store.start({ ...options, historyRetention: HISTORY_RETENTION, events: NO_EVENTS })
+  const store = await Store.start({
+    ...options,
+    historyRetention: HISTORY_RETENTION,
+    commitInterval: 0,
+    events: NO_EVENTS,
+  })
   try {
     const change = restoration(backup)
     const done = await store.submit((draft) => ({ generation: draft.generation, result: change(draft) }))

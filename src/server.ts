@@ -45,6 +45,7 @@ export async function start(
     dataDir: directory,
     staleAfter,
     historyRetention,
+    commitInterval,
     tokensFile,
     protectReads,
     refuseDiffs,
@@ -56,7 +57,7 @@ export async function start(
   try {
     const tokens = tokensFile === undefined ? undefined : await TokensFile.open(tokensFile, log)
     const url = await listener.listen(settings.port, settings.host)
-    store = await openStore({ directory, staleAfter, historyRetention, events: metrics, log })
+    store = await openStore({ directory, staleAfter, historyRetention, commitInterval, events: metrics, log })
     const access = { tokens, protectReads }
     listener.attach(createApp({ store, staleAfter, refuseDiffs, metrics, access, trustProxy, log, version }).listener)
     tokens?.watch()
@@ -78,6 +79,7 @@ interface Parts {
 
 /** Every request that has been accepted is answered, which may take a commit: the store stops after the listener. */
 async function stop(log: Logger, { listener, store, tokens }: Parts): Promise<void> {
+  store.hasten()
   await listener.stop(STOP_GRACE_MS)
   await store.stop()
   tokens?.stop()

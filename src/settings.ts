@@ -66,6 +66,16 @@ export const SETTINGS = {
     read: integer(1, 10 * 365),
     expected: 'a whole number of days, 1 or more, at most ten years',
   }),
+  commitInterval: setting({
+    flag: 'commit-interval',
+    env: 'COMMIT_INTERVAL',
+    fallback: 0,
+    unit: 'seconds',
+    help: 'Shortest time between two writes for posts; a post waits up to that long for its answer.',
+    // An answer must come before the client gives up: the reporters wait for 30 seconds.
+    read: integer(0, 20),
+    expected: 'a whole number of seconds from 0 to 20',
+  }),
   tokensFile: setting<string | undefined>({
     flag: 'tokens-file',
     env: 'TOKENS_FILE',
@@ -251,6 +261,7 @@ export function readCommandLine(
     dataDir: value(SETTINGS.dataDir),
     staleAfter: value(SETTINGS.staleAfter),
     historyRetention: value(SETTINGS.historyRetention),
+    commitInterval: value(SETTINGS.commitInterval),
     tokensFile: value(SETTINGS.tokensFile),
     protectReads: value(SETTINGS.protectReads),
     refuseDiffs: value(SETTINGS.refuseDiffs),

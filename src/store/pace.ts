@@ -3,6 +3,8 @@
  * takes (AWS EBS gp3: 125 MiB/s at no extra cost).
  */
 const BYTES_PER_SECOND = 64 * 1024 * 1024
+/** A smaller document is never delayed: to write it costs a disk less than the fsync that follows. */
+const DELAYED_FROM_BYTES = 1024 * 1024
 /** Bytes that a commit may write for each request that it serves without being delayed. */
 const BYTES_PER_REQUEST = 64 * 1024
 /** The longest delay, in ms. */
@@ -21,7 +23,8 @@ export class Pace {
   /** Notes that a commit that writes so many bytes starts. */
   commitStarted(bytes: number): void {
     this.#bytes = bytes
-    this.#notBefore = performance.now() + Math.min((bytes / BYTES_PER_SECOND) * 1000, PAUSE_MAX_MS)
+    const pause = bytes < DELAYED_FROM_BYTES ? 0 : Math.min((bytes / BYTES_PER_SECOND) * 1000, PAUSE_MAX_MS)
+    this.#notBefore = performance.now() + pause
   }
 
   /** Resolves when the next commit may start. `waiting` is the number of requests that wait for it. */

@@ -7,6 +7,8 @@ import { StoreError, internalError } from './store-error.ts'
 
 /** The most requests that wait for a commit; with at most 1 MiB each, it bounds the memory that they hold. */
 export const REQUESTS_MAX = 1000
+/** More requests than this do not wait for the interval: the others are for what arrives during their commit. */
+const COLLECTED_MAX = REQUESTS_MAX / 2
 /** Leaves room for the top of the document and the separators in a file of `BYTES_MAX`. */
 const ENTRIES_BYTES_MAX = BYTES_MAX - 16 * 1024 * 1024
 
@@ -50,13 +52,30 @@ export class Batch {
   }
 }
 
-/** The requests that wait for a commit. */
+/**
+ * The requests that wait for a commit. They are due at the earliest one interval after the last commit has started; until
+ * then they are collected, so that one commit serves them. A commit for another reason may take them sooner.
+ */
 export class Requests {
   readonly pace = new Pace()
+  /** In ms. */
+  #interval: number
+  /** The end of the interval, on the clock of `performance.now()`. */
+  #notBefore = 0
   #waiting: Request[] = []
+
+  /** @param interval the shortest time between two commits for requests, in ms */
+  constructor(interval: number) {
+    this.#interval = interval
+  }
 
   get size(): number {
     return this.#waiting.length
+  }
+
+  /** The time until the requests that wait are due, in ms: 0 if they are, `Infinity` if none waits. */
+  get dueIn(): number {
+    return this.size === 0 ? Infinity : Math.max(0, this.#notBefore - performance.now())
   }
 
   /**
@@ -78,8 +97,22 @@ export class Requests {
         resolve: () => (result === undefined ? reject(new Error('the change was not made')) : resolve(result.value)),
         reject,
       })
+      if (this.size > COLLECTED_MAX) this.#endInterval()
       this.pace.requestAdded(this.size)
     })
+  }
+
+  /** Notes that a commit that writes so many bytes starts. */
+  commitStarted(bytes: number): void {
+    this.pace.commitStarted(bytes)
+    this.#notBefore = performance.now() + this.#interval
+  }
+
+  /** Ends the present delay; from now on, requests are due as soon as they are added. */
+  release(): void {
+    this.pace.release()
+    this.#interval = 0
+    this.#endInterval()
   }
 
   /** Takes everything that waits. */
@@ -89,12 +122,17 @@ export class Requests {
     return batch
   }
 
-  /** Takes the requests that have waited longer than `ms`. */
-  takeOlderThan(ms: number): Batch {
+  /** Takes the requests that have been due for longer than `ms`. */
+  takeOverdue(ms: number): Batch {
     const since = performance.now() - ms
-    const batch = new Batch(this.#waiting.filter(({ arrivedAt }) => arrivedAt < since))
-    this.#waiting = this.#waiting.filter(({ arrivedAt }) => arrivedAt >= since)
+    const isOverdue = ({ arrivedAt }: Request): boolean => Math.max(arrivedAt, this.#notBefore) < since
+    const batch = new Batch(this.#waiting.filter((request) => isOverdue(request)))
+    this.#waiting = this.#waiting.filter((request) => !isOverdue(request))
     return batch
+  }
+
+  #endInterval(): void {
+    this.#notBefore = Math.min(this.#notBefore, performance.now())
   }
 }
 

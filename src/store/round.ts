@@ -12,13 +12,13 @@ import { withLock } from './lock.ts'
 import { type OpeningParts, type Unopened, openDirectory, readUnopened, recoverOrphans } from './opening.ts'
 import type { Published } from './published.ts'
 import { type Rendered, render, renderInSlices } from './render.ts'
-import type { Batch, Requests } from './requests.ts'
+import { Batch, type Requests } from './requests.ts'
 import { Slices } from './slices.ts'
 import { StoreError, storeErrorOf } from './store-error.ts'
 import type { RoundReport, Troubles } from './troubles.ts'
 import type { Volume } from './volume.ts'
 
-/** The time that a round waits for another server, and a request for an edit to be completed, in ms. */
+/** The time that a round waits for another server, and a request that is due for an edit to be completed, in ms. */
 const WAIT_MAX_MS = 4000
 
 /** The interval in which this server looks for files of a killed server, in ms. */
@@ -110,7 +110,8 @@ export class Round {
     const found = (taken.found = await inbox.read(clock))
     this.#noteMissing(found)
     if (found.isUnfinished) return this.#postpone()
-    const batch = (taken.batch = requests.take())
+    const isDue = found.edits.length > 0 || this.#isDue(clock)
+    const batch = (taken.batch = isDue ? requests.take() : new Batch([]))
     const step = await this.#decide(found, batch, clock)
     return this.#perform(step, found, batch, isAlone, clock)
   }
@@ -142,12 +143,17 @@ export class Round {
     return { hasCommitted: record.current !== before, defects: defectsIn(step) }
   }
 
-  async #hasNothingToDo({ now }: Clock): Promise<boolean> {
-    const { directory, record, inbox, requests, troubles, history } = this.#parts
-    if (!this.#hasStarted || requests.size > 0 || inbox.hasUnread || !troubles.canCommit) return false
-    if (history.fault !== undefined) return false
+  /** True if a commit is due, or a failed one to be tried again, whether or not there is an edit. */
+  #isDue({ now }: Clock): boolean {
+    const { record, requests, troubles } = this.#parts
+    if (requests.dueIn <= 0 || !troubles.canCommit) return true
     const { entries, changesAt: due } = record.current.document
-    if (due <= now || entries.some(({ changesAt }) => changesAt <= now)) return false
+    return due <= now || entries.some(({ changesAt }) => changesAt <= now)
+  }
+
+  async #hasNothingToDo(clock: Clock): Promise<boolean> {
+    const { directory, record, inbox, history } = this.#parts
+    if (!this.#hasStarted || inbox.hasUnread || history.fault !== undefined || this.#isDue(clock)) return false
     if (this.#isRecoveryDue && (await this.#hasOrphans())) return false
     const [isUnchanged, isUpToDate] = await Promise.all([
       directory.isStatusUnchanged(this.#lastStatus),
@@ -199,7 +205,7 @@ export class Round {
   /** `status.json` is being written: look again soon, but let no request wait for it too long. */
   #postpone(): RoundReport {
     const reason = new StoreError('unavailable', 'status.json is being written by another program')
-    this.#parts.requests.takeOlderThan(WAIT_MAX_MS).refuse(reason)
+    this.#parts.requests.takeOverdue(WAIT_MAX_MS).refuse(reason)
     return {}
   }
 

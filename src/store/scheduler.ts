@@ -22,6 +22,10 @@ export class Scheduler {
 
   /** Wakes after some ms, if nothing wakes it sooner. */
   wakeIn(ms: number): void {
+    if (ms <= 0) {
+      this.wake()
+      return
+    }
     const at = performance.now() + ms
     if (at >= this.#timerAt) return
     clearTimeout(this.#timer)

@@ -52,6 +52,8 @@ export interface StoreOptions {
   readonly staleAfter: number
   /** Days. */
   readonly historyRetention: number
+  /** The shortest time between two commits for requests, in seconds. */
+  readonly commitInterval: number
   readonly events: CommitEvents
   readonly log: Logger
 }
@@ -72,11 +74,12 @@ export class Store {
   #watcher: Watcher | undefined
   #isStopping = false
 
-  private constructor({ directory: path, staleAfter, historyRetention, events, log }: StoreOptions) {
+  private constructor(options: StoreOptions) {
+    const { directory: path, staleAfter, historyRetention, commitInterval, events, log } = options
     const files = new VolumeFiles()
     const directory = new Directory(path, files)
     const record = new Record(path, files, log)
-    this.#requests = new Requests()
+    this.#requests = new Requests(commitInterval * 1000)
     this.#inbox = new Inbox(directory, record)
     this.#published = new Published()
     this.#troubles = new Troubles(log, () => events.edited('rejected'))
@@ -99,7 +102,7 @@ export class Store {
       clock: () => ({ now: Date.now(), staleAfter }),
       events,
       commitStarting: (bytes) => {
-        this.#requests.pace.commitStarted(bytes)
+        this.#requests.commitStarted(bytes)
         this.#watcher?.commitStarting()
       },
       log,
@@ -184,7 +187,7 @@ export class Store {
   async submit<T>(change: (draft: Draft) => T): Promise<T> {
     if (this.#isStopping) throw new StoreError('unavailable', 'the server is stopping')
     const result = this.#requests.add(change)
-    this.#scheduler.wake()
+    this.#scheduler.wakeIn(this.#requests.dueIn)
     return result
   }
 
@@ -198,10 +201,16 @@ export class Store {
     return this.#history.rows(range)
   }
 
+  /** Commits what waits, and from now on every request as soon as it is submitted. */
+  hasten(): void {
+    this.#requests.release()
+    this.#scheduler.wake()
+  }
+
   /** Commits what waits, then accepts nothing more. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    this.#requests.pace.release()
+    this.#requests.release()
     await this.#watcher?.close()
     this.#inbox.endWatch()
     await this.#scheduler.stop()
@@ -211,8 +220,8 @@ export class Store {
   async #runRound(): Promise<void> {
     if (!this.#isStopping) await this.#requests.pace.waitTurn(this.#requests.size)
     const isMoreToDo = await this.#round.run()
-    if (isMoreToDo) this.#scheduler.wakeIn(LOOK_AGAIN_MS)
-    else if (this.#inbox.isWatching) this.#scheduler.wakeIn(REVIEW_EVERY_MS)
+    const review = this.#inbox.isWatching ? REVIEW_EVERY_MS : Infinity
+    this.#scheduler.wakeIn(isMoreToDo ? LOOK_AGAIN_MS : Math.min(review, this.#requests.dueIn))
   }
 
   /** Runs rounds until there is something to serve: `status.json` may be being written just now. */

@@ -33,6 +33,7 @@ export function settingsFor(dataDir: string, over: Partial<Settings> = {}): Sett
     dataDir,
     staleAfter: SETTINGS.staleAfter.fallback,
     historyRetention: SETTINGS.historyRetention.fallback,
+    commitInterval: SETTINGS.commitInterval.fallback,
     tokensFile: undefined,
     protectReads: false,
     refuseDiffs: false,

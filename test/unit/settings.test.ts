@@ -42,6 +42,22 @@ t.test('settings: all faults are told together', async (t) => {
   }
 })
 
+t.test('settings: an interval between commits that ends before a reporter gives up', async (t) => {
+  t.match(readCommandLine([], {}), { settings: { commitInterval: 0 } })
+  t.match(readCommandLine(['--commit-interval', '0'], { COMMIT_INTERVAL: '10' }), { settings: { commitInterval: 0 } })
+  t.match(readCommandLine([], { COMMIT_INTERVAL: '20' }), { settings: { commitInterval: 20 } })
+  for (const wrong of ['21', '-1', '0.5', '10s']) {
+    t.same(
+      readCommandLine([], { COMMIT_INTERVAL: wrong }),
+      {
+        command: 'usage-error',
+        faults: [`COMMIT_INTERVAL: must be a whole number of seconds from 0 to 20, not "${wrong}"`],
+      },
+      wrong,
+    )
+  }
+})
+
 t.test('settings: labels for metrics, of which no two are one for Prometheus', async (t) => {
   t.match(readCommandLine([], {}), { settings: { metricLabels: undefined } })
   t.match(readCommandLine([], { METRIC_LABELS: 'env, app.kubernetes.io/name' }), {

@@ -392,6 +392,7 @@ t.test('Helm: settings become the variables that the server reads', { ...WITH_HE
     DATA_DIR: '/var/lib/status',
     STALE_AFTER: '1200000',
     HISTORY_RETENTION: '30',
+    COMMIT_INTERVAL: '10',
     TOKENS_FILE: '/vault/secrets/tokens.json',
     PROTECT_READS: 'true',
     REFUSE_DIFFS: 'true',

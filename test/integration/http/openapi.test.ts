@@ -114,8 +114,14 @@ t.test('what a refusal says in headers is described', async (t) => {
 t.test('every route that there is stands in the OpenAPI document', async (t) => {
   const log = pino({ level: 'silent' })
   const metrics = new Metrics('0')
-  const options = { directory: directory(t), staleAfter: 600, historyRetention: 90, events: metrics, log }
-  const store = await Store.start(options)
+  const store = await Store.start({
+    directory: directory(t),
+    staleAfter: 600,
+    historyRetention: 90,
+    commitInterval: 0,
+    events: metrics,
+    log,
+  })
   t.teardown(async () => store.stop())
   const { paths: routes } = createApp({
     store,

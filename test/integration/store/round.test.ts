@@ -28,7 +28,14 @@ const EVENTS: CommitEvents = { committed: () => undefined, commitFailed: () => u
 async function openStore(t: Test, dataDir = directory(t)): Promise<{ store: Store; lines: Line[]; dataDir: string }> {
   const lines: Line[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line) as Line) })
-  const store = await Store.start({ directory: dataDir, staleAfter: 600, historyRetention: 90, events: EVENTS, log })
+  const store = await Store.start({
+    directory: dataDir,
+    staleAfter: 600,
+    historyRetention: 90,
+    commitInterval: 0,
+    events: EVENTS,
+    log,
+  })
   t.teardown(async () => store.stop())
   return { store, lines, dataDir }
 }
@@ -299,7 +306,7 @@ t.test('the pace of large documents: a commit waits for it, and the end of the s
   Object.defineProperty(performance, 'now', { configurable: true, value: () => now })
   const note = (length: number) => (draft: Draft) =>
     mergeSnapshot(draft, { ...snapshotOf({}), note: `${pauses.length}`.repeat(length) })
-  await store.submit(note(1_000_000))
+  await store.submit(note(2_000_000))
   Object.assign(globalThis, {
     setTimeout: (run: () => void, ms: number) => {
       // A pause is no whole number of milliseconds: it depends on the bytes.
@@ -309,13 +316,13 @@ t.test('the pace of large documents: a commit waits for it, and the end of the s
     },
   })
   let isCommitted = false
-  const paused = store.submit(note(1_000_001)).then(() => (isCommitted = true))
+  const paused = store.submit(note(2_000_001)).then(() => (isCommitted = true))
   await eventually(() => strictEqual(pauses.length, 1))
   t.notOk(isCommitted)
   pauses[0]?.()
   await paused
 
-  const last = store.submit(note(1_000_002))
+  const last = store.submit(note(2_000_002))
   await eventually(() => strictEqual(pauses.length, 2))
   const stopped = store.stop()
   restore()
@@ -324,7 +331,7 @@ t.test('the pace of large documents: a commit waits for it, and the end of the s
 })
 
 t.test('the request that makes a commit worthwhile ends the pause', async (t) => {
-  const requests = new Requests()
+  const requests = new Requests(0)
   requests.pace.commitStarted(60 * 1024 * 1024)
   let begun = false
   const turn = requests.pace.waitTurn(0).then(() => (begun = true))

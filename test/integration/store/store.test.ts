@@ -549,8 +549,8 @@ t.test('commits of a large document do not follow one another at once, unless ma
   const MIB = 1024 * 1024
   const pace = new Pace()
   t.notOk(await isPutOff(pace, 0), 'not the first one')
-  pace.commitStarted(MIB / 16)
-  t.notOk(await isPutOff(pace, 1), 'nor one of a small document')
+  pace.commitStarted(MIB - 1)
+  t.notOk(await isPutOff(pace, 0), 'nor one of a small document')
   pace.commitStarted(1024 * MIB)
   t.notOk(await isPutOff(pace, 1024 * 16), 'nor one that many share')
   t.ok(await isPutOff(pace, 1), 'but one of a large document for a single request')

@@ -58,6 +58,14 @@ t.test('wakeIn: one timer at a time, and again once it has fired', async (t) => 
   await scheduler.stop()
 })
 
+t.test('wakeIn: at once, if no time is left', async (t) => {
+  const { work, begun, end } = controlled()
+  const scheduler = new Scheduler(work)
+  scheduler.wakeIn(0)
+  t.equal(begun(), 1)
+  await end()
+})
+
 t.test('stop: what waits is run, and nothing runs afterwards', async (t) => {
   const { work, begun, end } = controlled()
   const scheduler = new Scheduler(work)
