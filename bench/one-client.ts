@@ -9,7 +9,7 @@ import { median, quantile, sum } from './numbers.ts'
 import { ms, say, table, times } from './report.ts'
 import { WRITE_SECONDS, takeTurns, work } from './setup.ts'
 
-const TARGETS = 100
+const TARGETS = 1000
 const LONG_AGO = '2001-01-01T00:00:00Z'
 /** One for each kind of call that Node makes in its thread pool (https://nodejs.org/api/tracing.html). */
 const CATEGORY = 'node.fs.async'

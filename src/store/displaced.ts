@@ -1,5 +1,6 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { type FileState, closeQuietly, isWrittenSince, readHandle } from './durable-file.ts'
+import { directCalls } from './file-calls.ts'
 
 /** The most files that are watched, and the most bytes of the volume that they occupy. */
 const WATCHED_FILES_MAX = 256
@@ -25,7 +26,7 @@ export interface DisplacedFile {
   close(): Promise<void>
 }
 
-/** A displaced file that is held open: it can be read whatever becomes of its name. */
+/** A displaced file on a local volume that is held open: it can be read whatever becomes of its name. */
 class HeldFile implements DisplacedFile {
   readonly path: string
   readonly state: FileState
@@ -42,7 +43,7 @@ class HeldFile implements DisplacedFile {
   }
 
   async isWritten(): Promise<boolean> {
-    return isWrittenSince(this.#handle, this.state)
+    return isWrittenSince(this.#handle, this.state, directCalls)
   }
 
   async discard(): Promise<void> {
@@ -54,7 +55,8 @@ class HeldFile implements DisplacedFile {
   }
 
   async release(): Promise<void> {
-    await this.close()
+    // The kernel frees the file now, which takes time if it is large. Nobody has to wait for it.
+    void this.close()
   }
 
   async close(): Promise<void> {

@@ -147,8 +147,12 @@ async function readFrom(fd: number, calls: FileCalls): Promise<FileState> {
 }
 
 /** True if the content of an open file has changed since it was read. */
-export async function isWrittenSince(handle: FileHandle, { contentVersion }: FileState): Promise<boolean> {
-  return contentVersionOf(await handle.stat({ bigint: true })) !== contentVersion
+export async function isWrittenSince(
+  { fd }: FileHandle,
+  { contentVersion }: FileState,
+  calls: FileCalls,
+): Promise<boolean> {
+  return contentVersionOf(await calls.fstat(fd)) !== contentVersion
 }
 
 /** True if an open file is the one that was read, and has not changed since. */
