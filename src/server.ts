@@ -50,7 +50,7 @@ export async function start(
     refuseDiffs,
     trustProxy,
   } = settings
-  const metrics = new Metrics(version, settings.metricLabels)
+  const metrics = new Metrics(version, { labels: settings.metricLabels })
   const listener = new Listener(metrics, { ...DEFAULT_LIMITS, ...limits })
   let store: Store | undefined
   try {
