@@ -57,7 +57,12 @@ const INFO = 'Always 1. Labels: the commit that the target was checked against, 
 const STATE = `1 for the state of the target, 0 for every other: ${STATES.join(', ')}.`
 const REPOSITORY = 'Number of targets of the repository in the state.'
 
+/** Of what there are series: of each target, or only of each repository. */
+export type MetricsBy = 'target' | 'repository'
+
 export interface TargetMetricsOptions {
+  /** By default `target`. */
+  readonly by?: MetricsBy
   /** Names of the labels of targets that `gitops_target_info` has, no two of one metric label. */
   readonly labels?: readonly string[] | undefined
 }
@@ -70,27 +75,31 @@ export interface TargetMetricsOptions {
  */
 export function* targetMetrics(
   { entries }: Pick<StatusDocument, 'entries'>,
-  { labels = [] }: TargetMetricsOptions = {},
+  { by = 'target', labels = [] }: TargetMetricsOptions = {},
 ): Generator<string> {
-  for (const { name, help, value } of GAUGES) {
-    yield headOf(name, help)
-    for (const { status } of entries) {
-      const number = value(status)
-      yield number === undefined ? '' : `${name}{${targetLabels(status)}} ${number}\n`
+  if (by === 'target') {
+    for (const { name, help, value } of GAUGES) {
+      yield headOf(name, help)
+      for (const { status } of entries) {
+        const number = value(status)
+        yield number === undefined ? '' : `${name}{${targetLabels(status)}} ${number}\n`
+      }
     }
-  }
-  yield headOf('gitops_target_info', INFO)
-  for (const { status } of entries) {
-    const commit = escaped(status.commit ?? '')
-    yield `gitops_target_info{${targetLabels(status)},commit="${commit}"${namedLabels(status, labels)}} 1\n`
+    yield headOf('gitops_target_info', INFO)
+    for (const { status } of entries) {
+      const commit = escaped(status.commit ?? '')
+      yield `gitops_target_info{${targetLabels(status)},commit="${commit}"${namedLabels(status, labels)}} 1\n`
+    }
   }
   yield headOf('gitops_repository_targets', REPOSITORY)
   for (const { repo, ...summary } of repositorySummaries(entries)) {
     yield stateLines(`gitops_repository_targets{repo="${escaped(repo)}"`, (state) => summary[state])
   }
-  yield headOf('gitops_target_state', STATE)
-  for (const { status } of entries) {
-    yield stateLines(`gitops_target_state{${targetLabels(status)}`, (state) => (state === status.state ? 1 : 0))
+  if (by === 'target') {
+    yield headOf('gitops_target_state', STATE)
+    for (const { status } of entries) {
+      yield stateLines(`gitops_target_state{${targetLabels(status)}`, (state) => (state === status.state ? 1 : 0))
+    }
   }
 }
 

@@ -12,7 +12,7 @@ import { directory } from '../../support/directory.ts'
 import { ask, post } from '../../support/http.ts'
 import { needs } from '../../support/machine.ts'
 import { type Server, serve } from '../../support/server.ts'
-import { snapshotOf } from '../../support/snapshots.ts'
+import { DRIFTED, snapshotOf } from '../../support/snapshots.ts'
 
 /** Their metrics, 20 MB, do not fit into the buffers of two sockets. */
 const TARGETS = 20_000
@@ -135,13 +135,28 @@ t.test('scrapes: one that the client gives up does no harm', async (t) => {
   )
 })
 
-t.test('scrapes: promtool finds no fault in the metrics', needs('promtool'), async (t) => {
-  const { url } = await serve(t)
-  await post(
-    url,
-    Array.from({ length: 1000 }, (_, index) => snapshotOf({ repo: `repo-${index % 7}`, server: `server-${index}` })),
-  )
+t.test('scrapes: by repository, there is no line of a target', async (t) => {
+  const { url } = await serve(t, undefined, { metricsBy: 'repository', metricLabels: ['env'] })
+  await post(url, [DRIFTED, snapshotOf({ server: 'a' }), snapshotOf({ repo: 'other', server: 'b' })])
   const { text } = await ask(`${url}/metrics`)
-  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })
-  t.same([status, stdout, stderr], [0, '', ''])
+  t.same(linesOf(ofTargets(text), 'gitops_'), linesOf(text, 'gitops_repository_targets{'))
+  t.equal(linesOf(text, 'gitops_repository_targets{').length, 2 * STATES.length)
+  t.same(linesOf(text, 'gitops_repository_targets{repo="rsyslog",state="stale"}'), [
+    'gitops_repository_targets{repo="rsyslog",state="stale"} 1',
+  ])
+  t.notMatch(text, 'server="')
+  t.equal(numberOf(text, 'gitops_status_server_document_entries'), 3)
 })
+
+for (const metricsBy of ['target', 'repository'] as const) {
+  t.test(`scrapes: promtool finds no fault in the metrics by ${metricsBy}`, needs('promtool'), async (t) => {
+    const { url } = await serve(t, undefined, { metricsBy })
+    await post(
+      url,
+      Array.from({ length: 1000 }, (_, index) => snapshotOf({ repo: `repo-${index % 7}`, server: `server-${index}` })),
+    )
+    const { text } = await ask(`${url}/metrics`)
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })
+    t.same([status, stdout, stderr], [0, '', ''])
+  })
+}
