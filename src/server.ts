@@ -51,7 +51,7 @@ export async function start(
     refuseDiffs,
     trustProxy,
   } = settings
-  const metrics = new Metrics(version, settings.metricLabels)
+  const metrics = new Metrics(version, { by: settings.metricsBy, labels: settings.metricLabels })
   const listener = new Listener(metrics, { ...DEFAULT_LIMITS, ...limits })
   let store: Store | undefined
   try {

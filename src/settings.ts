@@ -16,6 +16,7 @@ interface Setting<T> {
   readonly expected: string
 }
 
+const METRICS_BY = ['target', 'repository'] as const
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const LOG_FORMATS = ['json', 'text'] as const
 
@@ -120,6 +121,15 @@ export const SETTINGS = {
     help: 'Labels of targets that gitops_target_info has in /metrics, separated by commas.',
     read: labelNames,
     expected: 'names of labels separated by commas, such as env,owner',
+  }),
+  metricsBy: setting<(typeof METRICS_BY)[number]>({
+    flag: 'metrics-by',
+    env: 'METRICS_BY',
+    fallback: 'target',
+    unit: 'target, repository',
+    help: 'Series in /metrics: those of each target, or only the counts of each repository.',
+    read: (value) => METRICS_BY.find((by) => by === value),
+    expected: METRICS_BY.join(' or '),
   }),
   logLevel: setting({
     flag: 'log-level',
@@ -267,6 +277,7 @@ export function readCommandLine(
     refuseDiffs: value(SETTINGS.refuseDiffs),
     trustProxy: value(SETTINGS.trustProxy),
     metricLabels: value(SETTINGS.metricLabels),
+    metricsBy: value(SETTINGS.metricsBy),
     logLevel: value(SETTINGS.logLevel),
     logFormat: value(SETTINGS.logFormat),
   }

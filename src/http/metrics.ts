@@ -1,9 +1,11 @@
 import type { RequestHandler } from 'express'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import type { StatusDocument } from '../status/document.ts'
 import type { Receipt } from '../status/merge.ts'
 import type { CommitEvents, Store } from '../store/store.ts'
 import { PROBLEMS, type ProblemCode } from './problems.ts'
-import { TargetMetrics } from './target-metrics.ts'
+import { sendSlices, slicesOf } from './slices.ts'
+import { type TargetMetricsOptions, targetMetrics } from './target-metrics.ts'
 
 const OWN = 'gitops_status_server_'
 /** Gauges of prom-client whose names end in `_total`, which is for counters. */
@@ -12,7 +14,7 @@ const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total',
 /** The metrics of the server and of every target. */
 export class Metrics implements CommitEvents {
   readonly #own = new Registry()
-  readonly #targets: TargetMetrics
+  readonly #targets: TargetMetricsOptions
   readonly #snapshots = this.#counter('snapshots_total', 'Posted snapshots by result.', 'result')
   readonly #refusals = this.#counter('refusals_total', 'Refused requests by problem code.', 'problem')
   readonly #requests = this.#counter('http_requests_total', 'Responses by route and status class.', 'route', 'status')
@@ -44,9 +46,8 @@ export class Metrics implements CommitEvents {
   readonly #bytes = this.#gauge('document_bytes', 'Size of the document.')
   readonly #entries = this.#gauge('document_entries', 'Number of targets in the document.')
 
-  /** @param targetLabels names of the labels of targets that `gitops_target_info` has, no two of one metric label */
-  constructor(version: string, targetLabels: readonly string[] = []) {
-    this.#targets = new TargetMetrics(targetLabels)
+  constructor(version: string, targets: TargetMetricsOptions = {}) {
+    this.#targets = targets
     for (const result of ['created', 'updated', 'ignored']) this.#snapshots.inc({ result }, 0)
     for (const problem of Object.keys(PROBLEMS)) this.#refusals.inc({ problem }, 0)
     for (const outcome of ['merged', 'rejected']) this.#edits.inc({ outcome }, 0)
@@ -84,9 +85,9 @@ export class Metrics implements CommitEvents {
     this.#answers.set(route, tally.set(status, (tally.get(status) ?? 0) + 1))
   }
 
-  /** Answers a scrape. */
+  /** Answers a scrape, from one document: the answer to a slow client may outlast it. */
   expose(store: Pick<Store, 'published' | 'health'>): RequestHandler {
-    return async (_req, res) => {
+    return async (req, res) => {
       const { published, health } = store
       const has = (trouble: string): number => (health.troubles.some(({ kind }) => kind === trouble) ? 1 : 0)
       this.#rejectedEdit.set(has('rejected-edit'))
@@ -97,9 +98,16 @@ export class Metrics implements CommitEvents {
       this.#bytes.set(published.bytes.length)
       this.#entries.set(published.document.entries.length)
       this.#countAnswers()
-      const texts = [this.#targets.text(published), await this.#own.metrics()]
-      res.set({ 'Content-Type': this.#own.contentType, 'Cache-Control': 'no-store' }).send(texts.join('\n'))
+      const own = await this.#own.metrics()
+      res.set({ 'Content-Type': this.#own.contentType, 'Cache-Control': 'no-store' })
+      if (req.method === 'HEAD') res.end()
+      else await sendSlices(req, res, slicesOf(this.#pieces(published.document, own)))
     }
+  }
+
+  *#pieces(document: StatusDocument, own: string): Generator<string> {
+    yield* targetMetrics(document, this.#targets)
+    yield `\n${own}`
   }
 
   #countAnswers(): void {

@@ -94,7 +94,8 @@ function createExpress(): Express {
   app.set('strict routing', true)
   app.set('query parser', parseQuery)
   // An answer that has an encoding is left as it is.
-  // The fastest level: that of the library takes five times as long for a tenth less.
+  // The fastest level: that of the library takes five times as long for a tenth less. The metrics of 100,000 targets, 120 MB,
+  // take 0.2 s and become 5.3 MB; at level 2 as much, and at level 6 0.6 s for 5.0 MB.
   app.use(compression({ level: 1 }))
   return app
 }

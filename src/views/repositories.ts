@@ -32,9 +32,25 @@ export function repositoryRows(statuses: readonly Status[], limit: number, now: 
   return (asked) => shown.map(({ newest, ...row }) => ({ ...row, newest_check_seconds: ageAt(asked, newest) }))
 }
 
-/** The number of targets of each repository in each state, by name. */
-export function repositorySummaries(statuses: readonly Status[]): (Summary & Pick<Status, 'repo'>)[] {
-  return [...groupsBy(statuses, ({ repo }) => repo)].map(([repo, group]) => ({ repo, ...summaryOf(group) }))
+/**
+ * The number of targets of each repository in each state, by name, one repository at a time.
+ *
+ * @param entries sorted by repository, as in a document
+ */
+export function* repositorySummaries(
+  entries: Iterable<{ readonly status: Status }>,
+): Generator<Summary & Pick<Status, 'repo'>> {
+  let group: Status[] = []
+  for (const { status } of entries) {
+    const [first] = group
+    if (first !== undefined && first.repo !== status.repo) {
+      yield { repo: first.repo, ...summaryOf(group) }
+      group = []
+    }
+    group.push(status)
+  }
+  const [first] = group
+  if (first !== undefined) yield { repo: first.repo, ...summaryOf(group) }
 }
 
 type Repository = Omit<RepositoryRow, 'newest_check_seconds'> & { readonly newest: number }

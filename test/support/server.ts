@@ -39,6 +39,7 @@ export function settingsFor(dataDir: string, over: Partial<Settings> = {}): Sett
     refuseDiffs: false,
     trustProxy: undefined,
     metricLabels: undefined,
+    metricsBy: SETTINGS.metricsBy.fallback,
     logLevel: 'debug',
     logFormat: undefined,
     ...over,

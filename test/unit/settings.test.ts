@@ -58,6 +58,16 @@ t.test('settings: an interval between commits that ends before a reporter gives 
   }
 })
 
+t.test('settings: metrics by target or by repository', async (t) => {
+  t.match(readCommandLine([], {}), { settings: { metricsBy: 'target' } })
+  t.match(readCommandLine([], { METRICS_BY: 'repository' }), { settings: { metricsBy: 'repository' } })
+  t.match(readCommandLine(['--metrics-by=target'], { METRICS_BY: 'repository' }), { settings: { metricsBy: 'target' } })
+  t.same(readCommandLine(['--metrics-by', 'server'], {}), {
+    command: 'usage-error',
+    faults: ['--metrics-by: must be target or repository, not "server"'],
+  })
+})
+
 t.test('settings: labels for metrics, of which no two are one for Prometheus', async (t) => {
   t.match(readCommandLine([], {}), { settings: { metricLabels: undefined } })
   t.match(readCommandLine([], { METRIC_LABELS: 'env, app.kubernetes.io/name' }), {

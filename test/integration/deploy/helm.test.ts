@@ -398,6 +398,7 @@ t.test('Helm: settings become the variables that the server reads', { ...WITH_HE
     REFUSE_DIFFS: 'true',
     TRUST_PROXY: '10.0.0.0/8,loopback',
     METRIC_LABELS: 'env,owner',
+    METRICS_BY: 'repository',
     LOG_LEVEL: 'debug',
     LOG_FORMAT: 'text',
   })

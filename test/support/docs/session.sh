@@ -9,6 +9,8 @@ trap 'code=$?; [ "$failed" != 0 ] || failed=$code' ERR
 
 # start_server [OPTION...]: a server that a page takes for granted. It ends with the page, or by stop_server.
 start_server() {
+  # The log of an earlier server would say that this one has started.
+  rm -f ~/server.log
   gitops-status-server "$@" >~/server.log 2>&1 &
   server=$!
   until_started ~/server.log

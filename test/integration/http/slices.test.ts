@@ -1,0 +1,176 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { Agent, type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
+import compression from 'compression'
+import express from 'express'
+import t, { type Test } from 'tap'
+import { sendSlices, slicesOf } from '../../../src/http/slices.ts'
+import { ask, eventually } from '../../support/http.ts'
+
+/** More slices than the buffers of two sockets take, 128 MB before and 64 MB after compression. */
+const MANY = 4000
+const SLICE = randomBytes(16 * 1024).toString('hex')
+
+interface Sending {
+  readonly url: string
+  /** The number of slices that have been made. */
+  readonly made: () => number
+  /** The number of requests whose slices have come to an end. */
+  readonly ended: () => number
+}
+
+/** Sends slices at `/`, compressed if the client takes that, and nothing at `/never`. */
+async function sending(t: Test, slices: () => Iterable<string>): Promise<Sending> {
+  let made = 0
+  let ended = 0
+  function* counted(): Generator<string> {
+    for (const slice of slices()) {
+      made += 1
+      yield slice
+    }
+  }
+  const app = express()
+  app.use(compression({ level: 1 }))
+  app.get('/', async (req, res) => {
+    res.type('text/plain')
+    await sendSlices(req, res, counted())
+    ended += 1
+  })
+  app.get('/never', () => undefined)
+  app.get('/other', (_req, res) => {
+    res.send('other')
+  })
+  const server = app.listen(0, '127.0.0.1')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' ? address?.port : undefined
+  return { url: `http://127.0.0.1:${port}`, made: () => made, ended: () => ended }
+}
+
+function* endless(): Generator<string> {
+  for (;;) yield SLICE
+}
+
+/** An answer of which nothing is read yet. */
+async function unread(url: string, encoding: string): Promise<IncomingMessage> {
+  const sent = request(url, { agent: false, headers: { 'Accept-Encoding': encoding } }).end()
+  sent.on('error', () => undefined)
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  response.on('error', () => undefined)
+  return response
+}
+
+/** The warnings of Node from now on, such as one of too many listeners. */
+function warningsIn(t: Test): Error[] {
+  const warnings: Error[] = []
+  const onWarning = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', onWarning)
+  t.teardown(() => process.removeListener('warning', onWarning))
+  return warnings
+}
+
+/** As many turns of the event loop as it takes to send all slices to a client that reads at once. */
+async function manyTurns(): Promise<void> {
+  for (let count = 0; count < MANY; count += 1) await turn()
+}
+
+t.test('slices: nothing is lost, and a slice is neither long nor of many pieces', async (t) => {
+  const pieces = Array.from({ length: 5000 }, (_, index) => `${index} ${'x'.repeat(index % 100)}\n`)
+  const slices = [...slicesOf(pieces)]
+  t.equal(slices.join(''), pieces.join(''))
+  t.ok(slices.length > 5)
+  t.ok(slices.every((slice) => slice.length < 33 * 1024))
+  t.equal([...slicesOf(Array.from({ length: 5500 }, () => ''))].length, 6, 'empty pieces take time as well')
+  t.same([...slicesOf([])], [''])
+})
+
+t.test('slices: a turn of the event loop has one slice, and all arrive', async (t) => {
+  const loop = { turns: 0, isOver: false }
+  const counting = (async () => {
+    for (; !loop.isOver; loop.turns += 1) await turn()
+  })()
+  const at: number[] = []
+  function* noted(): Generator<string> {
+    for (let index = 0; index < 200; index += 1) {
+      at.push(loop.turns)
+      yield index % 2 === 0 ? SLICE : ''
+    }
+  }
+  const { url, ended } = await sending(t, noted)
+  const { body } = await ask(url)
+  t.equal(body.length, 100 * SLICE.length)
+  t.equal(ended(), 1)
+  t.equal(new Set(at).size, 200)
+  loop.isOver = true
+  await counting
+})
+
+for (const encoding of ['identity', 'gzip']) {
+  t.test(`slices: of ${encoding}, none is made that the client does not take`, async (t) => {
+    const warnings = warningsIn(t)
+    const { url, made, ended } = await sending(t, endless)
+    const response = await unread(url, encoding)
+    t.equal(response.headers['content-encoding'] ?? 'identity', encoding)
+    await manyTurns()
+    const held = made()
+    t.ok(held < MANY / 2, `${held} slices`)
+    t.equal((await ask(`${url}/other`)).text, 'other', 'others are answered')
+    response.resume()
+    await eventually(() => {
+      if (made() < held + 100) throw new Error(`${made()} slices`)
+    })
+    response.destroy()
+    await eventually(() => {
+      if (ended() !== 1) throw new Error('goes on without a client')
+    })
+    t.same(warnings, [])
+  })
+
+  t.test(`slices: of ${encoding}, they end when a client that does not read disconnects`, async (t) => {
+    const { url, made, ended } = await sending(t, endless)
+    const response = await unread(url, encoding)
+    await manyTurns()
+    t.equal(ended(), 0)
+    response.destroy()
+    await eventually(() => {
+      if (ended() !== 1) throw new Error('waits for a client that has gone')
+    })
+    const held = made()
+    await manyTurns()
+    t.equal(made(), held)
+  })
+}
+
+t.test('slices: many answers on one connection leave nothing on it', async (t) => {
+  const warnings = warningsIn(t)
+  const { url, ended } = await sending(t, () => ['a', '', 'b'])
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  for (let count = 1; count <= 20; count += 1) {
+    t.equal((await ask(url, { agent })).text, 'ab')
+    await eventually(() => {
+      if (ended() !== count) throw new Error(`${ended()} have ended`)
+    })
+  }
+  t.same(warnings, [])
+})
+
+t.test('slices: they end when a client disconnects whose earlier request is still unanswered', async (t) => {
+  const { url, made, ended } = await sending(t, endless)
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  socket.write('GET /never HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  await eventually(() => {
+    if (made() === 0) throw new Error('not begun')
+  })
+  t.equal(ended(), 0)
+  socket.destroy()
+  await eventually(() => {
+    if (ended() !== 1) throw new Error('waits for a client that has gone')
+  })
+})
