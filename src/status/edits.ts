@@ -41,8 +41,14 @@ export function mergeEdit(draft: Draft, { saved, origin, isRestore }: Edit): voi
 
 function mergeDifference(draft: Draft, saved: SavedDocument, origin: StatusDocument): void {
   draft.putHead(mergeHead(draft.head, headOf(saved), origin.head), EDIT)
-  const copies = new Map(saved.statuses.map((status) => [keyOf(status), status]))
+  // What the person has left alone is mostly the very object in the origin: `readEdit` sees to that.
+  const kept = new Set<SavedStatus>(saved.statuses)
+  const own = new Set<SavedStatus>(origin.entries.map(({ status }) => status))
+  const copies = new Map(
+    saved.statuses.flatMap((status) => (own.has(status) ? [] : [[keyOf(status), status] as const])),
+  )
   for (const { status: before } of origin.entries) {
+    if (kept.has(before)) continue
     const now = draft.get(before)?.status
     if (!copies.has(keyOf(before)) && now !== undefined && !isReportedSince(now, before, draft.clock.now)) {
       draft.remove(before, EDIT)
@@ -50,7 +56,7 @@ function mergeDifference(draft: Draft, saved: SavedDocument, origin: StatusDocum
   }
   for (const copy of copies.values()) {
     const entry = findEntry(origin, copy)
-    if (entry !== undefined && (copy === entry.status || textOf(copy) === entry.text)) continue
+    if (entry !== undefined && textOf(copy) === entry.text) continue
     mergeStatus(draft, copy, entry?.status)
   }
 }
