@@ -42,13 +42,10 @@ export function mergeEdit(draft: Draft, { saved, origin, isRestore }: Edit): voi
 function mergeDifference(draft: Draft, saved: SavedDocument, origin: StatusDocument): void {
   draft.putHead(mergeHead(draft.head, headOf(saved), origin.head), EDIT)
   // What the person has left alone is mostly the very object in the origin: `readEdit` sees to that.
-  const kept = new Set<SavedStatus>(saved.statuses)
-  const own = new Set<SavedStatus>(origin.entries.map(({ status }) => status))
-  const copies = new Map(
-    saved.statuses.flatMap((status) => (own.has(status) ? [] : [[keyOf(status), status] as const])),
-  )
-  for (const { status: before } of origin.entries) {
-    if (kept.has(before)) continue
+  const others = new Set<SavedStatus>(origin.entries.map(({ status }) => status))
+  const copies = new Map<string, SavedStatus>()
+  for (const status of saved.statuses) if (!others.delete(status)) copies.set(keyOf(status), status)
+  for (const before of others) {
     const now = draft.get(before)?.status
     if (!copies.has(keyOf(before)) && now !== undefined && !isReportedSince(now, before, draft.clock.now)) {
       draft.remove(before, EDIT)

@@ -13,6 +13,7 @@ import { type OpeningParts, type Unopened, openDirectory, readUnopened, recoverO
 import type { Published } from './published.ts'
 import { type Rendered, render } from './render.ts'
 import type { Batch, Requests } from './requests.ts'
+import { othersTurn } from './slices.ts'
 import { StoreError, storeErrorOf } from './store-error.ts'
 import type { RoundReport, Troubles } from './troubles.ts'
 import type { Volume } from './volume.ts'
@@ -106,6 +107,8 @@ export class Round {
       if (found.isUnfinished) return this.#postpone()
       const batch = (taken.batch = requests.take())
       const step = decide(record.current.document, editsIn(found), batch.changes, clock)
+      // Nobody else changes anything meanwhile: the lock is held, and one round runs at a time.
+      await othersTurn()
       return this.#perform(step, found, batch, isAlone, clock)
     })
   }
@@ -197,7 +200,11 @@ export class Round {
     const next = isFirst ? { ...base, generation: 1, updatedAt: formatTime(clock.now) } : step.next
     this.#lastStatus = found.status
     if (next === base && !troubles.canCommit) await directory.probe(record.current.bytes)
-    if (next !== base) return this.#commit(render(next, record.current), step, found, requests, clock)
+    if (next !== base) {
+      const rendered = render(next, record.current)
+      await othersTurn()
+      return this.#commit(rendered, step, found, requests, clock)
+    }
     if (!this.#mustPutInPlace(found, step)) return []
     log.info({ generation: base.generation, targets: base.entries.length }, 'status.json written from the record')
     this.#lastStatus = undefined
