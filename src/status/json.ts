@@ -195,9 +195,9 @@ export function beginOfArray(text: string, name: string): number | undefined {
       const end = closingQuote(text, at) + 1
       if (end === 0) return undefined
       if (depth === 1 && text.slice(at, end) === key) {
-        const colon = afterBlanks(text, end)
-        const value = afterBlanks(text, colon + 1)
-        if (text[colon] === ':' && text[value] === '[') return value + 1
+        // Behind the colon; behind a value, a comma and a key follow.
+        const value = afterBlanks(text, afterBlanks(text, end) + 1)
+        if (text[value] === '[') return value + 1
       }
       at = end - 1
     } else if (isOpening(code)) {

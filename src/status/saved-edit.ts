@@ -51,7 +51,7 @@ function* readByEntry(
   if (begin === undefined) return undefined
   const statuses: SavedStatus[] = []
   let at = afterBlanks(text, begin)
-  while (text[at] !== ']' || statuses.length > 0) {
+  for (;;) {
     const entry = known.takeAt(text, at)
     if (entry === undefined) {
       const end = text[at] === '{' ? endOfValue(text, at) : undefined

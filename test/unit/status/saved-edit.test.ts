@@ -103,6 +103,9 @@ const anyTextEdit = fc.oneof(
       (text: string) => `\uFEFF${text}`,
       (text: string) => ` \n${text}`,
       (text: string) => text.replaceAll('SYNCED', 'SYNC'),
+      (text: string) => text.replace(/\},(?=\n {4}\{)/, '};'),
+      (text: string) => text.replace(/\},(?=\n {4}\{)/, '}'),
+      (text: string) => text.replace(/\},(?=\n {4}\{)/, '},,'),
       (text: string) => text.replaceAll('"commit"', '"revision"'),
       (text: string) => JSON.stringify(JSON.parse(text)),
     ),
@@ -166,6 +169,8 @@ t.test('what an edit has left alone is the very object that is known', async (t)
     ['the first one', TEXT.replace('"server": ', '"note": "x",\n      "server": '), 1],
     ['the last one', TEXT.replace(/("stale": false)(?![^]*"stale": false)/, '"stale": true'), 1],
     ['the top', TEXT.replace('{', '{\n  "note": "ü",'), 0],
+    ['the top, with a text like a key', TEXT.replace('{', '{\n  "note": "statuses",'), 0],
+    ['the top, with a bracket in a text', TEXT.replace('{', '{\n  "note": "[",'), 0],
     ['some lines, as with sed', TEXT.replaceAll(/("server": "s3\d")/g, '$1,\n      "note": "x"'), 10],
     ['as jq writes it', `${JSON.stringify(JSON.parse(TEXT), null, 2)}\n`, 0],
     ['as jq -c writes it', `${JSON.stringify(JSON.parse(TEXT))}\n`, 0],
@@ -180,6 +185,35 @@ t.test('what an edit has left alone is the very object that is known', async (t)
     const outcome = read(Buffer.from(text), LAB)
     const total = outcome.ok ? outcome.value.statuses.length : 0
     t.equal(total - sharedBy(outcome, LAB), others, name)
+  }
+})
+
+t.test('what is not UTF-8 is refused as before', async (t) => {
+  const bytes = Buffer.concat([Buffer.from(TEXT), Buffer.from([0xff])])
+  t.same(read(bytes, LAB), readDocument(bytes, NOW))
+  t.equal(read(bytes, LAB).ok, false)
+})
+
+t.test('a target that is there twice is found, wherever it is', async (t) => {
+  const { opening, entries, closing } = partsOf(LAB)
+  const [a = '', b = '', c = ''] = entries
+  const changed = b.replace('{', '{ "note": 1,')
+  const added = `    ${NEW}`
+  for (const twice of [
+    [a, a],
+    [a, b, a],
+    [b, a, b],
+    [a, b, changed],
+    [changed, a, b],
+    [b, a, changed],
+    [changed, c, b, a],
+    [added, a, added],
+    [c, b, a, b],
+  ]) {
+    const bytes = Buffer.from(`${opening}${twice.join(',\n')}${closing}`)
+    const expected = readDocument(bytes, NOW)
+    t.match(expected, { ok: false, faults: [{ detail: /same repo and server/ }] })
+    t.same(read(bytes, LAB), expected)
   }
 })
 
