@@ -1,5 +1,6 @@
 import { type Entry, type StatusDocument, sharedRuns } from '../status/document.ts'
 import { digestOf } from './durable-file.ts'
+import { othersTurn } from './slices.ts'
 
 /** A document with the bytes of `status.json` that hold it. */
 export interface Rendered {
@@ -18,6 +19,15 @@ const SEPARATOR = ',\n'
 export function render(document: StatusDocument, before?: Rendered): Rendered {
   const bytes = toBytes(document, before)
   return { document, bytes, digest: digestOf(bytes) }
+}
+
+/** The same, and others can work in between. */
+export async function renderInTurns(document: StatusDocument, before: Rendered): Promise<Rendered> {
+  const bytes = toBytes(document, before)
+  await othersTurn()
+  const digest = digestOf(bytes)
+  await othersTurn()
+  return { document, bytes, digest }
 }
 
 /** The bytes of `status.json`. */

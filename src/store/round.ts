@@ -11,7 +11,7 @@ import { type Found, NOTHING_FOUND } from './inbox.ts'
 import { withLock } from './lock.ts'
 import { type OpeningParts, type Unopened, openDirectory, readUnopened, recoverOrphans } from './opening.ts'
 import type { Published } from './published.ts'
-import { type Rendered, render } from './render.ts'
+import { type Rendered, render, renderInTurns } from './render.ts'
 import type { Batch, Requests } from './requests.ts'
 import { othersTurn } from './slices.ts'
 import { StoreError, storeErrorOf } from './store-error.ts'
@@ -201,9 +201,7 @@ export class Round {
     this.#lastStatus = found.status
     if (next === base && !troubles.canCommit) await directory.probe(record.current.bytes)
     if (next !== base) {
-      const rendered = render(next, record.current)
-      await othersTurn()
-      return this.#commit(rendered, step, found, requests, clock)
+      return this.#commit(await renderInTurns(next, record.current), step, found, requests, clock)
     }
     if (!this.#mustPutInPlace(found, step)) return []
     log.info({ generation: base.generation, targets: base.entries.length }, 'status.json written from the record')
