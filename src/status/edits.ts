@@ -41,8 +41,11 @@ export function mergeEdit(draft: Draft, { saved, origin, isRestore }: Edit): voi
 
 function mergeDifference(draft: Draft, saved: SavedDocument, origin: StatusDocument): void {
   draft.putHead(mergeHead(draft.head, headOf(saved), origin.head), EDIT)
-  const copies = new Map(saved.statuses.map((status) => [keyOf(status), status]))
-  for (const { status: before } of origin.entries) {
+  // What the person has left alone is mostly the very object in the origin: `readEdit` sees to that.
+  const others = new Set<SavedStatus>(origin.entries.map(({ status }) => status))
+  const copies = new Map<string, SavedStatus>()
+  for (const status of saved.statuses) if (!others.delete(status)) copies.set(keyOf(status), status)
+  for (const before of others) {
     const now = draft.get(before)?.status
     if (!copies.has(keyOf(before)) && now !== undefined && !isReportedSince(now, before, draft.clock.now)) {
       draft.remove(before, EDIT)
@@ -50,7 +53,7 @@ function mergeDifference(draft: Draft, saved: SavedDocument, origin: StatusDocum
   }
   for (const copy of copies.values()) {
     const entry = findEntry(origin, copy)
-    if (entry !== undefined && (copy === entry.status || textOf(copy) === entry.text)) continue
+    if (entry !== undefined && textOf(copy) === entry.text) continue
     mergeStatus(draft, copy, entry?.status)
   }
 }

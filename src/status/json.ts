@@ -35,14 +35,25 @@ export function pointTo(pointer: string, member: string | number): string {
 
 /** Parses UTF-8 JSON, with or without a byte order mark. The value itself is not checked. */
 export function parseJson(bytes: Uint8Array): Outcome<{ value: unknown; text: string }, LocatedFault> {
-  let text: string
+  const text = decode(bytes)
+  if (!text.ok) return text
+  const parsed = parseText(text.value)
+  return parsed.ok ? { ok: true, value: { value: parsed.value, text: text.value } } : parsed
+}
+
+/** Decodes UTF-8, without a byte order mark. */
+export function decode(bytes: Uint8Array): Outcome<string, LocatedFault> {
   try {
-    text = utf8.decode(bytes)
+    return { ok: true, value: utf8.decode(bytes) }
   } catch {
     return { ok: false, faults: [{ pointer: '', line: 1, column: 1, detail: 'must be UTF-8 text' }] }
   }
+}
+
+/** Parses JSON. The value itself is not checked. */
+export function parseText(text: string): Outcome<unknown, LocatedFault> {
   try {
-    return { ok: true, value: { value: JSON.parse(text), text } }
+    return { ok: true, value: JSON.parse(text) }
   } catch (error) {
     return { ok: false, faults: [syntaxFault(text, error)] }
   }
@@ -123,14 +134,18 @@ function countKeys(root: unknown): number {
 function countKeysIn(text: string): number {
   let count = 0
   for (let begin = text.indexOf('"'); begin !== -1;) {
-    let end = text.indexOf('"', begin + 1)
-    while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
-    let next = end + 1
-    while (isBlank(text.charCodeAt(next))) next += 1
+    const next = afterBlanks(text, closingQuote(text, begin) + 1)
     if (text[next] === ':') count += 1
     begin = text.indexOf('"', next)
   }
   return count
+}
+
+/** The place of the quote that ends the string that begins at a place; -1 if it does not end. */
+function closingQuote(text: string, begin: number): number {
+  let end = text.indexOf('"', begin + 1)
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
+  return end
 }
 
 /** True if the character at a place follows an odd number of backslashes. */
@@ -140,9 +155,68 @@ function isEscaped(text: string, at: number): boolean {
   return (at - from) % 2 === 1
 }
 
+/** The first place from a place on that is not a blank of JSON. */
+export function afterBlanks(text: string, at: number): number {
+  let next = at
+  while (isBlank(text.charCodeAt(next))) next += 1
+  return next
+}
+
 /** The blanks of JSON. */
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
+}
+
+/** The place behind the object or array that begins at a place of JSON; `undefined` if the text ends before it does. */
+export function endOfValue(text: string, begin: number): number | undefined {
+  let depth = 0
+  for (let at = begin; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) {
+      at = closingQuote(text, at)
+      if (at === -1) return undefined
+    } else if (isOpening(code)) {
+      depth += 1
+    } else if (isClosing(code)) {
+      depth -= 1
+      if (depth === 0) return at + 1
+    }
+  }
+  return undefined
+}
+
+/** The place behind the bracket that opens the array of a property at the top of JSON; `undefined` if there is none. */
+export function beginOfArray(text: string, name: string): number | undefined {
+  const key = JSON.stringify(name)
+  let depth = 0
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) {
+      const end = closingQuote(text, at) + 1
+      if (end === 0) return undefined
+      if (depth === 1 && text.slice(at, end) === key) {
+        // Behind the colon; behind a value, a comma and a key follow.
+        const value = afterBlanks(text, afterBlanks(text, end) + 1)
+        if (text[value] === '[') return value + 1
+      }
+      at = end - 1
+    } else if (isOpening(code)) {
+      depth += 1
+    } else if (isClosing(code)) {
+      depth -= 1
+    }
+  }
+  return undefined
+}
+
+const QUOTE = 0x22
+
+function isOpening(code: number): boolean {
+  return code === 0x7b || code === 0x5b
+}
+
+function isClosing(code: number): boolean {
+  return code === 0x7d || code === 0x5d
 }
 
 function duplicatesIn(text: string): LocatedFault[] {

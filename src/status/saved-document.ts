@@ -3,10 +3,11 @@ import {
   type Fault,
   type LocatedFault,
   type Outcome,
+  decode,
   duplicateFaults,
   limitFaults,
   locate,
-  parseJson,
+  parseText,
   pointTo,
 } from './json.ts'
 import { expectedNameFaults, savedNameFaults } from './names.ts'
@@ -34,9 +35,15 @@ const isSavedDocument = validator<SavedDocument>(savedDocumentSchema, PATTERN_ME
  * @param now milliseconds since the epoch
  */
 export function readDocument(bytes: Uint8Array, now: number): Outcome<SavedDocument, LocatedFault> {
-  const json = parseJson(bytes)
+  const text = decode(bytes)
+  return text.ok ? readText(text.value, now) : text
+}
+
+/** The same for a text. */
+export function readText(text: string, now: number): Outcome<SavedDocument, LocatedFault> {
+  const json = parseText(text)
   if (!json.ok) return json
-  const { value, text } = json.value
+  const { value } = json
   const limits = limitFaults(value, TARGETS_MAX)
   if (limits.length > 0) return { ok: false, faults: locate(text, limits) }
   if (!isSavedDocument(value)) return { ok: false, faults: locate(text, isSavedDocument.faults('')) }

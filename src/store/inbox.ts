@@ -2,13 +2,14 @@ import { join } from 'node:path'
 import type { Edit } from '../status/edits.ts'
 import { type LocatedFault, type Outcome, parseJson } from '../status/json.ts'
 import { Refusal } from '../status/refusal.ts'
-import { readDocument } from '../status/saved-document.ts'
+import { readEdit, seemingGeneration } from '../status/saved-edit.ts'
 import type { SavedDocument } from '../status/schema.ts'
 import type { Clock } from '../status/time.ts'
 import { type Directory, STATUS_FILE } from './directory.ts'
 import { type DisplacedFile, WatchedFiles } from './displaced.ts'
-import { BYTES_MAX, type FileState, digestOf } from './durable-file.ts'
+import { BYTES_MAX, type FileState, digestInSlices, digestOf } from './durable-file.ts'
 import type { Record } from './record.ts'
+import { inSlices } from './slices.ts'
 
 const MERGE_FAILED: readonly LocatedFault[] = [
   { pointer: '', line: 1, column: 1, detail: 'could not be merged because of an internal error; see the log' },
@@ -111,7 +112,7 @@ export class Inbox {
     if (isOurs && this.#rejected?.file === STATUS_FILE) this.#rejected = undefined
     // Its server may have been killed before it noted that.
     if (isOurs) await this.#record.notePlaced()
-    if (status === undefined || isOurs || this.#record.isSuperseded(digestOf(status.bytes))) {
+    if (status === undefined || isOurs || this.#record.isSuperseded(await digestInSlices(status.bytes))) {
       return { status, isOurs, isUnfinished: false, ...sorted(displaced) }
     }
     const text = this.#knownInPlace(status) ?? (await this.#parse({ state: status }, clock))
@@ -190,7 +191,7 @@ export class Inbox {
   async #parse(text: Text, clock: Clock): Promise<EditText | InvalidText | undefined> {
     const { state, file } = text
     const path = file?.path ?? STATUS_FILE
-    const outcome = readSaved(state, clock)
+    const outcome = await this.#readSaved(state, clock)
     if (!outcome.ok) {
       if (this.#isUnfinished(path, state)) return undefined
       return { ...text, faults: outcome.faults, isDefect: false }
@@ -201,6 +202,15 @@ export class Inbox {
     const isOlder = document.generation < this.#record.current.document.generation
     const isRestore = isOlder && digest === digestOf(state.bytes)
     return { ...text, edit: { saved, origin: document, isRestore } }
+  }
+
+  async #readSaved({ size, bytes }: FileState, clock: Clock): Promise<Outcome<SavedDocument, LocatedFault>> {
+    if (size > BYTES_MAX) {
+      const detail = `must not have more than ${BYTES_MAX} bytes`
+      return { ok: false, faults: [{ pointer: '', line: 1, column: 1, detail }] }
+    }
+    const { document } = await this.#record.documentAt(seemingGeneration(bytes), clock)
+    return inSlices(readEdit(bytes, document, clock.now))
   }
 
   /**
@@ -256,12 +266,6 @@ export class Inbox {
     this.#unread = this.#unread.filter((unread) => unread.path !== path)
     this.#unfinished.delete(path)
   }
-}
-
-function readSaved({ size, bytes }: FileState, clock: Clock): Outcome<SavedDocument, LocatedFault> {
-  if (size <= BYTES_MAX) return readDocument(bytes, clock.now)
-  const detail = `must not have more than ${BYTES_MAX} bytes`
-  return { ok: false, faults: [{ pointer: '', line: 1, column: 1, detail }] }
 }
 
 function whyNotMerged(error: unknown): Pick<InvalidText, 'faults' | 'isDefect'> {

@@ -1,6 +1,6 @@
 import { type Entry, type StatusDocument, sharedRuns } from '../status/document.ts'
 import { digestInSlices, digestOf } from './durable-file.ts'
-import { Slices } from './slices.ts'
+import { inSlices } from './slices.ts'
 
 /** A document with the bytes of `status.json` that hold it. */
 export interface Rendered {
@@ -23,11 +23,8 @@ export function render(document: StatusDocument, before?: Rendered): Rendered {
 
 /** The same in slices, for a document of any size. */
 export async function renderInSlices(document: StatusDocument, before: Rendered): Promise<Rendered> {
-  const slices = new Slices()
-  const writing = write(document, before)
-  let step = writing.next()
-  for (; step.done !== true; step = writing.next()) await slices.next()
-  return { document, bytes: step.value, digest: await digestInSlices(step.value) }
+  const bytes = await inSlices(write(document, before))
+  return { document, bytes, digest: await digestInSlices(bytes) }
 }
 
 /** The bytes of `status.json`. */

@@ -14,3 +14,13 @@ export class Slices {
     this.#began = performance.now()
   }
 }
+
+/** Runs work that yields often, in slices. */
+export async function inSlices<T>(work: Iterator<undefined, T>): Promise<T> {
+  const slices = new Slices()
+  for (;;) {
+    const step = work.next()
+    if (step.done === true) return step.value
+    await slices.next()
+  }
+}

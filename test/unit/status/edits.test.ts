@@ -4,7 +4,8 @@ import t from 'tap'
 import { EMPTY_DOCUMENT, type StatusDocument, findEntry } from '../../../src/status/document.ts'
 import { keyOf } from '../../../src/status/target.ts'
 import { Draft } from '../../../src/status/draft.ts'
-import type { SavedStatus } from '../../../src/status/schema.ts'
+import { mergeEdit } from '../../../src/status/edits.ts'
+import type { SavedStatus, Status } from '../../../src/status/schema.ts'
 import { formatTime } from '../../../src/status/time.ts'
 import { CLOCK, NOW, at, entryIn, merged, posted, saved, statusOf } from '../../support/documents.ts'
 import { DRIFTED, SYNCED, snapshotOf } from '../../support/snapshots.ts'
@@ -260,6 +261,60 @@ t.test('nothing newer is undone, no edit is lost, saving what is served changes 
     }),
     { numRuns: 500 },
   )
+})
+
+t.test('what is the very object of the origin is left alone, as what says the same is', async (t) => {
+  const opened = posted(
+    EMPTY_DOCUMENT,
+    ...Array.from({ length: 6 }, (_, index) => snapshotOf({ server: `s${index}` }, [], at('10:30:00'))),
+  ).document
+  const present = posted(
+    opened,
+    snapshotOf({ server: 's1' }, ['x'], at('10:31:00')),
+    snapshotOf({ server: 's6' }, [], at('10:31:30')),
+  )
+  const [first, second, , fourth, ...others] = opened.entries.map(({ status }) => status)
+  if (first === undefined || second === undefined || fourth === undefined) throw new Error('no such entry')
+  const statuses = [...others.toReversed(), second, { ...fourth, note: 'mine' }, { ...first, server: 'new' }, first]
+  const copy = { ...saved(opened), statuses }
+  const result = merged(present.document, copy, opened)
+  t.same(result, merged(present.document, structuredClone(copy), opened))
+  t.same(
+    result.entries.map(({ status: { server, note } }) => [server, note]),
+    [
+      ['new', undefined],
+      ['s0', undefined],
+      ['s1', undefined],
+      ['s3', 'mine'],
+      ['s4', undefined],
+      ['s5', undefined],
+      ['s6', undefined],
+    ],
+  )
+})
+
+t.test('what is the very object of the origin costs next to nothing', async (t) => {
+  const { document } = posted(
+    EMPTY_DOCUMENT,
+    DRIFTED,
+    snapshotOf(B, [], at('10:32:00')),
+    snapshotOf(C, [], at('10:31:00')),
+  )
+  let looks = 0
+  const seen = (status: Status): Status =>
+    new Proxy(status, {
+      get: (of, name, receiver) => {
+        looks += 1
+        return Reflect.get(of, name, receiver) as unknown
+      },
+    })
+  const entries = document.entries.map((entry) => ({ ...entry, status: seen(entry.status) }))
+  const statuses = entries.map(({ status }) => status)
+  const origin = { ...document, entries }
+  const draft = new Draft(document, CLOCK)
+  mergeEdit(draft, { saved: { ...saved(document), statuses }, origin, isRestore: false })
+  t.equal(draft.changed, false)
+  t.equal(looks, 0)
 })
 
 function edited(
