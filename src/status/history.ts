@@ -189,7 +189,7 @@ const HEAD =
 /** The head of a line, in a fifth of the time that the whole row takes. Lines of version 0.1 have no state. */
 export function readHead(line: string): RowHead | undefined {
   const [, at = '', repo = '', server = '', state, since = at] = HEAD.exec(line) ?? []
-  const [ms, from] = [Date.parse(at), Date.parse(since)]
+  const [ms, from] = [timeOf(at), timeOf(since)]
   if (Number.isNaN(ms) || Number.isNaN(from)) {
     const row = readRow(line)
     return row && headOf(row)

@@ -20,6 +20,7 @@ import { newPrivateName } from './directory.ts'
 import { openIfPresent, syncDirectory } from './durable-file.ts'
 import { HistoryIndex, type Range, type Span } from './history-index.ts'
 import { Backlog, type HistoryLine, type NewestRows } from './history-backlog.ts'
+import { Slices, atOnce, inSlices } from './slices.ts'
 import type { VolumeFiles } from './volume-files.ts'
 
 export const HISTORY_FILE = 'history.jsonl'
@@ -127,13 +128,13 @@ export class History {
   /** True if it is certain, without a look at the file, that a document adds no row. */
   #addsNothing(document: StatusDocument, causes: Causes, isAlone: boolean): boolean {
     if (!isAlone || this.#recorded === undefined || this.#known === undefined) return false
-    return this.#newRows(document, causes).length === 0
+    return atOnce(this.#newRows(document, causes)).length === 0
   }
 
   async #write(document: StatusDocument, causes: Causes): Promise<void> {
     const { file, known } = await this.#openToWrite().catch(async (error: unknown) => {
       if (this.#known === undefined) await this.#read(() => undefined).catch(() => undefined)
-      this.#backlog.add(this.#newRows(document, causes))
+      this.#backlog.add(await inSlices(this.#newRows(document, causes)))
       throw error
     })
     try {
@@ -159,7 +160,7 @@ export class History {
 
   /** Appends what waits and what a document adds. */
   async #append(file: FileHandle, known: Known, document: StatusDocument, causes: Causes): Promise<void> {
-    this.#backlog.add(this.#newRows(document, causes))
+    this.#backlog.add(await inSlices(this.#newRows(document, causes)))
     this.#recorded = document.entries
     await append(file, known, this.#backlog.lines)
     const { dropped } = this.#backlog
@@ -207,18 +208,22 @@ export class History {
   }
 
   /** The rows that a document adds to those of the file, as far as it is known, and to those that wait. */
-  #newRows(document: StatusDocument, causes: Causes): HistoryRow[] {
+  *#newRows(document: StatusDocument, causes: Causes): Generator<undefined, HistoryRow[]> {
     const newest = this.#backlog.newest(this.#known?.index.last ?? new Map())
     const targets =
       this.#recorded === undefined
         ? allTargets(newest, document)
         : changedEntries(this.#recorded, document.entries).map(({ target }) => target)
     const { staleAfter } = this.#options
-    return [...targets].flatMap((target) => {
+    const rows: HistoryRow[] = []
+    for (const target of targets) {
       const key = keyOf(target)
       const status = findEntry(document, target)?.status
-      return nextRow(document, target, newest.get(key), status, causes.get(key), staleAfter) ?? []
-    })
+      const row = nextRow(document, target, newest.get(key), status, causes.get(key), staleAfter)
+      if (row !== undefined) rows.push(row)
+      yield
+    }
+    return rows
   }
 
   /**
@@ -256,9 +261,11 @@ export class History {
       newest.set(keyOf(head), line)
       return true
     })
+    const slices = new Slices()
     for (const [key, line] of newest) {
       const row = readRow(line)
       if (row !== undefined) known.index.last.set(key, row)
+      await slices.next()
     }
     known.size = end
     this.#backlog.remove(written)

@@ -33,8 +33,8 @@ export async function openDirectory(parts: OpeningParts, clock: Clock): Promise<
   await record.load(clock)
   await adoptLegacy(parts, clock)
   const { document } = record.current
-  // Rows that a crash has prevented. What comes later has a known cause.
-  if (document.generation > 0) await history.record(document, new Map(), false)
+  // Rows that a crash has prevented. What comes later has a known cause, and waits for them; readers do not.
+  if (document.generation > 0) void history.record(document, new Map(), false)
   return volume
 }
 

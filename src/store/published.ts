@@ -12,6 +12,11 @@ export interface PublishedDocument extends Rendered {
 /** The document that readers get. Reading it never waits for a commit. */
 export class Published {
   #current: PublishedDocument | undefined
+  #announce: () => void = () => undefined
+  /** Resolves when there is a document. */
+  readonly once = new Promise<void>((resolve) => {
+    this.#announce = resolve
+  })
 
   /** @throws if nothing has been published yet */
   get current(): PublishedDocument {
@@ -27,5 +32,6 @@ export class Published {
   set(rendered: Rendered): void {
     if (this.#current?.digest === rendered.digest) return
     this.#current = { ...rendered, modifiedAt: timeOf(rendered.document.updatedAt) }
+    this.#announce()
   }
 }

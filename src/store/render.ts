@@ -1,6 +1,6 @@
 import { type Entry, type StatusDocument, sharedRuns } from '../status/document.ts'
 import { digestInSlices, digestOf } from './durable-file.ts'
-import { inSlices } from './slices.ts'
+import { atOnce, inSlices } from './slices.ts'
 
 /** A document with the bytes of `status.json` that hold it. */
 export interface Rendered {
@@ -29,10 +29,7 @@ export async function renderInSlices(document: StatusDocument, before: Rendered)
 
 /** The bytes of `status.json`. */
 export function toBytes(document: StatusDocument, before?: Rendered): Buffer {
-  const writing = write(document, before)
-  let step = writing.next()
-  while (step.done !== true) step = writing.next()
-  return step.value
+  return atOnce(write(document, before))
 }
 
 /** Writes the bytes of a document, and pauses after each run of entries. */

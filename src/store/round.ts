@@ -85,13 +85,18 @@ export class Round {
    * @throws {StoreError} if nothing can be written and there is nothing to serve: at the start only
    */
   async run(): Promise<boolean> {
-    const { inbox, published, troubles, history, clock } = this.#parts
+    const { inbox, published, clock } = this.#parts
     const taken: Taken = { clock: clock(), found: this.#uncommitted, batch: undefined }
     const report = await this.#attempt(taken).catch((error: unknown) => this.#fail(storeErrorOf(error), taken))
     this.#uncommitted = report.failure === undefined ? NOTHING_FOUND : taken.found
     if (report.failure !== undefined && published.isEmpty) throw report.failure
-    troubles.report({ ...report, rejected: inbox.rejected, historyFault: history.fault })
+    this.#report(report)
     return taken.found.isUnfinished || inbox.hasUnread
+  }
+
+  #report(report: RoundReport): void {
+    const { inbox, troubles, history } = this.#parts
+    troubles.report({ ...report, rejected: inbox.rejected, historyFault: history.fault })
   }
 
   async #attempt(taken: Taken): Promise<RoundReport> {
@@ -134,13 +139,15 @@ export class Round {
     published.set(record.current)
     batch.answer(step.answers)
     this.#hasStarted = true
+    // Not at the end of the round only: at a start the history takes seconds to read.
+    this.#report({ hasCommitted: record.current !== before, defects: defectsIn(step) })
     await this.#noteEdits(found, step)
     this.#noteEnded(step)
     this.#noteNearMisses(step)
     await history.record(record.current.document, step.causes, isAlone, eventLines(record.current.document, step))
     await inbox.settle(found, step.editErrors, displaced)
     await record.compactIfDue(clock)
-    return { hasCommitted: record.current !== before, defects: defectsIn(step) }
+    return {}
   }
 
   /** True if a commit is due, or a failed one to be tried again, whether or not there is an edit. */

@@ -24,3 +24,11 @@ export async function inSlices<T>(work: Iterator<undefined, T>): Promise<T> {
     await slices.next()
   }
 }
+
+/** Runs such work in one slice. */
+export function atOnce<T>(work: Iterator<undefined, T>): T {
+  for (;;) {
+    const step = work.next()
+    if (step.done === true) return step.value
+  }
+}

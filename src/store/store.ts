@@ -71,6 +71,7 @@ export class Store {
   readonly #troubles: Troubles
   readonly #history: History
   readonly #scheduler: Scheduler
+  #first: Promise<unknown> | undefined
   #watcher: Watcher | undefined
   #isStopping = false
 
@@ -218,16 +219,21 @@ export class Store {
   }
 
   async #runRound(): Promise<void> {
+    await this.#first
     if (!this.#isStopping) await this.#requests.pace.waitTurn(this.#requests.size)
     const isMoreToDo = await this.#round.run()
     const review = this.#inbox.isWatching ? REVIEW_EVERY_MS : Infinity
     this.#scheduler.wakeIn(isMoreToDo ? LOOK_AGAIN_MS : Math.min(review, this.#requests.dueIn))
   }
 
-  /** Runs rounds until there is something to serve: `status.json` may be being written just now. */
+  /**
+   * Runs rounds until there is something to serve: `status.json` may be being written just now. The last one may still be
+   * busy with the history then.
+   */
   async #firstRound(): Promise<void> {
     while (this.#published.isEmpty) {
-      await this.#round.run()
+      this.#first = this.#round.run()
+      await Promise.race([this.#first, this.#published.once])
       if (this.#published.isEmpty) await sleep(LOOK_AGAIN_MS)
     }
   }

@@ -317,6 +317,7 @@ t.test('a range: what was in force at its beginning, then what happened in it', 
   ]
   writeFileSync(join(dataDir, 'history.jsonl'), lines.join(''))
   const server = await serve(t, dataDir, { historyRetention: 3650 })
+  await historyOf(server)
   t.equal(server.lines.find(({ msg }) => msg === 'unreadable rows skipped')?.['lines'], 1)
   // The document has none of these targets: that they are gone is found at the start.
   const now = formatTime(at(8))
@@ -405,6 +406,8 @@ t.test('staleAfter: 600, retention: old lines go, the last known state of each t
   })
   writeFileSync(join(dataDir, 'history.jsonl'), [...old, oldRestore, ...recent, restore].join(''))
   const server = await serve(t, dataDir, { historyRetention: 30 })
+  // The server answers before it has read its history, and a question about the history after.
+  await historyOf(server)
   const kept = linesIn(dataDir).map(({ time, server: name }) => [
     name,
     Math.round((Date.now() - Date.parse(time)) / DAY),

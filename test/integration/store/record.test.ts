@@ -617,7 +617,7 @@ t.test('a directory of version 0.1: loaded without a step by hand, and its copy 
   writeFileSync(fourth.file, newer(20).replace('by 0.1', 'typed'))
   const fifth = await serve(t, dataDir)
   t.match(fileOf(fifth), { note: 'typed', generation: 21 })
-  t.ok(fifth.lines.some(({ msg }) => msg === 'edit merged'))
+  await eventually(() => ok(fifth.lines.some(({ msg }) => msg === 'edit merged')))
 })
 
 t.test('a directory of a version that knew no states: every target gets one, and nothing else changes', async (t) => {
