@@ -13,10 +13,13 @@ import { matcher, readSelector } from './selector.ts'
 export function listTargets(store: Pick<Store, 'published'>): RequestHandler {
   return (req, res) => {
     const matches = filterOf(req.query)
-    const { document } = store.published
+    const { document, bytes } = store.published
     const entries = document.entries.filter(({ status }) => matches(status))
+    const isWhole = entries.length === document.entries.length
     res.set(JSON_HEADERS)
-    res.send(toBytes({ ...document, summary: statesIn(entries.map(({ status }) => status)), entries }))
+    res.send(
+      isWhole ? bytes : toBytes({ ...document, summary: statesIn(entries.map(({ status }) => status)), entries }),
+    )
   }
 }
 
