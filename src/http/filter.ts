@@ -18,5 +18,8 @@ export function filterOf(query: unknown): Filter {
 
 /** The statuses that match, in the order of the document. */
 export function matching({ published }: Pick<Store, 'published'>, matches: Filter): readonly Status[] {
-  return published.document.entries.flatMap(({ status }) => (matches(status) ? status : []))
+  const statuses: Status[] = []
+  // flatMap takes ten times as long.
+  for (const { status } of published.document.entries) if (matches(status)) statuses.push(status)
+  return statuses
 }

@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express'
+import { inSlices } from '../slices.ts'
 import type { Store } from '../store/store.ts'
 import type { At } from '../views/ages.ts'
 import { type TargetsSummary, summarize } from '../views/summary.ts'
@@ -8,11 +9,12 @@ import { Prepared } from './prepared.ts'
 
 /** Serves the summary of the matching targets, computed once for each document. Express adds an ETag. */
 export function showSummary(store: Pick<Store, 'published'>): RequestHandler {
-  const prepared = new Prepared<At<TargetsSummary>>()
-  return (req, res) => {
+  const prepared = new Prepared<Promise<At<TargetsSummary>>>()
+  return async (req, res) => {
     const now = Date.now()
     const matches = filterOf(req.query)
-    const summary = prepared.of(store.published, req.url, () => summarize(matching(store, matches), now))
+    const compute = async (): Promise<At<TargetsSummary>> => inSlices(summarize(matching(store, matches), now))
+    const summary = await prepared.of(store.published, req.url, compute)
     res.set(JSON_HEADERS).send(`${JSON.stringify(summary(now))}\n`)
   }
 }

@@ -64,6 +64,18 @@ const SERVER_PROPERTIES: ReadonlySet<string> = new Set(documentSchema.required.f
 
 const isSummary = validator<Summary>(summarySchema)
 
+const dues = new WeakMap<readonly Entry[], number>()
+
+/** When the first stamp of a document will be wrong, or something else in it is due, in ms since the epoch. */
+export function dueOf({ entries, changesAt }: StatusDocument): number {
+  let first = dues.get(entries)
+  if (first === undefined) {
+    first = entries.reduce((soonest, entry) => Math.min(soonest, entry.changesAt), Infinity)
+    dues.set(entries, first)
+  }
+  return Math.min(first, changesAt)
+}
+
 /** The entry of a target; `undefined` if there is none. */
 export function findEntry(document: StatusDocument, target: Target): Entry | undefined {
   const [at, found] = position(document.entries, target)

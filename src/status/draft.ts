@@ -5,6 +5,7 @@ import {
   type Head,
   type Replacement,
   type StatusDocument,
+  dueOf,
   entriesUnder,
   entryOf,
   findEntry,
@@ -183,6 +184,7 @@ export class Draft {
 
   /** Stamps anew every entry of which a stamp has changed by itself, and adds those that are expected and not there. */
   passTime(): void {
+    if (dueOf(this.base) > this.clock.now) return
     if (this.base.changesAt <= this.clock.now) {
       for (const target of this.rules.expected.values()) {
         if (this.#size < TARGETS_MAX) this.#expect(target, { origin: 'time' })

@@ -68,11 +68,29 @@ function nearMissesInStatus(status: WithFiles, pointer: string): Fault[] {
 function nearMisses(properties: Properties, pointer: string, known: ReadonlySet<string>): Fault[] {
   return Object.keys(properties).flatMap((name) => {
     if (known.has(name)) return []
-    const meant = [...known].find((each) => isAlike(name, each))
+    const meant = likelyMeant(name, known)
     return meant === undefined
       ? []
       : [{ pointer: pointTo(pointer, name), detail: `is not known; did you mean ${meant}?` }]
   })
+}
+
+/** Unknown names to remember: those of one client are in all of its targets. */
+const REMEMBERED_MAX = 1000
+const remembered = new Map<ReadonlySet<string>, Map<string, string | undefined>>()
+
+/** The known name that an unknown one is like. */
+function likelyMeant(name: string, known: ReadonlySet<string>): string | undefined {
+  const answers = remembered.get(known) ?? new Map<string, string | undefined>()
+  if (!answers.has(name)) {
+    if (answers.size >= REMEMBERED_MAX) answers.clear()
+    answers.set(
+      name,
+      [...known].find((each) => isAlike(name, each)),
+    )
+    remembered.set(known, answers)
+  }
+  return answers.get(name)
 }
 
 function isAlike(name: string, known: string): boolean {

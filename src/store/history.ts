@@ -20,7 +20,7 @@ import { newPrivateName } from './directory.ts'
 import { openIfPresent, syncDirectory } from './durable-file.ts'
 import { HistoryIndex, type Range, type Span } from './history-index.ts'
 import { Backlog, type HistoryLine, type NewestRows } from './history-backlog.ts'
-import { Slices, atOnce, inSlices } from './slices.ts'
+import { Slices, inSlices } from '../slices.ts'
 import type { VolumeFiles } from './volume-files.ts'
 
 export const HISTORY_FILE = 'history.jsonl'
@@ -109,7 +109,7 @@ export class History {
     events: readonly EventLine[] = [],
   ): Promise<void> {
     this.#backlog.add(events)
-    const isUpToDate = document.entries === this.#recorded || this.#addsNothing(document, causes, isAlone)
+    const isUpToDate = document.entries === this.#recorded || (await this.#addsNothing(document, causes, isAlone))
     if (isUpToDate && this.#backlog.lines.length === 0 && this.#failure === undefined) {
       this.#recorded = document.entries
       return
@@ -126,9 +126,11 @@ export class History {
   }
 
   /** True if it is certain, without a look at the file, that a document adds no row. */
-  #addsNothing(document: StatusDocument, causes: Causes, isAlone: boolean): boolean {
+  async #addsNothing(document: StatusDocument, causes: Causes, isAlone: boolean): Promise<boolean> {
     if (!isAlone || this.#recorded === undefined || this.#known === undefined) return false
-    return atOnce(this.#newRows(document, causes)).length === 0
+    const rows = await inSlices(this.#newRows(document, causes))
+    // A query may have found another file in the meantime.
+    return rows.length === 0 && this.#recorded !== undefined
   }
 
   async #write(document: StatusDocument, causes: Causes): Promise<void> {

@@ -9,7 +9,7 @@ import { type Directory, STATUS_FILE } from './directory.ts'
 import { type DisplacedFile, WatchedFiles } from './displaced.ts'
 import { BYTES_MAX, type FileState, digestInSlices, digestOf } from './durable-file.ts'
 import type { Record } from './record.ts'
-import { inSlices } from './slices.ts'
+import { inSlices } from '../slices.ts'
 
 const MERGE_FAILED: readonly LocatedFault[] = [
   { pointer: '', line: 1, column: 1, detail: 'could not be merged because of an internal error; see the log' },

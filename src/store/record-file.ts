@@ -10,7 +10,7 @@ import {
 } from '../status/schema.ts'
 import { validator } from '../status/validation.ts'
 import type { Rendered } from './render.ts'
-import { Slices } from './slices.ts'
+import { Slices } from '../slices.ts'
 
 /** The version of the format. A server does not start on a record of a later version. */
 export const RECORD_VERSION = 1

@@ -3,6 +3,7 @@ import type { Answer, Change } from '../status/next.ts'
 import { TARGETS_MAX } from '../status/schema.ts'
 import { BYTES_MAX } from './durable-file.ts'
 import { Pace } from './pace.ts'
+import { Slices } from '../slices.ts'
 import { StoreError, internalError } from './store-error.ts'
 
 /** The most requests that wait for a commit; with at most 1 MiB each, it bounds the memory that they hold. */
@@ -37,12 +38,14 @@ export class Batch {
   }
 
   /** Answers every request. Its change is on disk, or was refused. */
-  answer(answers: readonly Answer[]): void {
+  async answer(answers: readonly Answer[]): Promise<void> {
+    const slices = new Slices()
     for (const [index, { resolve, reject }] of this.#requests.entries()) {
       const answer = answers[index]
       if (answer?.kind === 'done') resolve(answer.value)
       else if (answer?.kind === 'refused') reject(answer.refusal)
       else reject(internalError(answer?.error))
+      await slices.next()
     }
   }
 

@@ -1,3 +1,4 @@
+import { dueOf } from '../status/document.ts'
 import type { Edit } from '../status/edits.ts'
 import { eventLines } from '../status/history.ts'
 import { newNearMisses } from '../status/near-misses.ts'
@@ -13,7 +14,7 @@ import { type OpeningParts, type Unopened, openDirectory, readUnopened, recoverO
 import type { Published } from './published.ts'
 import { type Rendered, render, renderInSlices } from './render.ts'
 import { Batch, type Requests } from './requests.ts'
-import { Slices } from './slices.ts'
+import { Slices } from '../slices.ts'
 import { StoreError, storeErrorOf } from './store-error.ts'
 import type { RoundReport, Troubles } from './troubles.ts'
 import type { Volume } from './volume.ts'
@@ -137,10 +138,10 @@ export class Round {
     const before = record.current
     const displaced = await this.#bringToDisk(step, found, batch.size, clock)
     published.set(record.current)
-    batch.answer(step.answers)
     this.#hasStarted = true
     // Not at the end of the round only: at a start the history takes seconds to read.
     this.#report({ hasCommitted: record.current !== before, defects: defectsIn(step) })
+    await batch.answer(step.answers)
     await this.#noteEdits(found, step)
     this.#noteEnded(step)
     this.#noteNearMisses(step)
@@ -154,8 +155,7 @@ export class Round {
   #isDue({ now }: Clock): boolean {
     const { record, requests, troubles } = this.#parts
     if (requests.dueIn <= 0 || !troubles.canCommit) return true
-    const { entries, changesAt: due } = record.current.document
-    return due <= now || entries.some(({ changesAt }) => changesAt <= now)
+    return dueOf(record.current.document) <= now
   }
 
   async #hasNothingToDo(clock: Clock): Promise<boolean> {

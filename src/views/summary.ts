@@ -27,21 +27,26 @@ export interface TargetsSummary extends Summary {
 }
 
 /**
- * Sums up some targets.
+ * Sums up some targets. Yields after each pass over them.
  *
  * @param now in ms since the epoch
  */
-export function summarize(
+export function* summarize(
   statuses: readonly Pick<Status, 'repo' | 'state' | 'since' | 'last_check'>[],
   now: number,
-): At<TargetsSummary> {
+): Generator<undefined, At<TargetsSummary>> {
   const summary = summaryOf(statuses)
+  yield
   let oldestDrift = Infinity
   for (const { state, since } of statuses) {
     if (state === 'drifted') oldestDrift = Math.min(oldestDrift, timeOf(since))
   }
+  yield
   const newest = newestCheck(statuses, now)
-  const sentences = verdict(statuses.map((status) => judged(status)))
+  yield
+  const all = statuses.map((status) => judged(status))
+  yield
+  const sentences = verdict(all)
   return (asked) => ({
     ...summary,
     longest_drift_seconds: ageAt(asked, oldestDrift),

@@ -38,7 +38,7 @@ export function verdict(targets: readonly Judged[]): At<readonly VerdictSentence
       { state: 'synced', text: targets.length === 1 ? '1 target is in sync.' : `All ${count(targets)} are in sync.` },
     ]
   }
-  const silent = silentRepositories(targets)
+  const silent = of('stale').length === 0 ? new Set<string>() : silentRepositories(targets)
   return (now) =>
     STATES.flatMap((state) => {
       const some = of(state)

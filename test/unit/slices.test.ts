@@ -1,5 +1,5 @@
 import t from 'tap'
-import { inSlices } from '../../../src/store/slices.ts'
+import { inSlices } from '../../src/slices.ts'
 
 t.test('a long computation lets others work', async (t) => {
   let turns = 0
