@@ -299,22 +299,22 @@ post() {
 run_command() {
   exec 3<&0
   if [ "$dry_run" = true ]; then exec 4>&2; else exec 4>&1; fi
-  # In the background, so that the script handles a signal at once.
-  python3 "$work/command.py" "$work" "$(cat "$work/preset")" "$@" <&3 >&4 3<&- 4>&- &
-  runner=$!
-  exec 3<&- 4>&-
   trap 'stop 129' HUP
   trap 'stop 130' INT
   trap 'stop 143' TERM
+  # In the background, so that the script handles a signal at once.
+  python3 "$work/command.py" "$work" "$(cat "$work/preset")" "$@" <&3 >&4 3<&- 4>&- &
+  exec 3<&- 4>&-
   # A program that failed leaves no outcome.
-  wait "$runner" || :
+  wait "$!" || :
 }
 
 # Ends the command, then the script with this exit code.
 stop() {
   trap '' HUP INT TERM
-  kill -TERM "$runner" 2>/dev/null || :
-  wait "$runner" || :
+  # Nothing runs yet if there is no $!.
+  [ -z "${!-}" ] || kill -TERM "$!" 2>/dev/null || :
+  [ -z "${!-}" ] || wait "$!" || :
   exit "$1"
 }
 
@@ -1366,6 +1366,8 @@ def run(work: str, preset: str, command: list[str]) -> dict[str, Any]:
         if is_empty_manifest(manifest):
             return {"fault": "standard input has no object: did the program that writes it fail?"}
         source = open(manifest, "rb")
+    # A signal that arrives while the command is being started waits until the process is known, and can be ended.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         # A session of its own, so that the processes that the command starts can be ended with it.
         process = subprocess.Popen(
@@ -1376,15 +1378,22 @@ def run(work: str, preset: str, command: list[str]) -> dict[str, Any]:
             env=environment(),
             bufsize=0,
             start_new_session=True,
+            preexec_fn=accept_signals,
         )
     except OSError as error:
+        accept_signals()
         code = 127 if isinstance(error, FileNotFoundError) else 126
         return {"fault": f"it cannot be run (exit code {code}): {error.strerror}"}
     try:
+        accept_signals()
         return {**watch(work, process), "code": process.wait()}
     except Stopped:
         end(process)
         raise
+
+
+def accept_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
 def environment() -> dict[str, str]:

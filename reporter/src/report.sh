@@ -81,22 +81,22 @@ HELP
 run_command() {
   exec 3<&0
   if [ "$dry_run" = true ]; then exec 4>&2; else exec 4>&1; fi
-  # In the background, so that the script handles a signal at once.
-  python3 "$work/command.py" "$work" "$(cat "$work/preset")" "$@" <&3 >&4 3<&- 4>&- &
-  runner=$!
-  exec 3<&- 4>&-
   trap 'stop 129' HUP
   trap 'stop 130' INT
   trap 'stop 143' TERM
+  # In the background, so that the script handles a signal at once.
+  python3 "$work/command.py" "$work" "$(cat "$work/preset")" "$@" <&3 >&4 3<&- 4>&- &
+  exec 3<&- 4>&-
   # A program that failed leaves no outcome.
-  wait "$runner" || :
+  wait "$!" || :
 }
 
 # Ends the command, then the script with this exit code.
 stop() {
   trap '' HUP INT TERM
-  kill -TERM "$runner" 2>/dev/null || :
-  wait "$runner" || :
+  # Nothing runs yet if there is no $!.
+  [ -z "${!-}" ] || kill -TERM "$!" 2>/dev/null || :
+  [ -z "${!-}" ] || wait "$!" || :
   exit "$1"
 }
 

@@ -84,6 +84,8 @@ def run(work: str, preset: str, command: list[str]) -> dict[str, Any]:
         if is_empty_manifest(manifest):
             return {"fault": "standard input has no object: did the program that writes it fail?"}
         source = open(manifest, "rb")
+    # A signal that arrives while the command is being started waits until the process is known, and can be ended.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         # A session of its own, so that the processes that the command starts can be ended with it.
         process = subprocess.Popen(
@@ -94,15 +96,22 @@ def run(work: str, preset: str, command: list[str]) -> dict[str, Any]:
             env=environment(),
             bufsize=0,
             start_new_session=True,
+            preexec_fn=accept_signals,
         )
     except OSError as error:
+        accept_signals()
         code = 127 if isinstance(error, FileNotFoundError) else 126
         return {"fault": f"it cannot be run (exit code {code}): {error.strerror}"}
     try:
+        accept_signals()
         return {**watch(work, process), "code": process.wait()}
     except Stopped:
         end(process)
         raise
+
+
+def accept_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
 def environment() -> dict[str, str]:
