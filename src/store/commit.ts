@@ -42,7 +42,7 @@ export async function commit(
   const paths = await placeOrUndo(parts, staged, line)
   // (4) Sync the directory, so that the new name survives a power cut.
   const [displaced, ...others] = await Promise.allSettled([
-    parts.directory.openDisplaced(paths),
+    parts.directory.openDisplaced(paths, replaced.status),
     parts.directory.sync(),
     line.confirm(),
   ])
@@ -66,7 +66,7 @@ export async function putInPlace(
   const staged = await directory.stage(current.bytes, status)
   const paths = await directory.place(staged)
   await directory.sync()
-  return directory.openDisplaced(paths)
+  return directory.openDisplaced(paths, status)
 }
 
 /** Steps 1 and 2 at once: neither needs the other, and a journal writes both to disk together. */

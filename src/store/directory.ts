@@ -45,9 +45,9 @@ export class Directory {
     this.files = files
   }
 
-  /** Reads `status.json`; `undefined` if there is none. */
-  async readStatus(): Promise<FileState | undefined> {
-    return this.files.access.read(this.#in(STATUS_FILE))
+  /** Reads `status.json`, which probably holds `expected`; `undefined` if there is none. */
+  async readStatus(expected?: Buffer): Promise<FileState | undefined> {
+    return this.files.access.read(this.#in(STATUS_FILE), expected)
   }
 
   /** True if `status.json` is certain to be as it was when it was read. */
@@ -77,9 +77,9 @@ export class Directory {
     return this.files.placement.place(staged, this.#in(STATUS_FILE))
   }
 
-  /** Opens what a commit has displaced. */
-  async openDisplaced(paths: readonly string[]): Promise<DisplacedFile[]> {
-    return Promise.all(paths.map(async (path) => this.files.access.openDisplaced(path)))
+  /** Opens what a commit has displaced, which is probably what it has replaced. */
+  async openDisplaced(paths: readonly string[], replaced: FileState | undefined): Promise<DisplacedFile[]> {
+    return Promise.all(paths.map(async (path) => this.files.access.openDisplaced(path, replaced?.bytes)))
   }
 
   /** Puts what was displaced back. Returns what was in its place, if it is not the staged file: a text saved since. */

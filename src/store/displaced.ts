@@ -65,10 +65,10 @@ class HeldFile implements DisplacedFile {
 }
 
 /** Opens a displaced file, reads it, and holds it open. */
-export async function openHeld(path: string): Promise<DisplacedFile> {
+export async function openHeld(path: string, expected?: Buffer): Promise<DisplacedFile> {
   const handle = await open(path, 'r')
   try {
-    return new HeldFile(handle, path, await readHandle(handle))
+    return new HeldFile(handle, path, await readHandle(handle, expected))
   } catch (error) {
     await handle.close()
     throw error

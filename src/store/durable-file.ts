@@ -32,6 +32,8 @@ export interface FileState {
   readonly isSettled: boolean
 }
 
+/** The bytes that are compared at once. */
+const COMPARED_BYTES = 1024 * 1024
 /** The bytes that are hashed at once. */
 const HASHED_BYTES = 1024 * 1024
 
@@ -96,8 +98,12 @@ export async function syncDirectory(directory: string, calls: FileCalls = pooled
   }
 }
 
-/** Reads a file; `undefined` if there is none. */
-export async function readState(path: string, calls: FileCalls): Promise<FileState | undefined> {
+/**
+ * Reads a file; `undefined` if there is none.
+ *
+ * @param expected what it probably holds: if it does, its state has this very buffer, and no memory is needed for another
+ */
+export async function readState(path: string, calls: FileCalls, expected?: Buffer): Promise<FileState | undefined> {
   let fd: number
   try {
     fd = await calls.open(path, 'r')
@@ -106,7 +112,7 @@ export async function readState(path: string, calls: FileCalls): Promise<FileSta
     throw error
   }
   try {
-    return await readFrom(fd, calls)
+    return await readFrom(fd, calls, expected)
   } finally {
     await calls.close(fd)
   }
@@ -128,16 +134,16 @@ export async function closeQuietly(handle: FileHandle): Promise<void> {
 }
 
 /** Reads an open file from its beginning. */
-export async function readHandle({ fd }: FileHandle): Promise<FileState> {
-  return readFrom(fd, pooledCalls)
+export async function readHandle({ fd }: FileHandle, expected?: Buffer): Promise<FileState> {
+  return readFrom(fd, pooledCalls, expected)
 }
 
-async function readFrom(fd: number, calls: FileCalls): Promise<FileState> {
+async function readFrom(fd: number, calls: FileCalls, expected: Buffer | undefined): Promise<FileState> {
   const readAt = Date.now()
   const stats = await calls.fstat(fd)
   const size = Number(stats.size)
   return {
-    bytes: size > BYTES_MAX ? Buffer.alloc(0) : await readAll(fd, size),
+    bytes: size > BYTES_MAX ? Buffer.alloc(0) : await contentOf(fd, size, expected),
     size,
     mode: Number(stats.mode & 0o777n),
     version: versionOf(stats),
@@ -168,6 +174,22 @@ export async function isUnchanged(path: string, state: FileState | undefined, ca
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false
     throw error
+  }
+}
+
+async function contentOf(fd: number, size: number, expected: Buffer | undefined): Promise<Buffer> {
+  return expected?.length === size && (await holds(fd, expected)) ? expected : readAll(fd, size)
+}
+
+/** True if an open file holds these bytes and no more. */
+async function holds(fd: number, expected: Buffer): Promise<boolean> {
+  const part = Buffer.allocUnsafe(Math.min(COMPARED_BYTES, expected.length + 1))
+  for (let at = 0; ;) {
+    const { bytesRead } = await promisify(read)(fd, part, 0, part.length, at)
+    if (!part.subarray(0, bytesRead).equals(expected.subarray(at, at + bytesRead))) return false
+    at += bytesRead
+    // Only the end of a file makes a read shorter.
+    if (bytesRead < part.length) return at === expected.length
   }
 }
 

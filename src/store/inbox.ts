@@ -105,7 +105,7 @@ export class Inbox {
   async read(clock: Clock): Promise<Found> {
     const displaced = await this.#readUnread(clock)
     const { bytes } = this.#record.current
-    const found = await this.#directory.readStatus()
+    const found = await this.#directory.readStatus(bytes)
     const isOurs = found?.bytes.equals(bytes) === true
     // The same bytes as one object are hashed once.
     const status = isOurs ? { ...found, bytes } : found

@@ -11,7 +11,7 @@ export const localFiles: FileAccess = {
   reviewAfterMs: [1000],
   unfinishedMaxMs: 1000,
   refresh: async () => undefined,
-  read: async (path) => readState(path, directCalls),
+  read: async (path, expected) => readState(path, directCalls, expected),
   stat: async (path) => {
     try {
       const { ino, size, mtimeMs } = await directCalls.stat(path)

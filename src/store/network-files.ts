@@ -28,7 +28,8 @@ export const networkFiles: FileAccess = {
   refresh: async (path) => {
     await fresh(path, async () => askForSize(path))
   },
-  read: async (path) => fresh(path, async () => withHandle(path, 'r', readHandle)),
+  read: async (path, expected) =>
+    fresh(path, async () => withHandle(path, 'r', async (handle) => readHandle(handle, expected))),
   // NFS asks for the size when a file is opened.
   stat: async (path) => fresh(path, async () => withHandle<FileStats>(path, 'r', async (handle) => handle.stat())),
   isUnchanged: async (path, state) => {
@@ -82,7 +83,7 @@ class NamedFile implements DisplacedFile {
 
 async function openNamed(path: string, isKept = false): Promise<NamedFile> {
   // GlusterFS answers a mere reader from its memory.
-  const state = await fresh(path, async () => withHandle(path, 'r+', readHandle))
+  const state = await fresh(path, async () => withHandle(path, 'r+', async (handle) => readHandle(handle)))
   if (state === undefined) throw Object.assign(new Error(`${path} does not exist any more`), { code: 'ENOENT' })
   return new NamedFile(path, state, isKept)
 }

@@ -20,14 +20,14 @@ export interface FileAccess {
   readonly unfinishedMaxMs: number
   /** Makes the kernel look up a name and the size of its file again. Under the lock, before a shared file is read. */
   refresh(path: string): Promise<void>
-  /** Reads a file; `undefined` if there is none. */
-  read(path: string): Promise<FileState | undefined>
+  /** Reads a file, which probably holds `expected`; `undefined` if there is none. */
+  read(path: string, expected?: Buffer): Promise<FileState | undefined>
   /** The file of a name; `undefined` if there is none. */
   stat(path: string): Promise<FileStats | undefined>
   /** True if a file is certain to be as it was when it was read. */
   isUnchanged(path: string, state: FileState | undefined): Promise<boolean>
-  /** Opens a file that a commit has displaced, and reads it. */
-  openDisplaced(path: string): Promise<DisplacedFile>
+  /** Opens a file that a commit has displaced, and reads it. It probably holds `expected`. */
+  openDisplaced(path: string, expected?: Buffer): Promise<DisplacedFile>
 }
 
 export interface FileStats {

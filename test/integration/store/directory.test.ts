@@ -64,6 +64,25 @@ t.test('a file that was read right after it was saved may change again without a
   t.equal(await files.isStatusUnchanged(undefined), false, 'nor is a file that was never read')
 })
 
+for (const kind of ['local', 'network'] as const) {
+  t.test(`${kind}: a file that holds what was expected needs no second buffer, and any other is read`, async (t) => {
+    const place = directory(t)
+    const files = new Directory(place, filesOf(kind))
+    // Compared by the MiB.
+    for (const size of [0, 1, 1024 * 1024, 1024 * 1024 + 1]) {
+      const expected = Buffer.alloc(size, 'a')
+      const last = Buffer.from(expected)
+      last.fill('b', Math.max(0, size - 1))
+      for (const text of [expected, last, Buffer.concat([expected, Buffer.from('a')]), expected.subarray(1)]) {
+        writeFileSync(join(place, 'status.json'), text)
+        const found = await files.readStatus(expected)
+        t.ok(found?.bytes.equals(text), `${size}, ${text.length}`)
+        t.equal(found?.bytes === expected, text.equals(expected))
+      }
+    }
+  })
+}
+
 t.test('a file that is larger than any document is not read into memory', async (t) => {
   const place = directory(t, { 'status.json': '' })
   truncateSync(join(place, 'status.json'), BYTES_MAX + 1)
