@@ -29,8 +29,11 @@ export function ageAt(now: number, time: number): number | null {
  * impossible future says nothing of when the check was made; such a target is stale.
  */
 export function newestCheck(statuses: readonly Pick<Status, 'last_check'>[], now: number): number {
-  return statuses.reduce((newest, { last_check: lastCheck }) => {
-    const at = lastCheck === null ? -Infinity : timeOf(lastCheck)
-    return at <= now + AHEAD_MAX_MS ? Math.max(newest, at) : newest
-  }, -Infinity)
+  return statuses.reduce((newest, status) => Math.max(newest, checkedAt(status, now)), -Infinity)
+}
+
+/** When a target was last checked; -Infinity if it was not, or if the time says nothing. */
+export function checkedAt({ last_check: lastCheck }: Pick<Status, 'last_check'>, now: number): number {
+  const at = lastCheck === null ? -Infinity : timeOf(lastCheck)
+  return at <= now + AHEAD_MAX_MS ? at : -Infinity
 }

@@ -1,7 +1,7 @@
 import { type Status, type Summary, summarySchema } from '../status/schema.ts'
 import { summaryOf } from '../status/states.ts'
 import { timeOf } from '../status/time.ts'
-import { type At, ageAt, ageProperty, newestCheck } from './ages.ts'
+import { type At, ageAt, ageProperty, checkedAt } from './ages.ts'
 import { type Judged, verdict, verdictText } from './verdict.ts'
 
 /** A summary of some targets in one object. */
@@ -26,26 +26,27 @@ export interface TargetsSummary extends Summary {
   readonly verdict: string
 }
 
+type Summed = Pick<Status, 'repo' | 'state' | 'since' | 'last_check'>
+
 /**
- * Sums up some targets. Yields after each pass over them.
+ * Sums up some targets. Yields after each of them: to touch 100,000 objects takes some time.
  *
  * @param now in ms since the epoch
  */
-export function* summarize(
-  statuses: readonly Pick<Status, 'repo' | 'state' | 'since' | 'last_check'>[],
-  now: number,
-): Generator<undefined, At<TargetsSummary>> {
-  const summary = summaryOf(statuses)
-  yield
+export function* summarize(statuses: Iterable<Summed>, now: number): Generator<undefined, At<TargetsSummary>> {
+  const all: Judged[] = []
   let oldestDrift = Infinity
-  for (const { state, since } of statuses) {
-    if (state === 'drifted') oldestDrift = Math.min(oldestDrift, timeOf(since))
+  let newest = -Infinity
+  for (const status of statuses) {
+    const last = all.at(-1)
+    const { repo, state } = status
+    // Most targets are in sync: the verdict names no time of them, so that one object does for all of a repository.
+    all.push(last?.repo === repo && last.state === state && !isDated(state) ? last : judged(status))
+    if (state === 'drifted') oldestDrift = Math.min(oldestDrift, timeOf(status.since))
+    newest = Math.max(newest, checkedAt(status, now))
+    yield
   }
-  yield
-  const newest = newestCheck(statuses, now)
-  yield
-  const all = statuses.map((status) => judged(status))
-  yield
+  const summary = summaryOf(all)
   const sentences = verdict(all)
   return (asked) => ({
     ...summary,
@@ -55,17 +56,12 @@ export function* summarize(
   })
 }
 
-/** Only with the times that the verdict names: most targets are in sync. */
-function judged({
-  repo,
-  state,
-  since,
-  last_check: lastCheck,
-}: Pick<Status, 'repo' | 'state' | 'since' | 'last_check'>): Judged {
-  return {
-    repo,
-    state,
-    since: state === 'drifted' ? timeOf(since) : undefined,
-    lastCheck: state === 'stale' && lastCheck !== null ? timeOf(lastCheck) : undefined,
-  }
+/** True if the verdict names a time of a target in this state. */
+function isDated(state: Status['state']): boolean {
+  return state === 'drifted' || state === 'stale'
+}
+
+function judged({ repo, state, since, last_check: lastCheck }: Summed): Judged {
+  if (!isDated(state)) return { repo, state, since: undefined, lastCheck: undefined }
+  return { repo, state, since: timeOf(since), lastCheck: lastCheck === null ? undefined : timeOf(lastCheck) }
 }
