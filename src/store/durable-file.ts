@@ -3,8 +3,8 @@ import { read } from 'node:fs'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import writeFileAtomic from 'write-file-atomic'
-import { type FileCalls, pooledCalls } from './file-calls.ts'
 import { Slices } from '../slices.ts'
+import { type FileCalls, pooledCalls } from './file-calls.ts'
 import { StoreError, codeOf } from './store-error.ts'
 
 /** Larger files are not read, in bytes. A document of 100,000 targets has some 40 MB. */

@@ -16,11 +16,11 @@ import {
   readRow,
 } from '../status/history.ts'
 import { formatTime, timeOf } from '../status/time.ts'
+import { Slices, inSlices } from '../slices.ts'
 import { newPrivateName } from './directory.ts'
 import { openIfPresent, syncDirectory } from './durable-file.ts'
 import { HistoryIndex, type Range, type Span } from './history-index.ts'
 import { Backlog, type HistoryLine, type NewestRows } from './history-backlog.ts'
-import { Slices, inSlices } from '../slices.ts'
 import type { VolumeFiles } from './volume-files.ts'
 
 export const HISTORY_FILE = 'history.jsonl'

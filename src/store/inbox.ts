@@ -5,11 +5,11 @@ import { Refusal } from '../status/refusal.ts'
 import { readEdit, seemingGeneration } from '../status/saved-edit.ts'
 import type { SavedDocument } from '../status/schema.ts'
 import type { Clock } from '../status/time.ts'
+import { inSlices } from '../slices.ts'
 import { type Directory, STATUS_FILE } from './directory.ts'
 import { type DisplacedFile, WatchedFiles } from './displaced.ts'
 import { BYTES_MAX, type FileState, digestInSlices, digestOf } from './durable-file.ts'
 import type { Record } from './record.ts'
-import { inSlices } from '../slices.ts'
 
 const MERGE_FAILED: readonly LocatedFault[] = [
   { pointer: '', line: 1, column: 1, detail: 'could not be merged because of an internal error; see the log' },
@@ -105,10 +105,8 @@ export class Inbox {
   async read(clock: Clock): Promise<Found> {
     const displaced = await this.#readUnread(clock)
     const { bytes } = this.#record.current
-    const found = await this.#directory.readStatus(bytes)
-    const isOurs = found?.bytes.equals(bytes) === true
-    // The same bytes as one object are hashed once.
-    const status = isOurs ? { ...found, bytes } : found
+    const status = await this.#directory.readStatus(bytes)
+    const isOurs = status?.bytes.equals(bytes) === true
     if (isOurs && this.#rejected?.file === STATUS_FILE) this.#rejected = undefined
     // Its server may have been killed before it noted that.
     if (isOurs) await this.#record.notePlaced()

@@ -9,8 +9,8 @@ import {
   summarySchema,
 } from '../status/schema.ts'
 import { validator } from '../status/validation.ts'
-import type { Rendered } from './render.ts'
 import { Slices } from '../slices.ts'
+import type { Rendered } from './render.ts'
 
 /** The version of the format. A server does not start on a record of a later version. */
 export const RECORD_VERSION = 1

@@ -1,6 +1,6 @@
 import { type Entry, type StatusDocument, sharedRuns } from '../status/document.ts'
-import { digestInSlices, digestOf } from './durable-file.ts'
 import { atOnce, inSlices } from '../slices.ts'
+import { digestInSlices, digestOf } from './durable-file.ts'
 
 /** A document with the bytes of `status.json` that hold it. */
 export interface Rendered {

@@ -1,9 +1,9 @@
 import type { Draft } from '../status/draft.ts'
 import type { Answer, Change } from '../status/next.ts'
 import { TARGETS_MAX } from '../status/schema.ts'
+import { Slices } from '../slices.ts'
 import { BYTES_MAX } from './durable-file.ts'
 import { Pace } from './pace.ts'
-import { Slices } from '../slices.ts'
 import { StoreError, internalError } from './store-error.ts'
 
 /** The most requests that wait for a commit; with at most 1 MiB each, it bounds the memory that they hold. */

@@ -1,10 +1,10 @@
 import t from 'tap'
 import { checked } from '../../support/api.ts'
 import { directory } from '../../support/directory.ts'
+import { historyLine } from '../../support/history.ts'
 import { ask, eventually, post } from '../../support/http.ts'
 import { serve } from '../../support/server.ts'
 import { snapshotOf } from '../../support/snapshots.ts'
-import { formatTime } from '../../../src/status/time.ts'
 
 const DAY = 86_400_000
 const NOW = new Date().toISOString()
@@ -98,18 +98,7 @@ t.test('views: flat rows of what matches', async (t) => {
 t.test('views: the timeline of repositories, from the history', async (t) => {
   const midnight = Math.floor(Date.now() / DAY) * DAY - 2 * DAY
   const line = (seconds: number, repo: string, server: string, files: string[] | null): string =>
-    `${JSON.stringify({
-      time: formatTime(midnight + seconds * 1000),
-      repo,
-      server,
-      sync_status: files === null ? null : files.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC',
-      drift_count: files?.length ?? 0,
-      files: files ?? [],
-      stale: false,
-      generation: 1,
-      changes: ['status_changed'],
-      cause: 'snapshot',
-    })}\n`
+    historyLine(midnight + seconds * 1000, repo, server, files)
   const history = [
     line(100, 'rsyslog', 'web-1', []),
     line(110, 'rsyslog', 'web-2', []),

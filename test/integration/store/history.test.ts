@@ -16,6 +16,7 @@ import { render } from '../../../src/store/render.ts'
 import { beforeCalls, beforeHandleCalls } from '../../support/calls.ts'
 import { directory, filesOf } from '../../support/directory.ts'
 import { CLOCK, posted } from '../../support/documents.ts'
+import { historyLine } from '../../support/history.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { type Server, fileOf, serve } from '../../support/server.ts'
 import { HOSTILE_NAMES, snapshotOf } from '../../support/snapshots.ts'
@@ -34,22 +35,9 @@ const linesIn = (dataDir: string): HistoryRow[] =>
 
 const changesOf = (rows: readonly HistoryRow[]): unknown[] => rows.map(({ changes, cause }) => [changes.join(), cause])
 
-/** A line of the history: a target of the repository `r`, in sync, drifted in some files, or removed (null). */
-function line(time: number, server: string, files: readonly string[] | null): string {
-  const row = {
-    time: formatTime(time),
-    repo: 'r',
-    server,
-    sync_status: files === null ? null : files.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC',
-    drift_count: files?.length ?? 0,
-    files: files ?? [],
-    stale: false,
-    generation: 1,
-    changes: ['status_changed'],
-    cause: 'snapshot',
-  }
-  return `${JSON.stringify(row)}\n`
-}
+/** A line of the history about a target of the repository `r`. */
+const line = (time: number, server: string, files: readonly string[] | null): string =>
+  historyLine(time, 'r', server, files)
 
 const at = (day: number): number => Date.UTC(2026, 0, 1 + day)
 const ago = (days: number): number => Date.now() - days * DAY
