@@ -1,4 +1,4 @@
-import { ok, rejects } from 'node:assert/strict'
+import { deepStrictEqual, ok, rejects } from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
@@ -224,10 +224,12 @@ t.test('kill -9 in the middle of load, again and again: no acknowledged snapshot
   }
   const last = await runServer(t, dataDir)
   t.same((await ask(`${last.url}/status.json`)).body, readFileSync(join(dataDir, 'status.json')))
-  t.same(
-    readdirSync(dataDir).filter((name) => !AT_REST.test(name)),
-    [],
-    'no temporary file piles up',
+  await eventually(() =>
+    deepStrictEqual(
+      readdirSync(dataDir).filter((name) => !AT_REST.test(name)),
+      [],
+      'no temporary file piles up',
+    ),
   )
   const rows = (await ask(`${last.url}/api/history`)).json as HistoryRow[]
   const newest = Object.fromEntries(rows.map((row) => [row.server, row.files]))
