@@ -214,8 +214,9 @@ function knownState(text: string | undefined): State | null {
   return STATES.find((state) => state === text) ?? null
 }
 
+/** The value of a JSON string. Not a slice of the text, which would keep the whole line in memory. */
 function unquoted(text: string): string {
-  return text.includes('\\') ? String(JSON.parse(text)) : text.slice(1, -1)
+  return String(JSON.parse(text))
 }
 
 /**

@@ -54,10 +54,9 @@ export class HistoryIndex {
   }
 
   add({ repo, server, time, period }: RowHead, { from, to }: Span): void {
-    const target = { repo, server }
-    const key = keyOf(target)
+    const key = keyOf({ repo, server })
     const known = this.#byTarget.get(key)
-    if (known === undefined) this.#byTarget.set(key, { ...target, numbers: [this.size], periods: [period] })
+    if (known === undefined) this.#byTarget.set(key, { repo, server, numbers: [this.size], periods: [period] })
     else {
       known.numbers.push(this.size)
       known.periods.push(period)
