@@ -27,7 +27,7 @@ export interface Changes {
 
 /** The changes that make one document of another. */
 export function changesBetween(before: StatusDocument, after: StatusDocument): Changes {
-  const replacements = changedEntries(before.entries, after.entries)
+  const replacements = [...changedEntries(before.entries, after.entries)]
   return {
     generation: after.generation,
     updatedAt: after.updatedAt,

@@ -9,7 +9,7 @@ import {
 } from './schema.ts'
 import { isOutdated, nextChangeOf } from './stamps.ts'
 import { summaryOf } from './states.ts'
-import { type Target, compareTargets, keyOf } from './target.ts'
+import { type Target, compareTargets } from './target.ts'
 import { type Clock, formatTime, timeOf } from './time.ts'
 import { validator } from './validation.ts'
 
@@ -218,20 +218,22 @@ export function* sharedRuns(before: readonly Entry[], after: readonly Entry[]): 
 }
 
 /** The entries that differ between two documents: what each changed target has become, sorted. */
-export function changedEntries(before: readonly Entry[], after: readonly Entry[]): Replacement[] {
-  const changed = new Map<string, Replacement>()
-  const add = (from: number, to: number, nextFrom: number, nextTo: number): void => {
-    for (const { status } of before.slice(from, to)) changed.set(keyOf(status), { target: status, entry: undefined })
-    for (const entry of after.slice(nextFrom, nextTo)) {
-      changed.set(keyOf(entry.status), { target: entry.status, entry })
-    }
+export function* changedEntries(before: readonly Entry[], after: readonly Entry[]): Generator<Replacement> {
+  let [from, to] = [0, 0]
+  for (;;) {
+    const [old, next] = [before[from]?.status, after[to]?.status]
+    if (old === undefined && next === undefined) return
+    const order = orderOf(old, next)
+    if (old !== undefined && order < 0) yield { target: old, entry: undefined }
+    if (next !== undefined && old !== next && order >= 0) yield { target: next, entry: after[to] }
+    if (order <= 0) from += 1
+    if (order >= 0) to += 1
   }
-  let [old, next] = [0, 0]
-  for (const { from, to, length } of sharedRuns(before, after)) {
-    add(old, from, next, to)
-    old = from + length
-    next = to + length
-  }
-  add(old, before.length, next, after.length)
-  return [...changed.values()].toSorted((a, b) => compareTargets(a.target, b.target))
+}
+
+/** Which of two statuses is first in a document; one that is missing is behind all others. */
+function orderOf(old: Status | undefined, next: Status | undefined): number {
+  if (old === next) return 0
+  if (old === undefined) return 1
+  return next === undefined ? -1 : compareTargets(old, next)
 }

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { type Entry, type StatusDocument, changedEntries, findEntry } from '../status/document.ts'
+import { type Entry, type Replacement, type StatusDocument, changedEntries } from '../status/document.ts'
 import type { TargetPeriods } from '../status/periods.ts'
 import { type Target, keyOf } from '../status/target.ts'
 import type { Cause } from '../status/draft.ts'
@@ -16,7 +16,7 @@ import {
   readRow,
 } from '../status/history.ts'
 import { formatTime, timeOf } from '../status/time.ts'
-import { Slices, inSlices } from '../slices.ts'
+import { Slices } from '../slices.ts'
 import { newPrivateName } from './directory.ts'
 import { openIfPresent, syncDirectory } from './durable-file.ts'
 import { HistoryIndex, type Range, type Span } from './history-index.ts'
@@ -128,15 +128,19 @@ export class History {
   /** True if it is certain, without a look at the file, that a document adds no row. */
   async #addsNothing(document: StatusDocument, causes: Causes, isAlone: boolean): Promise<boolean> {
     if (!isAlone || this.#recorded === undefined || this.#known === undefined) return false
-    const rows = await inSlices(this.#newRows(document, causes))
+    const slices = new Slices()
+    for (const row of this.#newRows(document, causes)) {
+      if (row !== undefined) return false
+      await slices.next()
+    }
     // A query may have found another file in the meantime.
-    return rows.length === 0 && this.#recorded !== undefined
+    return this.#recorded !== undefined
   }
 
   async #write(document: StatusDocument, causes: Causes): Promise<void> {
     const { file, known } = await this.#openToWrite().catch(async (error: unknown) => {
       if (this.#known === undefined) await this.#read(() => undefined).catch(() => undefined)
-      this.#backlog.add(await inSlices(this.#newRows(document, causes)))
+      this.#backlog.add(await rowsIn(this.#newRows(document, causes)))
       throw error
     })
     try {
@@ -162,7 +166,7 @@ export class History {
 
   /** Appends what waits and what a document adds. */
   async #append(file: FileHandle, known: Known, document: StatusDocument, causes: Causes): Promise<void> {
-    this.#backlog.add(await inSlices(this.#newRows(document, causes)))
+    this.#backlog.add(await rowsIn(this.#newRows(document, causes)))
     this.#recorded = document.entries
     await append(file, known, this.#backlog.lines)
     const { dropped } = this.#backlog
@@ -209,23 +213,19 @@ export class History {
     return result
   }
 
-  /** The rows that a document adds to those of the file, as far as it is known, and to those that wait. */
-  *#newRows(document: StatusDocument, causes: Causes): Generator<undefined, HistoryRow[]> {
+  /**
+   * The rows that a document adds to those of the file, as far as it is known, and to those that wait: for each target that
+   * may have changed, its row, or `undefined` if it adds none.
+   */
+  *#newRows(document: StatusDocument, causes: Causes): Generator<HistoryRow | undefined> {
     const newest = this.#backlog.newest(this.#known?.index.last ?? new Map())
-    const targets =
-      this.#recorded === undefined
-        ? allTargets(newest, document)
-        : changedEntries(this.#recorded, document.entries).map(({ target }) => target)
     const { staleAfter } = this.#options
-    const rows: HistoryRow[] = []
-    for (const target of targets) {
+    const { entries } = document
+    const targets = this.#recorded === undefined ? allTargets(newest, entries) : changedEntries(this.#recorded, entries)
+    for (const { target, entry } of targets) {
       const key = keyOf(target)
-      const status = findEntry(document, target)?.status
-      const row = nextRow(document, target, newest.get(key), status, causes.get(key), staleAfter)
-      if (row !== undefined) rows.push(row)
-      yield
+      yield nextRow(document, target, newest.get(key), entry?.status, causes.get(key), staleAfter)
     }
-    return rows
   }
 
   /**
@@ -313,10 +313,21 @@ export class History {
   }
 }
 
-function* allTargets(newest: NewestRows, { entries }: StatusDocument): Generator<Target> {
-  for (const { status } of entries) yield status
+/** What has become of each target of a document or of the history. */
+function* allTargets(newest: NewestRows, entries: readonly Entry[]): Generator<Replacement> {
+  for (const entry of entries) yield { target: entry.status, entry }
   const there = new Set(entries.map(({ status }) => keyOf(status)))
-  for (const [key, row] of newest) if (!there.has(key)) yield row
+  for (const [key, row] of newest) if (!there.has(key)) yield { target: row, entry: undefined }
+}
+
+async function rowsIn(rows: Iterable<HistoryRow | undefined>): Promise<HistoryRow[]> {
+  const slices = new Slices()
+  const found: HistoryRow[] = []
+  for (const row of rows) {
+    if (row !== undefined) found.push(row)
+    await slices.next()
+  }
+  return found
 }
 
 /** Appends rows and lines about events, whole or not at all. */
