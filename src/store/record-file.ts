@@ -79,28 +79,42 @@ const isCommitLine = validator<CommitLine>({
   },
 })
 
-export async function formatHead({ document, digest }: Rendered): Promise<Buffer> {
+export async function formatHead({ document, digest, bytes }: Rendered): Promise<Buffer> {
   const { head, generation, updatedAt, summary, entries } = document
   const top = { ...head, generation, updated_at: updatedAt, summary, statuses: [] }
   const line = lineOf({ version: RECORD_VERSION, generation, digest, document: top })
   const end = line.length - `]}}\n`.length
-  const parts = [line.subarray(0, end)]
-  const slices = new Slices()
-  for (let at = 0; at < entries.length; at += STATUSES_AT_ONCE) {
-    const statuses = entries.slice(at, at + STATUSES_AT_ONCE).map(({ status }) => JSON.stringify(status))
-    parts.push(Buffer.from(`${at === 0 ? '' : ','}${statuses.join(',')}`))
-    await slices.next()
-  }
-  return Buffer.concat([...parts, line.subarray(end)])
+  // In one buffer, which is larger than the line: the file has line breaks and indentation, too.
+  const buffer = Buffer.allocUnsafe(line.length + bytes.length)
+  let at = line.copy(buffer, 0, 0, end)
+  const statuses = entries.map(({ status }) => status)
+  for await (const part of textsOf(statuses)) at += buffer.write(part, at)
+  at += line.copy(buffer, at, end)
+  return buffer.subarray(0, at)
 }
 
-export function formatCommit(
+export async function formatCommit(
   { generation, updatedAt, summary, head, changed, removed }: Changes,
   digest: string,
   edits: readonly string[],
-): Buffer {
+): Promise<Buffer> {
   const changedHead = head === undefined ? {} : { head }
-  return lineOf({ generation, digest, updated_at: updatedAt, summary, ...changedHead, changed, removed, edits })
+  const others = { generation, digest, updated_at: updatedAt, summary, ...changedHead, removed, edits }
+  const line = lineOf({ ...others, changed: [] })
+  const end = line.length - `]}\n`.length
+  const parts = [line.subarray(0, end)]
+  for await (const part of textsOf(changed)) parts.push(Buffer.from(part))
+  return Buffer.concat([...parts, line.subarray(end)])
+}
+
+/** The elements of a JSON array of statuses, some at a time and in slices. */
+async function* textsOf(statuses: readonly Status[]): AsyncGenerator<string> {
+  const slices = new Slices()
+  for (let at = 0; at < statuses.length; at += STATUSES_AT_ONCE) {
+    const texts = statuses.slice(at, at + STATUSES_AT_ONCE).map((status) => JSON.stringify(status))
+    yield `${at === 0 ? '' : ','}${texts.join(',')}`
+    await slices.next()
+  }
 }
 
 export function formatPlaced(generation: number): Buffer {

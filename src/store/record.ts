@@ -5,9 +5,10 @@ import { type MakeEntry, applyChanges, changesBetween } from '../status/changes.
 import { EMPTY_DOCUMENT, committedDocument, committedEntryOf, entryOf } from '../status/document.ts'
 import type { Clock } from '../status/time.ts'
 import { closeQuietly, openIfPresent, syncDirectory, writeDurably } from './durable-file.ts'
+import { type Earlier, type Recorded, earlierOf, goBack } from './earlier.ts'
 import { lockFile } from './lock.ts'
 import { changesOf, formatCommit, formatHead, formatPlaced, isCommit, readHead, readLines } from './record-file.ts'
-import { type RecordState, type Recorded, type Segment, advanced, followed, stateAt } from './record-state.ts'
+import { type RecordState, type Segment, advanced, followed, stateAt } from './record-state.ts'
 import { type Rendered, render } from './render.ts'
 import { StoreError } from './store-error.ts'
 import type { FileStats, VolumeFiles } from './volume-files.ts'
@@ -45,9 +46,8 @@ export class Record {
   readonly #files: VolumeFiles
   readonly #log: Logger
   #state: RecordState
-  /** The last document that was replayed from disk. */
-  #replayed:
-    { readonly generation: number; readonly inode: number | undefined; readonly recorded: Recorded } | undefined
+  /** The earlier document that was last asked for. */
+  #asked: { readonly generation: number; readonly inode: number | undefined; readonly recorded: Recorded } | undefined
 
   constructor(directory: string, files: VolumeFiles, log: Logger) {
     this.#directory = directory
@@ -145,17 +145,20 @@ export class Record {
     const { segment } = before
     if (segment === undefined) return this.#appendFirst(next, clock)
     const changes = changesBetween(before.current.document, next.document)
-    const line = formatCommit(changes, next.digest, edits)
+    const line = await formatCommit(changes, next.digest, edits)
     const file = await this.#openAtEnd(segment)
+    let earlier: Earlier
     try {
       await file.appendFile(line)
-      await file.datasync()
+      const synced = file.datasync()
+      // Meanwhile there is nothing else to do.
+      ;[earlier] = await Promise.all([earlierOf(before.current, next.document), synced])
     } catch (error) {
       await cut(file, segment.end).catch(() => undefined)
       throw error
     }
     const written = { ...segment, end: segment.end + line.length }
-    this.#state = { ...advanced(before, next, [before.current.digest, ...edits]), segment: written }
+    this.#state = { ...advanced(before, next, [before.current.digest, ...edits], earlier), segment: written }
     let isConfirmed = false
     return {
       takeBack: async () => {
@@ -191,15 +194,12 @@ export class Record {
    * @param generation the last committed one if it is `undefined` or not in the record yet
    */
   async documentAt(generation: number | undefined, clock: Clock): Promise<Recorded> {
-    const { recent, current, segment } = this.#state
+    const { earlier, current, segment } = this.#state
     if (generation === undefined || generation >= current.document.generation) return current
-    const known = recent.findLast(({ document }) => document.generation <= generation)
-    if (known !== undefined) return known
-    if (this.#replayed?.generation === generation && this.#replayed.inode === segment?.inode) {
-      return this.#replayed.recorded
-    }
-    const recorded = await this.#replay(generation, clock)
-    this.#replayed = recorded && { generation, inode: segment?.inode, recorded }
+    if (this.#asked?.generation === generation && this.#asked.inode === segment?.inode) return this.#asked.recorded
+    const known = await goBack(current.document, earlier, generation, clock, entryOf)
+    const recorded = known ?? (await this.#replay(generation, clock))
+    this.#asked = recorded && { generation, inode: segment?.inode, recorded }
     return recorded ?? current
   }
 
@@ -310,7 +310,7 @@ export class Record {
   async #apply(bytes: Buffer, segment: Segment, clock: Clock, makeEntry: MakeEntry): Promise<void> {
     const { lines, end, isDamaged } = readLines(bytes)
     this.#state = {
-      ...followed(this.#state, lines, clock, makeEntry),
+      ...(await followed(this.#state, lines, clock, makeEntry)),
       segment: { ...segment, end: segment.end + end },
     }
     const { current } = this.#state
