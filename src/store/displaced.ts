@@ -10,7 +10,7 @@ const WATCHED_BYTES_MAX = 16 * 1024 * 1024
 export interface DisplacedFile {
   /** Its private name. */
   readonly path: string
-  /** As it was last read. */
+  /** As it was last read; once it is discarded, perhaps without its content. */
   readonly state: FileState
   /** Reads it again. */
   reread(): Promise<DisplacedFile>
@@ -29,13 +29,17 @@ export interface DisplacedFile {
 /** A displaced file on a local volume that is held open: it can be read whatever becomes of its name. */
 class HeldFile implements DisplacedFile {
   readonly path: string
-  readonly state: FileState
   readonly #handle: FileHandle
+  #state: FileState
 
   constructor(handle: FileHandle, path: string, state: FileState) {
     this.#handle = handle
     this.path = path
-    this.state = state
+    this.#state = state
+  }
+
+  get state(): FileState {
+    return this.#state
   }
 
   async reread(): Promise<DisplacedFile> {
@@ -43,10 +47,12 @@ class HeldFile implements DisplacedFile {
   }
 
   async isWritten(): Promise<boolean> {
-    return isWrittenSince(this.#handle, this.state, directCalls)
+    return isWrittenSince(this.#handle, this.#state, directCalls)
   }
 
   async discard(): Promise<void> {
+    // It is watched for seconds, and may be large.
+    this.#state = { ...this.#state, bytes: Buffer.alloc(0) }
     await rm(this.path, { force: true })
   }
 
