@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, rejects } from 'node:assert/strict'
+import { deepStrictEqual, ok, throws } from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
@@ -289,7 +289,7 @@ t.test('LOG_FORMAT=text: the log of a service is for people, without colours, to
 
 // `script` makes a terminal.
 t.test('on a terminal the log is for people', needs('script'), async (t) => {
-  const command = `exec ${process.execPath} ${PROGRAM} --port 0 --data-dir ${directory(t)}`
+  const command = `echo pid $$; exec ${process.execPath} ${PROGRAM} --port 0 --data-dir ${directory(t)}`
   const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'ignore'] })
   t.teardown(() => terminal.kill('SIGKILL'))
   let shown = ''
@@ -301,5 +301,6 @@ t.test('on a terminal the log is for people', needs('script'), async (t) => {
   // The terminal is closed.
   terminal.kill('SIGKILL')
   await once(terminal, 'close')
-  await eventually(async () => rejects(ask(`${url}/healthz`)), 30_000)
+  const pid = Number(/pid (\d+)/.exec(shown)?.[1])
+  await eventually(() => throws(() => process.kill(pid, 0), { code: 'ESRCH' }), 30_000)
 })
