@@ -11,6 +11,8 @@ export interface Rendered {
 }
 
 const SEPARATOR = ',\n'
+/** The bytes that are copied at once. */
+const COPIED_BYTES = 1024 * 1024
 
 /**
  * Renders a document. An entry is not serialised again: its text is encoded, and each run of entries that `before` has
@@ -32,7 +34,7 @@ export function toBytes(document: StatusDocument, before?: Rendered): Buffer {
   return atOnce(write(document, before))
 }
 
-/** Writes the bytes of a document, and pauses after each run of entries. */
+/** Writes the bytes of a document, and pauses often. */
 function* write(document: StatusDocument, before?: Rendered): Generator<undefined, Buffer> {
   const { entries, generation, updatedAt, summary } = document
   const { $schema, ...others } = document.head
@@ -43,28 +45,34 @@ function* write(document: StatusDocument, before?: Rendered): Generator<undefine
   const buffer = Buffer.allocUnsafe(Buffer.byteLength(opening) + lengthOf(entries) + closing.length)
   let end = buffer.write(opening)
   let index = 0
-  const encodeUpTo = (to: number): void => {
+  function* encodeUpTo(to: number): Generator<undefined> {
     for (; index < to; index += 1) {
       if (index > 0) end += buffer.write(SEPARATOR, end)
       end += buffer.write(entries[index]?.text ?? '', end)
+      yield
     }
   }
   if (before !== undefined) {
     const old = before.document.entries
     let [from, at] = [0, before.bytes.length - closing.length - lengthOf(old)]
     for (const run of sharedRuns(old, entries)) {
-      encodeUpTo(run.to)
+      yield* encodeUpTo(run.to)
       if (index > 0) end += buffer.write(SEPARATOR, end)
       at += lengthOf(old, from, run.from) + (run.from > from ? SEPARATOR.length : 0)
       const length = lengthOf(entries, run.to, run.to + run.length)
-      end += before.bytes.copy(buffer, end, at, at + length)
-      at += length + SEPARATOR.length
+      const until = at + length
+      while (at < until) {
+        const copied = before.bytes.copy(buffer, end, at, Math.min(at + COPIED_BYTES, until))
+        at += copied
+        end += copied
+        yield
+      }
+      at += SEPARATOR.length
       index += run.length
       from = run.from + run.length
-      yield
     }
   }
-  encodeUpTo(entries.length)
+  yield* encodeUpTo(entries.length)
   buffer.write(closing, end)
   return buffer
 }

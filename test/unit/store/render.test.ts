@@ -6,7 +6,7 @@ import { readDocument } from '../../../src/status/saved-document.ts'
 import type { SavedDocument } from '../../../src/status/schema.ts'
 import { render, toBytes } from '../../../src/store/render.ts'
 import { CLOCK, NOW, posted } from '../../support/documents.ts'
-import { anySnapshot } from '../../support/snapshots.ts'
+import { DRIFTED, anySnapshot } from '../../support/snapshots.ts'
 
 t.test('sorted, two spaces, a final newline, and read back as it was', async (t) => {
   fc.assert(
@@ -60,6 +60,15 @@ t.test('made from the bytes of the one before, it is the same to the letter', as
     ),
   )
   t.ok(copied > 10, 'entries were copied')
+})
+
+t.test('also if it is so large that it is copied in parts', async (t) => {
+  const snapshots = Array.from({ length: 6000 }, (_, index) => ({ ...DRIFTED, server: `s${index}` }))
+  const before = posted(EMPTY_DOCUMENT, ...snapshots).document
+  const after = posted(before, { ...DRIFTED, server: 's2', commit: 'abc' }).document
+  const from = render(before)
+  t.ok(from.bytes.length > 2 * 1024 * 1024, `${from.bytes.length}`)
+  t.ok(toBytes(after, from).equals(toBytes(after)))
 })
 
 function keyOf2([repo = '', server = '']: string[]): string {
