@@ -266,12 +266,21 @@ class Load {
     writeFileSync(`${this.#file}.edit`, `${text.slice(0, at)}"note": ${JSON.stringify(note)},\n      ${text.slice(at)}`)
     const before = performance.now()
     renameSync(`${this.#file}.edit`, this.#file)
+    let known: string | undefined
     while (!this.#ended) {
-      const answer = await fetch(`${this.#server.url}/api/status?server=${server}`)
-      if ((await answer.text()).includes(note)) break
+      const headers = known === undefined ? {} : { 'If-None-Match': known }
+      const { status, etag } = await this.#send('HEAD', '/status.json', headers)
+      // To look for it costs the server more than to say that nothing is new.
+      if (status !== 304 && (await this.#hasNote(server, note))) break
+      known = etag
       await sleep(20)
     }
     if (!this.#ended) this.#note('edit', before)
+  }
+
+  async #hasNote(server: string, note: string): Promise<boolean> {
+    const answer = await fetch(`${this.#server.url}/api/status?server=${server}`)
+    return (await answer.text()).includes(note)
   }
 
   async #get(path: string): Promise<void> {
