@@ -3,7 +3,7 @@ import { inSlices } from '../slices.ts'
 import type { Store } from '../store/store.ts'
 import type { At } from '../views/ages.ts'
 import { type TargetsSummary, summarize } from '../views/summary.ts'
-import { filterOf, matching } from './filter.ts'
+import { eachMatching, filterOf } from './filter.ts'
 import { JSON_HEADERS } from './headers.ts'
 import { Prepared } from './prepared.ts'
 
@@ -13,7 +13,7 @@ export function showSummary(store: Pick<Store, 'published'>): RequestHandler {
   return async (req, res) => {
     const now = Date.now()
     const matches = filterOf(req.query)
-    const compute = async (): Promise<At<TargetsSummary>> => inSlices(summarize(matching(store, matches), now))
+    const compute = async (): Promise<At<TargetsSummary>> => inSlices(summarize(eachMatching(store, matches), now))
     const summary = await prepared.of(store.published, req.url, compute)
     res.set(JSON_HEADERS).send(`${JSON.stringify(summary(now))}\n`)
   }

@@ -30,12 +30,10 @@ export interface StatusDocument {
 /** The properties at the top of the document that people own, and `$schema`. */
 export type Head = Readonly<Record<string, unknown>> & { readonly $schema: string }
 
-/** A status in the document, with what would be expensive to compute again. */
+/** A status in the document, with what would be expensive to compute again. Not its text, which is as large as the file. */
 export interface Entry {
   readonly status: Status
-  /** The status as it is written in the file, indented. */
-  readonly text: string
-  /** Length of `text` in UTF-8. */
+  /** Length of its text in the file, in UTF-8. */
   readonly bytes: number
   /** When one of its stamps will next be wrong, in ms since the epoch. */
   readonly changesAt: number
@@ -98,8 +96,7 @@ export function position(entries: readonly Entry[], target: Target): [at: number
 
 /** Makes the entry of a status that this server or another one has just stamped. */
 export function entryOf(status: Status, clock: Clock, rules: Rules): Entry {
-  const text = textOf(status)
-  return { status, text, bytes: Buffer.byteLength(text), changesAt: nextChangeOf(status, clock, rules) }
+  return { status, bytes: Buffer.byteLength(textOf(status)), changesAt: nextChangeOf(status, clock, rules) }
 }
 
 /** Makes the entry of a status that was committed before this server started: an outdated stamp is due at once. */
@@ -147,7 +144,8 @@ function summaryIn(saved: SavedDocument): Summary | undefined {
 
 /** The text of an entry in the file, indented to its depth there. */
 export function textOf(status: object): string {
-  return `    ${JSON.stringify(status, null, 2).replaceAll('\n', '\n    ')}`
+  // In two arrays, it is indented by four spaces.
+  return JSON.stringify([[status]], null, 2).slice('[\n  [\n'.length, -'\n  ]\n]'.length)
 }
 
 /** The head of a document as it was parsed. */

@@ -53,7 +53,7 @@ function mergeDifference(draft: Draft, saved: SavedDocument, origin: StatusDocum
   }
   for (const copy of copies.values()) {
     const entry = findEntry(origin, copy)
-    if (entry !== undefined && textOf(copy) === entry.text) continue
+    if (entry !== undefined && textOf(copy) === textOf(entry.status)) continue
     mergeStatus(draft, copy, entry?.status)
   }
 }

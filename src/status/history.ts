@@ -96,8 +96,16 @@ export const historyRowSchema = {
 
 export type HistoryRow = FromSchema<typeof historyRowSchema>
 
+/** The newest row of a target, as far as the next one is compared with it. */
+export type NewestRow = Pick<
+  HistoryRow,
+  'time' | 'repo' | 'server' | 'sync_status' | 'files' | 'stale' | 'generation'
+> & {
+  readonly state?: HistoryRow['state'] | undefined
+}
+
 /** True if the target was removed. */
-export function isRemoval({ sync_status: status, state }: HistoryRow): boolean {
+export function isRemoval({ sync_status: status, state }: Pick<NewestRow, 'sync_status' | 'state'>): boolean {
   return status === null && (state ?? null) === null
 }
 
@@ -231,7 +239,7 @@ function unquoted(text: string): string {
 export function nextRow(
   { updatedAt, generation }: StatusDocument,
   target: Target,
-  last: HistoryRow | undefined,
+  last: NewestRow | undefined,
   status: Status | undefined,
   cause: Cause | undefined,
   staleAfter: number,
@@ -260,7 +268,7 @@ export function nextRow(
  *
  * @returns `undefined` if nothing that the history records has changed
  */
-export function following(last: HistoryRow | undefined, row: HistoryRow): HistoryRow | undefined {
+export function following(last: NewestRow | undefined, row: HistoryRow): HistoryRow | undefined {
   const changes = changesBetween(last === undefined || isRemoval(last) ? undefined : last, row)
   return changes.length === 0 ? undefined : { ...row, changes }
 }
@@ -275,7 +283,7 @@ function checkOf({ state, commit, pipeline_url: checked, failed_check: failed }:
   }
 }
 
-function changesBetween(last: HistoryRow | undefined, row: HistoryRow): HistoryRow['changes'] {
+function changesBetween(last: NewestRow | undefined, row: HistoryRow): HistoryRow['changes'] {
   if (last === undefined) return isRemoval(row) ? [] : ['first_seen']
   if (isRemoval(row)) return ['removed']
   const changes: HistoryRow['changes'] = []
@@ -286,7 +294,7 @@ function changesBetween(last: HistoryRow | undefined, row: HistoryRow): HistoryR
   return isOther ? ['state_changed'] : changes
 }
 
-function haveSameFiles(last: HistoryRow, { files }: HistoryRow): boolean {
+function haveSameFiles(last: NewestRow, { files }: HistoryRow): boolean {
   if (last.files.length !== files.length) return false
   const names = new Set(last.files)
   return files.every((name) => names.has(name))

@@ -52,16 +52,16 @@ function* readByEntry(
   const statuses: SavedStatus[] = []
   let at = afterBlanks(text, begin)
   for (;;) {
-    const entry = known.takeAt(text, at)
-    if (entry === undefined) {
+    const taken = known.takeAt(text, at)
+    if (taken === undefined) {
       const end = text[at] === '{' ? endOfValue(text, at) : undefined
       const status = end === undefined ? undefined : known.take(readEntry(text.slice(at, end), now))
       if (end === undefined || status === undefined) return undefined
       statuses.push(status)
       at = end
     } else {
-      statuses.push(entry.status)
-      at += entry.text.length - INDENT
+      statuses.push(taken.status)
+      at = taken.end
     }
     yield
     at = afterBlanks(text, at)
@@ -96,15 +96,15 @@ class Known {
     this.#taken = new Uint8Array(entries.length)
   }
 
-  /** The entry with whose text, less its indentation, a text goes on at a place. */
-  takeAt(text: string, at: number): Entry | undefined {
+  /** The status with whose text, less its indentation, a text goes on at a place, and where that ends. */
+  takeAt(text: string, at: number): { readonly status: SavedStatus; readonly end: number } | undefined {
     const entry = this.#entries[this.#next]
     if (entry === undefined || this.#taken[this.#next] === 1) return undefined
-    const from = at - INDENT
-    if (text.slice(from, from + entry.text.length) !== entry.text) return undefined
+    const known = textOf(entry.status)
+    if (!text.startsWith(known, at - INDENT)) return undefined
     this.#taken[this.#next] = 1
     this.#next += 1
-    return entry
+    return { status: entry.status, end: at - INDENT + known.length }
   }
 
   /** Takes a status that was read. Returns the known one if it is the same; `undefined` if its target was there before. */
@@ -117,6 +117,6 @@ class Known {
     else this.#added.add(key)
     this.#next = isKnown ? index + 1 : index
     const entry = this.#entries[index]
-    return isKnown && entry !== undefined && textOf(status) === entry.text ? entry.status : status
+    return isKnown && entry !== undefined && textOf(status) === textOf(entry.status) ? entry.status : status
   }
 }

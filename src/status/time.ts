@@ -83,12 +83,20 @@ export function toUtc(text: string): string {
   return formatTime(timeOf(text))
 }
 
+const formatted = new Map<number, string>()
+
 /**
  * Formats a time as the document keeps it: UTC, whole seconds, `Z`, as in `2026-04-21T10:32:15Z`.
- * It is the only form that jq's `fromdate` reads.
+ * It is the only form that jq's `fromdate` reads. Targets with the same time share one string.
  *
  * @param ms milliseconds since the epoch
  */
 export function formatTime(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`
+  const second = Math.floor(ms / 1000)
+  const before = formatted.get(second)
+  if (before !== undefined) return before
+  const text = new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
+  if (formatted.size >= KNOWN_MAX) formatted.clear()
+  formatted.set(second, text)
+  return text
 }

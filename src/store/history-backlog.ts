@@ -1,4 +1,4 @@
-import { type EventLine, type HistoryRow, following } from '../status/history.ts'
+import { type EventLine, type HistoryRow, type NewestRow, following } from '../status/history.ts'
 import { keyOf } from '../status/target.ts'
 import { timeOf } from '../status/time.ts'
 
@@ -9,7 +9,7 @@ export const WAITING_MAX = 10_000
 export type HistoryLine = HistoryRow | EventLine
 
 /** The newest row of each target, by key. */
-export type NewestRows = ReadonlyMap<string, HistoryRow>
+export type NewestRows = ReadonlyMap<string, NewestRow>
 
 /** The lines that the history file does not have yet, oldest first, and the newest row of each target among them. */
 export class Backlog {
@@ -74,6 +74,6 @@ export class Backlog {
 }
 
 /** True if the file's row is of the same commit as another one, or of a later one. Generations may have begun anew. */
-function isAsNew(inFile: HistoryRow | undefined, row: HistoryRow): boolean {
+function isAsNew(inFile: NewestRow | undefined, row: NewestRow): boolean {
   return inFile !== undefined && inFile.generation >= row.generation && timeOf(inFile.time) >= timeOf(row.time)
 }

@@ -1,4 +1,4 @@
-import { type HistoryRow, type RowHead, isRemoval } from '../status/history.ts'
+import { type HistoryRow, type NewestRow, type RowHead, isRemoval } from '../status/history.ts'
 import type { Period, TargetPeriods } from '../status/periods.ts'
 import { keyOf, type Target } from '../status/target.ts'
 
@@ -39,8 +39,7 @@ interface OfTarget extends Target {
 
 /** Where the rows are in the file, by time and by target, and what state began there. Takes some 60 bytes a row. */
 export class HistoryIndex {
-  /** The newest row of each target, by key, including one that says that it was removed. */
-  readonly last = new Map<string, HistoryRow>()
+  readonly #newest = new Map<string, NewestRow>()
   /** Lines that speak of no single target. No query finds them. */
   readonly #events: { readonly time: number; readonly span: Span }[] = []
   readonly #times: number[] = []
@@ -66,6 +65,18 @@ export class HistoryIndex {
     this.#times.push(time)
     this.#starts.push(from)
     this.#ends.push(to)
+  }
+
+  /** The newest row of each target, by key, including one that says that it was removed. */
+  get newest(): ReadonlyMap<string, NewestRow> {
+    return this.#newest
+  }
+
+  /** Notes the newest row of a target. Its names are those that the index has already: they take much of the memory. */
+  setNewest({ time, state, sync_status, files, stale, generation, ...target }: HistoryRow): void {
+    const key = keyOf(target)
+    const { repo, server } = this.#byTarget.get(key) ?? target
+    this.#newest.set(key, { time, repo, server, state, sync_status, files, stale, generation })
   }
 
   /** The states that targets were in, by target, in the order of time. They grow with the index. */
@@ -104,7 +115,7 @@ export class HistoryIndex {
     const found = targets
       .flatMap((numbers) => numbers.filter((each) => this.timeOf(each) >= from && this.timeOf(each) <= to))
       .toSorted((a, b) => this.timeOf(a) - this.timeOf(b) || a - b)
-    const rows = found.slice(this.#newest(found, limit, bytes))
+    const rows = found.slice(this.#firstOf(found, limit, bytes))
     const begin = rows.length < found.length ? this.timeOf(rows[0] ?? 0) : from
     if (changesOnly === true) return { from: begin, inForce: [], rows }
     const chosen = new Set(rows)
@@ -119,7 +130,7 @@ export class HistoryIndex {
   since(time: number): number[] {
     const before = [...this.#byTarget].flatMap(([key, { numbers }]) => {
       const number = numbers.findLast((each) => this.timeOf(each) < time)
-      const last = this.last.get(key)
+      const last = this.#newest.get(key)
       const gone = number === numbers.at(-1) && last !== undefined && isRemoval(last)
       return number === undefined || gone ? [] : number
     })
@@ -128,7 +139,7 @@ export class HistoryIndex {
   }
 
   /** The index from which on there are at most `limit` rows with at most `bytes` bytes. */
-  #newest(numbers: readonly number[], limit: number, bytes: number): number {
+  #firstOf(numbers: readonly number[], limit: number, bytes: number): number {
     let first = numbers.length
     let left = bytes
     while (first > 0 && numbers.length - first < limit) {

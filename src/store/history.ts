@@ -144,7 +144,7 @@ export class History {
       throw error
     })
     try {
-      this.#backlog.settle(known.index.last)
+      this.#backlog.settle(known.index.newest)
       await this.#append(file, known, document, causes)
       await this.#compactIfDue(file, known)
     } finally {
@@ -218,7 +218,7 @@ export class History {
    * may have changed, its row, or `undefined` if it adds none.
    */
   *#newRows(document: StatusDocument, causes: Causes): Generator<HistoryRow | undefined> {
-    const newest = this.#backlog.newest(this.#known?.index.last ?? new Map())
+    const newest = this.#backlog.newest(this.#known?.index.newest ?? new Map())
     const { staleAfter } = this.#options
     const { entries } = document
     const targets = this.#recorded === undefined ? allTargets(newest, entries) : changedEntries(this.#recorded, entries)
@@ -264,9 +264,9 @@ export class History {
       return true
     })
     const slices = new Slices()
-    for (const [key, line] of newest) {
+    for (const line of newest.values()) {
       const row = readRow(line)
-      if (row !== undefined) known.index.last.set(key, row)
+      if (row !== undefined) known.index.setNewest(row)
       await slices.next()
     }
     known.size = end
@@ -347,7 +347,7 @@ async function append(file: FileHandle, known: Known, rows: readonly HistoryLine
     if ('event' in row) known.index.addEvent(timeOf(row.time), span)
     else {
       known.index.add(headOf(row), span)
-      known.index.last.set(keyOf(row), row)
+      known.index.setNewest(row)
     }
     known.size = to
   }

@@ -1,4 +1,4 @@
-import { type Entry, type StatusDocument, sharedRuns } from '../status/document.ts'
+import { type Entry, type StatusDocument, sharedRuns, textOf } from '../status/document.ts'
 import { atOnce, inSlices } from '../slices.ts'
 import { digestInSlices, digestOf } from './durable-file.ts'
 
@@ -14,10 +14,7 @@ const SEPARATOR = ',\n'
 /** The bytes that are copied at once. */
 const COPIED_BYTES = 1024 * 1024
 
-/**
- * Renders a document. An entry is not serialised again: its text is encoded, and each run of entries that `before` has
- * too is copied from there.
- */
+/** Renders a document. Each run of entries that `before` has too is copied from there, and not serialised again. */
 export function render(document: StatusDocument, before?: Rendered): Rendered {
   const bytes = toBytes(document, before)
   return { document, bytes, digest: digestOf(bytes) }
@@ -48,7 +45,8 @@ function* write(document: StatusDocument, before?: Rendered): Generator<undefine
   function* encodeUpTo(to: number): Generator<undefined> {
     for (; index < to; index += 1) {
       if (index > 0) end += buffer.write(SEPARATOR, end)
-      end += buffer.write(entries[index]?.text ?? '', end)
+      const { status } = entries[index] ?? {}
+      if (status !== undefined) end += buffer.write(textOf(status), end)
       yield
     }
   }

@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert'
 import fc from 'fast-check'
 import t from 'tap'
-import { EMPTY_DOCUMENT, type StatusDocument, committedDocument } from '../../../src/status/document.ts'
+import { EMPTY_DOCUMENT, type StatusDocument, committedDocument, textOf } from '../../../src/status/document.ts'
 import type { LocatedFault, Outcome } from '../../../src/status/json.ts'
 import { readDocument } from '../../../src/status/saved-document.ts'
 import { readEdit, seemingGeneration } from '../../../src/status/saved-edit.ts'
@@ -243,8 +243,8 @@ t.test('too many targets are too many, known or not', async (t) => {
   const entry = LAB.entries[1]
   if (entry === undefined) throw new Error('no entry')
   const entries = Array.from({ length: TARGETS_MAX + 1 }, (_, index) => {
-    const text = `    {"repo":"r","server":"${index}","sync_status":null,"drift_count":0,"files":[],"last_check":null}`
-    return { ...entry, text, bytes: text.length }
+    const status = { ...entry.status, server: `${index}` }
+    return { ...entry, status, bytes: textOf(status).length }
   })
   const bytes = toBytes({ ...LAB, entries })
   t.match(read(bytes, { ...LAB, entries }), { ok: false, faults: [{ pointer: '/statuses' }] })
@@ -270,7 +270,7 @@ function committed(document: StatusDocument): StatusDocument {
 
 function partsOf(document: StatusDocument): Parts {
   const text = toBytes(document).toString()
-  const entries = document.entries.map((entry) => entry.text)
+  const entries = document.entries.map(({ status }) => textOf(status))
   const all = entries.join(',\n')
   const begin = entries.length === 0 ? text.lastIndexOf(']') : text.indexOf(all)
   return { opening: text.slice(0, begin), entries, closing: text.slice(begin + all.length) }
