@@ -7,9 +7,14 @@ const SLICE_MS = 10
 export class Slices {
   #began = performance.now()
 
+  /** True if the slice has taken long enough. Work of many small steps asks, since a call of `next` takes longer than this. */
+  get isOver(): boolean {
+    return performance.now() - this.#began >= SLICE_MS
+  }
+
   /** Ends the slice if it has taken long enough. */
   async next(): Promise<void> {
-    if (performance.now() - this.#began < SLICE_MS) return
+    if (!this.isOver) return
     await nextTurn()
     this.#began = performance.now()
   }
@@ -21,7 +26,7 @@ export async function inSlices<T>(work: Iterator<undefined, T>): Promise<T> {
   for (;;) {
     const step = work.next()
     if (step.done === true) return step.value
-    await slices.next()
+    if (slices.isOver) await slices.next()
   }
 }
 

@@ -325,7 +325,7 @@ async function rowsIn(rows: Iterable<HistoryRow | undefined>): Promise<HistoryRo
   const found: HistoryRow[] = []
   for (const row of rows) {
     if (row !== undefined) found.push(row)
-    await slices.next()
+    if (slices.isOver) await slices.next()
   }
   return found
 }
