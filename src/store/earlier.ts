@@ -9,6 +9,8 @@ import type { Rendered } from './render.ts'
 /** A document that was committed, and the digest of the bytes of `status.json` that held it. */
 export type Recorded = Pick<Rendered, 'document' | 'digest'>
 
+/** Shorter changes are not compressed, in bytes: a client of a small server would wait for it. */
+const COMPRESSED_BYTES_MIN = 16 * 1024
 /** The most earlier documents that are kept, and the most bytes that they take. */
 const KEPT_MAX = 256
 const KEPT_BYTES_MAX = 16 * 1024 * 1024
@@ -20,15 +22,17 @@ const inflate = promisify(inflateRaw)
 export interface Earlier {
   readonly generation: number
   readonly digest: string
-  /** A commit line, compressed: the objects would take twenty times the memory. */
+  /** A commit line: the objects would take much more memory. */
   readonly changes: Buffer
+  readonly isCompressed: boolean
 }
 
 /** Makes of a document the earlier one of the document that follows it. */
 export async function earlierOf({ document, digest }: Recorded, next: StatusDocument): Promise<Earlier> {
   const line = await formatCommit(changesBetween(next, document), digest, [])
-  const changes = await deflate(line, { level: constants.Z_BEST_SPEED })
-  return { generation: document.generation, digest, changes }
+  const isCompressed = line.length >= COMPRESSED_BYTES_MIN
+  const changes = isCompressed ? await deflate(line, { level: constants.Z_BEST_SPEED }) : line
+  return { generation: document.generation, digest, changes, isCompressed }
 }
 
 /** Adds the newest to some earlier documents, and drops the oldest if there are too many. */
@@ -60,8 +64,8 @@ export async function goBack(
   const first = earlier.findLastIndex((each) => each.generation <= generation)
   if (first === -1) return undefined
   let found = document
-  for (const { changes } of earlier.slice(first).toReversed()) {
-    const { lines } = readLines(await inflate(changes))
+  for (const { changes, isCompressed } of earlier.slice(first).toReversed()) {
+    const { lines } = readLines(isCompressed ? await inflate(changes) : changes)
     found = applyChanges(found, lines.filter(isCommit).map(changesOf), clock, makeEntry)
   }
   return { document: found, digest: earlier[first]?.digest ?? '' }

@@ -86,6 +86,24 @@ t.test('another server and a later start read the same documents, generation by 
   t.equal((await third.documentAt(0, CLOCK)).digest, documents[0]?.digest, 'before the oldest is the oldest')
 })
 
+t.test('earlier documents, also with large changes, are known without the files', async (t) => {
+  const place = directory(t)
+  const [one, two] = [new Record(place, filesOf('local'), log), new Record(place, filesOf('local'), log)]
+  const documents: Rendered[] = []
+  for (const bytes of [10, 100_000, 10, 50_000]) {
+    documents.push(await grow(one, 'a', CLOCK, bytes))
+    await two.load(CLOCK)
+  }
+  for (const name of segmentsIn(place)) rmSync(join(place, name))
+  for (const record of [one, two]) {
+    for (const { document, digest } of documents.slice(1)) {
+      const found = await record.documentAt(document.generation, CLOCK)
+      t.equal(found.digest, digest)
+      t.equal(render(found.document).digest, digest)
+    }
+  }
+})
+
 t.test('a torn last line does not count, wherever it is torn, and the next commit is whole', async (t) => {
   const place = directory(t)
   const record = new Record(place, filesOf('local'), log)

@@ -2,7 +2,7 @@ import t from 'tap'
 import { type Earlier, withNewest } from '../../../src/store/earlier.ts'
 
 function earlier(generation: number, bytes: number): Earlier {
-  return { generation, digest: String(generation), changes: Buffer.alloc(bytes) }
+  return { generation, digest: String(generation), changes: Buffer.alloc(bytes), isCompressed: false }
 }
 
 function afterCommits(count: number, bytes: number): readonly Earlier[] {
