@@ -101,12 +101,12 @@ export class Metrics implements CommitEvents {
       const own = await this.#own.metrics()
       res.set({ 'Content-Type': this.#own.contentType, 'Cache-Control': 'no-store' })
       if (req.method === 'HEAD') res.end()
-      else await sendSlices(req, res, slicesOf(this.#pieces(published.document, own)))
+      else await sendSlices(req, res, this.#slices(published.document, own))
     }
   }
 
-  *#pieces(document: StatusDocument, own: string): Generator<string> {
-    yield* targetMetrics(document, this.#targets)
+  *#slices(document: StatusDocument, own: string): Generator<string> {
+    yield* slicesOf(targetMetrics(document, this.#targets))
     yield `\n${own}`
   }
 
