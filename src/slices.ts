@@ -29,11 +29,3 @@ export async function inSlices<T>(work: Iterator<undefined, T>): Promise<T> {
     if (slices.isOver) await slices.next()
   }
 }
-
-/** Runs such work in one slice. */
-export function atOnce<T>(work: Iterator<undefined, T>): T {
-  for (;;) {
-    const step = work.next()
-    if (step.done === true) return step.value
-  }
-}

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Steps } from '../steps.ts'
 import {
   type Actor,
   type Entry,
@@ -182,32 +183,44 @@ export class Draft {
     this.#undo.push(() => this.#restorations.pop())
   }
 
-  /** Stamps anew every entry of which a stamp has changed by itself, and adds those that are expected and not there. */
-  passTime(): void {
+  /**
+   * Stamps anew every entry of which a stamp has changed by itself, and adds those that are expected and not there. Yields
+   * after each.
+   */
+  *passTime(): Steps<void> {
     if (dueOf(this.base) > this.clock.now) return
     if (this.base.changesAt <= this.clock.now) {
       for (const target of this.rules.expected.values()) {
         if (this.#size < TARGETS_MAX) this.#expect(target, { origin: 'time' })
+        yield
       }
     }
     for (const { status, changesAt } of this.base.entries) {
-      if (changesAt <= this.clock.now && !this.#changes.has(keyOf(status))) this.put(status, { origin: 'time' })
+      if (changesAt > this.clock.now || this.#changes.has(keyOf(status))) continue
+      this.put(status, { origin: 'time' })
+      yield
     }
   }
 
   /** Makes some changes; if they throw, none of them is made and the error is rethrown. */
   attempt<T>(changes: () => T): T {
-    const [size, bytes] = [this.#size, this.#bytes]
-    this.#undo = []
+    const undo = this.#begin()
     try {
       return changes()
     } catch (error) {
-      for (const undo of this.#undo.toReversed()) undo()
-      this.#size = size
-      this.#bytes = bytes
+      undo()
       throw error
-    } finally {
-      this.#undo = []
+    }
+  }
+
+  /** The same, step by step. Meanwhile nothing else may change the draft. */
+  *attemptSteps<T>(changes: Steps<T>): Steps<T> {
+    const undo = this.#begin()
+    try {
+      return yield* changes
+    } catch (error) {
+      undo()
+      throw error
     }
   }
 
@@ -224,6 +237,17 @@ export class Draft {
       head: this.#head,
       entries,
       changesAt: rules.firstEndAfter(timeOf(updatedAt)),
+    }
+  }
+
+  /** Begins changes. Returns what takes them back. */
+  #begin(): () => void {
+    const [size, bytes] = [this.#size, this.#bytes]
+    this.#undo = []
+    return () => {
+      for (const undo of this.#undo.toReversed()) undo()
+      this.#size = size
+      this.#bytes = bytes
     }
   }
 

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Steps } from '../steps.ts'
 import { type Head, type StatusDocument, findEntry, headOf, textOf } from './document.ts'
 import { type Target, keyOf } from './target.ts'
 import type { Cause, Draft, Restoration, StatusChange } from './draft.ts'
@@ -33,13 +34,15 @@ const VERDICT: ReadonlySet<string> = new Set([...VERDICT_PROPERTIES, ...EDITABLE
  * - the verdict of a newer check stays,
  * - any other property is as the person saved it,
  * - a removed target stays removed, unless a newer check found it.
+ *
+ * Yields after each target that differs.
  */
-export function mergeEdit(draft: Draft, { saved, origin, isRestore }: Edit): void {
-  if (isRestore) draft.noteRestoration(restore(draft, saved))
-  else mergeDifference(draft, saved, origin)
+export function* mergeEdit(draft: Draft, { saved, origin, isRestore }: Edit): Steps<void> {
+  if (isRestore) draft.noteRestoration(yield* restore(draft, saved))
+  else yield* mergeDifference(draft, saved, origin)
 }
 
-function mergeDifference(draft: Draft, saved: SavedDocument, origin: StatusDocument): void {
+function* mergeDifference(draft: Draft, saved: SavedDocument, origin: StatusDocument): Steps<void> {
   draft.putHead(mergeHead(draft.head, headOf(saved), origin.head), EDIT)
   // What the person has left alone is mostly the very object in the origin: `readEdit` sees to that.
   const others = new Set<SavedStatus>(origin.entries.map(({ status }) => status))
@@ -50,11 +53,12 @@ function mergeDifference(draft: Draft, saved: SavedDocument, origin: StatusDocum
     if (!copies.has(keyOf(before)) && now !== undefined && !isReportedSince(now, before, draft.clock.now)) {
       draft.remove(before, EDIT)
     }
+    yield
   }
   for (const copy of copies.values()) {
     const entry = findEntry(origin, copy)
-    if (entry !== undefined && textOf(copy) === textOf(entry.status)) continue
-    mergeStatus(draft, copy, entry?.status)
+    if (entry === undefined || textOf(copy) !== textOf(entry.status)) mergeStatus(draft, copy, entry?.status)
+    yield
   }
 }
 
@@ -83,11 +87,12 @@ function withOwnStamps(copy: SavedStatus, before: Status | undefined): SavedStat
 
 /**
  * Goes back to an older document: everything is as in it, and targets that were removed since are back. The verdicts of
- * newer checks stay, and so do targets that the older document does not have: their verdicts were acknowledged.
+ * newer checks stay, and so do targets that the older document does not have: their verdicts were acknowledged. Yields
+ * after each target.
  *
  * @returns what that changes in the draft
  */
-export function restore(draft: Draft, older: SavedDocument): Restoration {
+export function* restore(draft: Draft, older: SavedDocument): Steps<Restoration> {
   const head = headOf(older)
   const headChanges = differences(draft.head, head)
   draft.putHead(head, RESTORE)
@@ -97,6 +102,7 @@ export function restore(draft: Draft, older: SavedDocument): Restoration {
   let present = 0
   const { size } = draft
   for (const status of older.statuses) {
+    yield
     const before = draft.get(status)?.status
     if (before === undefined) {
       returned.push(draft.put(status, RESTORE))

@@ -1,3 +1,4 @@
+import { type Steps, atOnce } from '../steps.ts'
 import { Draft, type Cause, type EndedRule, type Restoration } from './draft.ts'
 import type { StatusDocument } from './document.ts'
 import { type Edit, mergeEdit, restore } from './edits.ts'
@@ -46,27 +47,30 @@ export interface Step {
  */
 export function decide(base: StatusDocument, edits: readonly Edit[], changes: readonly Change[], clock: Clock): Step {
   const decision = new Decision(base, edits, clock)
+  atOnce(decision.begin())
   for (const change of changes) decision.make(change)
   return decision.finish()
 }
 
-/** The same, change by change, for those who have something else to do in between. */
+/** The same, step by step, for those who have something else to do in between. */
 export class Decision {
   readonly #draft: Draft
-  readonly #editErrors: readonly unknown[]
+  readonly #edits: readonly Edit[]
+  readonly #editErrors: unknown[] = []
   readonly #answers: Answer[] = []
 
-  /** Merges the edits, then stamps what time has changed. */
   constructor(base: StatusDocument, edits: readonly Edit[], clock: Clock) {
     // A file with a larger generation may be the commit of a 0.1 server, which kept no record.
     const saved = edits.map((edit) => edit.saved.generation ?? 0).filter((typed) => typed <= GENERATION_TYPED_MAX)
     const newest = Math.max(base.generation, ...saved)
-    const draft = new Draft(base, clock, newest + 1)
-    this.#draft = draft
-    this.#editErrors = edits.map((edit) =>
-      errorOf(() => draft.attempt(() => bounded(draft, () => mergeEdit(draft, edit)))),
-    )
-    draft.passTime()
+    this.#draft = new Draft(base, clock, newest + 1)
+    this.#edits = edits
+  }
+
+  /** Merges the edits, then stamps what time has changed. Before any change. */
+  *begin(): Steps<void> {
+    for (const edit of this.#edits) this.#editErrors.push(yield* errorOfMerge(this.#draft, edit))
+    yield* this.#draft.passTime()
   }
 
   /** Makes a change. If it throws, none of it is done. */
@@ -92,25 +96,26 @@ export class Decision {
 /** The change that goes back to an older document, whatever generation it is of. */
 export function restoration(older: SavedDocument): (draft: Draft) => Restoration {
   return (draft) => {
-    const result = bounded(draft, () => restore(draft, older))
+    const result = atOnce(bounded(draft, restore(draft, older)))
     draft.noteRestoration(result)
     return result
   }
 }
 
 /** Each side of a merge may be small enough, and what they make together not. */
-function bounded<T>(draft: Draft, merge: () => T): T {
+function* bounded<T>(draft: Draft, merge: Steps<T>): Steps<T> {
   const { size } = draft
-  const result = merge()
+  const result = yield* merge
   if (draft.size > size && draft.size > TARGETS_MAX) {
     throw new Refusal(`must not make the document larger than ${TARGETS_MAX} targets`)
   }
   return result
 }
 
-function errorOf(work: () => void): unknown {
+/** Why an edit could not be merged; nothing of it is in the draft then. */
+function* errorOfMerge(draft: Draft, edit: Edit): Steps<unknown> {
   try {
-    work()
+    yield* draft.attemptSteps(bounded(draft, mergeEdit(draft, edit)))
     return undefined
   } catch (error) {
     return error

@@ -1,3 +1,4 @@
+import type { Steps } from '../steps.ts'
 import { type Entry, type StatusDocument, position, textOf } from './document.ts'
 import { type LocatedFault, type Outcome, afterBlanks, beginOfArray, decode, endOfValue } from './json.ts'
 import { readText } from './saved-document.ts'
@@ -24,7 +25,7 @@ export function* readEdit(
   bytes: Uint8Array,
   known: StatusDocument,
   now: number,
-): Generator<undefined, Outcome<SavedDocument, LocatedFault>> {
+): Steps<Outcome<SavedDocument, LocatedFault>> {
   const text = decode(bytes)
   if (!text.ok) return text
   yield
@@ -46,7 +47,7 @@ function* readByEntry(
   text: string,
   known: Known,
   now: number,
-): Generator<undefined, Outcome<SavedDocument, LocatedFault> | undefined> {
+): Steps<Outcome<SavedDocument, LocatedFault> | undefined> {
   const begin = beginOfArray(text, 'statuses')
   if (begin === undefined) return undefined
   const statuses: SavedStatus[] = []

@@ -1,5 +1,6 @@
 import { type Entry, type StatusDocument, sharedRuns, textOf } from '../status/document.ts'
-import { atOnce, inSlices } from '../slices.ts'
+import { inSlices } from '../slices.ts'
+import { type Steps, atOnce } from '../steps.ts'
 import { digestInSlices, digestOf } from './durable-file.ts'
 
 /** A document with the bytes of `status.json` that hold it. */
@@ -32,7 +33,7 @@ export function toBytes(document: StatusDocument, before?: Rendered): Buffer {
 }
 
 /** Writes the bytes of a document, and pauses often. */
-function* write(document: StatusDocument, before?: Rendered): Generator<undefined, Buffer> {
+function* write(document: StatusDocument, before?: Rendered): Steps<Buffer> {
   const { entries, generation, updatedAt, summary } = document
   const { $schema, ...others } = document.head
   const top = { $schema, generation, updated_at: updatedAt, summary, ...others }
@@ -42,7 +43,7 @@ function* write(document: StatusDocument, before?: Rendered): Generator<undefine
   const buffer = Buffer.allocUnsafe(Buffer.byteLength(opening) + lengthOf(entries) + closing.length)
   let end = buffer.write(opening)
   let index = 0
-  function* encodeUpTo(to: number): Generator<undefined> {
+  function* encodeUpTo(to: number): Steps<void> {
     for (; index < to; index += 1) {
       if (index > 0) end += buffer.write(SEPARATOR, end)
       const { status } = entries[index] ?? {}

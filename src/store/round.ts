@@ -5,7 +5,7 @@ import { newNearMisses } from '../status/near-misses.ts'
 import { Decision, type Step, decide } from '../status/next.ts'
 import { Refusal } from '../status/refusal.ts'
 import { type Clock, formatTime } from '../status/time.ts'
-import { Slices } from '../slices.ts'
+import { Slices, inSlices } from '../slices.ts'
 import { type CommitParts, commit, putInPlace } from './commit.ts'
 import type { DisplacedFile } from './displaced.ts'
 import { type FileState, digestOf } from './durable-file.ts'
@@ -123,8 +123,9 @@ export class Round {
   }
 
   async #decide(found: Found, batch: Batch, clock: Clock): Promise<Step> {
-    const slices = new Slices()
     const decision = new Decision(this.#parts.record.current.document, editsIn(found), clock)
+    await inSlices(decision.begin())
+    const slices = new Slices()
     for (const change of batch.changes) {
       decision.make(change)
       await slices.next()

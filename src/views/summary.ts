@@ -1,3 +1,4 @@
+import type { Steps } from '../steps.ts'
 import { type Status, type Summary, summarySchema } from '../status/schema.ts'
 import { summaryOf } from '../status/states.ts'
 import { timeOf } from '../status/time.ts'
@@ -33,7 +34,7 @@ type Summed = Pick<Status, 'repo' | 'state' | 'since' | 'last_check'>
  *
  * @param now in ms since the epoch
  */
-export function* summarize(statuses: Iterable<Summed>, now: number): Generator<undefined, At<TargetsSummary>> {
+export function* summarize(statuses: Iterable<Summed>, now: number): Steps<At<TargetsSummary>> {
   const all: Judged[] = []
   let oldestDrift = Infinity
   let newest = -Infinity

@@ -5,6 +5,7 @@ import { type Receipt, mergePosted } from '../../src/status/merge.ts'
 import type { SavedDocument, SavedStatus, Snapshot, Status } from '../../src/status/schema.ts'
 import { readPosted } from '../../src/status/snapshot.ts'
 import type { Clock } from '../../src/status/time.ts'
+import { atOnce } from '../../src/steps.ts'
 import { toBytes } from '../../src/store/render.ts'
 
 export const NOW = Date.parse('2026-04-21T10:32:16Z')
@@ -34,7 +35,7 @@ export function merged(
   isRestore = false,
 ): StatusDocument {
   const draft = new Draft(document, CLOCK)
-  mergeEdit(draft, { saved: copy, origin, isRestore })
+  atOnce(mergeEdit(draft, { saved: copy, origin, isRestore }))
   return draft.changed ? draft.finish() : document
 }
 

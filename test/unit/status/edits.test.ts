@@ -7,6 +7,7 @@ import { Draft } from '../../../src/status/draft.ts'
 import { mergeEdit } from '../../../src/status/edits.ts'
 import type { SavedStatus, Status } from '../../../src/status/schema.ts'
 import { formatTime } from '../../../src/status/time.ts'
+import { atOnce } from '../../../src/steps.ts'
 import { CLOCK, NOW, at, entryIn, merged, posted, saved, statusOf } from '../../support/documents.ts'
 import { DRIFTED, SYNCED, snapshotOf } from '../../support/snapshots.ts'
 
@@ -312,7 +313,7 @@ t.test('what is the very object of the origin costs next to nothing', async (t) 
   const statuses = entries.map(({ status }) => status)
   const origin = { ...document, entries }
   const draft = new Draft(document, CLOCK)
-  mergeEdit(draft, { saved: { ...saved(document), statuses }, origin, isRestore: false })
+  atOnce(mergeEdit(draft, { saved: { ...saved(document), statuses }, origin, isRestore: false }))
   t.equal(draft.changed, false)
   t.equal(looks, 0)
 })

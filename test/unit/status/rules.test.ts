@@ -8,6 +8,7 @@ import { includesGlob, matchesGlob } from '../../../src/status/glob.ts'
 import { readDocument } from '../../../src/status/saved-document.ts'
 import type { AcceptedRule, SavedDocument } from '../../../src/status/schema.ts'
 import { type Clock, formatTime } from '../../../src/status/time.ts'
+import { atOnce } from '../../../src/steps.ts'
 import { CLOCK, NOW, merged, posted, saved, statusOf } from '../../support/documents.ts'
 import { snapshotOf } from '../../support/snapshots.ts'
 
@@ -27,7 +28,7 @@ function edited(document: StatusDocument, head: Partial<SavedDocument>): StatusD
 /** The document after some time. */
 function later(document: StatusDocument, seconds: number): StatusDocument {
   const draft = new Draft(document, { ...CLOCK, now: NOW + seconds * 1000 })
-  draft.passTime()
+  atOnce(draft.passTime())
   return draft.changed ? draft.finish() : document
 }
 
@@ -115,7 +116,7 @@ t.test('an ended rule stays as it is written, and its end is noted once', async 
   const document = edited(EMPTY_DOCUMENT, { accepted })
   t.equal(document.changesAt, NOW + 100_000)
   const draft = new Draft(document, { ...CLOCK, now: NOW + 100_000 })
-  draft.passTime()
+  atOnce(draft.passTime())
   t.same(draft.ended, [{ rule: accepted[0] }])
   t.ok(draft.changed, 'a commit says so, although no target changes')
   const next = draft.finish()

@@ -8,6 +8,7 @@ import { type Status, stampProperties, statusSchema } from '../../../src/status/
 import { STAMPS, type StampInput, nextChangeOf, stamped } from '../../../src/status/stamps.ts'
 import { isStale } from '../../../src/status/states.ts'
 import { formatTime } from '../../../src/status/time.ts'
+import { atOnce } from '../../../src/steps.ts'
 import { CLOCK, NOW, at, merged, posted, saved, statusOf } from '../../support/documents.ts'
 import { DRIFTED } from '../../support/snapshots.ts'
 
@@ -103,10 +104,10 @@ t.test('stamps are in the order of the schema, and a stamp that a person invents
 t.test('time stamps anew only what it has changed', async (t) => {
   const { document } = posted(EMPTY_DOCUMENT, DRIFTED, { ...DRIFTED, server: 'patient', stale_after: 3600 })
   const before = new Draft(document, clockAfter(598_000))
-  before.passTime()
+  atOnce(before.passTime())
   t.equal(before.changed, false)
   const draft = new Draft(document, clockAfter(601_000))
-  draft.passTime()
+  atOnce(draft.passTime())
   const next = draft.finish()
   t.match(statusOf(next), { stale: true, generation: 2 })
   t.equal(findEntry(next, { repo: 'rsyslog', server: 'patient' })?.status.generation, 1)
@@ -119,7 +120,7 @@ t.test(
     const copy = saved(posted(EMPTY_DOCUMENT, DRIFTED, { ...DRIFTED, server: 'patient', stale_after: 3600 }).document)
     const due = (clock: typeof CLOCK): string[] => {
       const draft = new Draft(committedDocument(copy, clock), clock)
-      draft.passTime()
+      atOnce(draft.passTime())
       return [...draft.causes.keys()]
     }
     t.same(due(clockAfter(0)), [])

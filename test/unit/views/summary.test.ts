@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { State } from '../../../src/status/schema.ts'
 import { formatTime } from '../../../src/status/time.ts'
-import { atOnce } from '../../../src/slices.ts'
+import { atOnce } from '../../../src/steps.ts'
 import { summarize } from '../../../src/views/summary.ts'
 
 const NOW = Date.parse('2026-04-21T10:32:16.500Z')
