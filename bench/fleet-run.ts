@@ -261,7 +261,8 @@ class Load {
   async #edit(turn: number): Promise<void> {
     const note = `note ${turn} ${Math.random()}`
     const text = readFileSync(this.#file, 'utf8')
-    const at = text.indexOf('"server": ', Math.floor(text.length / 2))
+    // Another target each time: a second note in an entry would not be valid.
+    const at = text.indexOf('"server": ', Math.floor((text.length * (turn % 9)) / 9))
     const [, server = ''] = /"server": "([^"]+)"/.exec(text.slice(at, at + 300)) ?? []
     writeFileSync(`${this.#file}.edit`, `${text.slice(0, at)}"note": ${JSON.stringify(note)},\n      ${text.slice(at)}`)
     const before = performance.now()

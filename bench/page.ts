@@ -1,6 +1,6 @@
 /*
- * Measures the status page in Chromium: npm run bench:page [-- --quick] [-- --against DIR/dist/cli.js]. With the program of
- * another version, the two take turns, and PAGE.md is written. What counts are the ratios.
+ * Measures the status page in Chromium: npm run bench:page [-- --quick] [-- --against DIR/dist/cli.js] [-- --targets N]. With the
+ * program of another version, the two take turns, and PAGE.md is written. What counts are the ratios.
  */
 import { rmSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
@@ -16,10 +16,15 @@ import { type Load, type Steadiness, measureLoad, measureSteadiness, scriptBytes
 import { count, ms, report, say, table, times } from './report.ts'
 import { quick, takeTurns, work } from './setup.ts'
 
-const TARGETS = 10_000
 const FEW_TARGETS = 60
 const UPDATED = 100
 const ROUNDS = quick ? 1 : 8
+
+const { against, targets } = parseArgs({
+  strict: false,
+  options: { against: { type: 'string' }, targets: { type: 'string', default: '10000' } },
+}).values
+const TARGETS = Number(targets)
 
 /** Two servers of one version. */
 interface Version {
@@ -75,7 +80,6 @@ function cells(values: readonly number[], show: Show): string[] {
   ]
 }
 
-const { against } = parseArgs({ strict: false, options: { against: { type: 'string' } } }).values
 const browser = await launchBrowser()
 if (browser === undefined) throw new Error('Chromium is missing: apt-get install chromium, or name it in CHROMIUM')
 const versions = [await startVersion('this', undefined)]
@@ -107,7 +111,8 @@ try {
       ['script, gzip -9', ...cells(scripts, (bytes) => `${count(bytes)} B`)],
     ],
   )
-  if (versions.length > 1 && !quick) writeFileSync(join(import.meta.dirname, 'PAGE.md'), report())
+  if (versions.length > 1 && !quick && targets === '10000')
+    writeFileSync(join(import.meta.dirname, 'PAGE.md'), report())
 } finally {
   await browser.close()
   for (const { many, few } of versions) {
