@@ -318,6 +318,27 @@ t.test('what is the very object of the origin costs next to nothing', async (t) 
   t.equal(looks, 0)
 })
 
+t.test('a merge lets others work after each target that differs, is gone, or is gone back to', async (t) => {
+  const { document } = posted(
+    EMPTY_DOCUMENT,
+    DRIFTED,
+    snapshotOf(B, [], at('10:32:00')),
+    snapshotOf(C, [], at('10:31:00')),
+  )
+  const copy = saved(document)
+  const noted = copy.statuses.map((status) => ({ ...status, note: 'n' }))
+  for (const [statuses, isRestore] of [
+    [noted, false],
+    [[], false],
+    [noted, true],
+  ] as const) {
+    const draft = new Draft(document, CLOCK)
+    const steps = [...mergeEdit(draft, { saved: { ...copy, statuses: [...statuses] }, origin: document, isRestore })]
+    t.equal(draft.targets.length, 3)
+    t.ok(steps.length >= 3, `${steps.length} steps`)
+  }
+})
+
 function edited(
   statuses: SavedStatus[],
   target: { repo: string; server: string },

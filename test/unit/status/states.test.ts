@@ -8,7 +8,6 @@ import type { Snapshot, Status } from '../../../src/status/schema.ts'
 import { nextChangeOf, stamped } from '../../../src/status/stamps.ts'
 import { summaryOf, verdictOf } from '../../../src/status/states.ts'
 import { formatTime } from '../../../src/status/time.ts'
-import { atOnce } from '../../../src/steps.ts'
 import { CLOCK, NOW, posted, statusOf } from '../../support/documents.ts'
 import { snapshotOf } from '../../support/snapshots.ts'
 
@@ -127,6 +126,6 @@ t.test('time flips states and the summary', async (t) => {
   const { document } = posted(EMPTY_DOCUMENT, snapshot([], AGO(0)), { ...failure(AGO(0)), server: 'never' })
   t.match(document.summary, { state: 'failing', targets: 2, failing: 1, synced: 1 })
   const draft = new Draft(document, { ...CLOCK, now: NOW + 601_000 })
-  atOnce(draft.passTime())
+  t.equal([...draft.passTime()].length, 2, 'others can work after each')
   t.match(draft.finish().summary, { state: 'missing', targets: 2, missing: 1, stale: 1, failing: 0, synced: 0 })
 })
