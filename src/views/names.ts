@@ -25,9 +25,6 @@ export function namesMatcher(patterns: readonly string[]): Names {
   }
   if (wildcards.size > WILDCARDS_MAX) return { fault: `must stand for at most ${WILDCARDS_MAX} patterns with * or ?` }
   const globs = [...wildcards].map(globMatcher)
-  const [only] = exact
-  // Of 100,000 targets, the one that is looked for is found in half the time.
-  if (exact.size === 1 && globs.length === 0) return { matches: (name) => name === only }
   return { matches: (name) => exact.has(name) || globs.some((matches) => matches(name)) }
 }
 
