@@ -4,7 +4,7 @@ import type { Status, Summary } from '../status/schema.ts'
 import { summaryOf } from '../status/states.ts'
 import type { Store } from '../store/store.ts'
 import { STATE_WORDS, differencesInWords } from '../views/words.ts'
-import { filterOf } from './filter.ts'
+import { filterOf, matching } from './filter.ts'
 
 /** The longest list of differences, in characters: badges are shown in a line. */
 const WORDS_LENGTH_MAX = 40
@@ -12,8 +12,7 @@ const WORDS_LENGTH_MAX = 40
 /** Serves a badge with the worst state of the matching targets; `unknown` if none matches, not an error that shows as a broken image. */
 export function badge(store: Pick<Store, 'published'>): RequestHandler {
   return (req, res) => {
-    const matches = filterOf(req.query)
-    const statuses = store.published.document.entries.flatMap(({ status }) => (matches(status) ? status : []))
+    const statuses = matching(store, filterOf(req.query))
     const { state } = summaryOf(statuses)
     const message = state === 'empty' ? 'unknown' : state === 'drifted' ? driftOf(statuses) : STATE_WORDS.get(state)
     res.set({ 'Content-Type': 'image/svg+xml; charset=utf-8', 'Cache-Control': 'no-cache' })
