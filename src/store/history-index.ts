@@ -73,9 +73,10 @@ export class HistoryIndex {
   }
 
   /** Notes the newest row of a target. Its names are those that the index has already: they take much of the memory. */
-  setNewest({ time, state, sync_status, files, stale, generation, ...target }: HistoryRow): void {
-    const key = keyOf(target)
-    const { repo, server } = this.#byTarget.get(key) ?? target
+  setNewest(row: HistoryRow): void {
+    const key = keyOf(row)
+    const { repo, server } = this.#byTarget.get(key) ?? row
+    const { time, state, sync_status, files, stale, generation } = row
     this.#newest.set(key, { time, repo, server, state, sync_status, files, stale, generation })
   }
 

@@ -131,7 +131,7 @@ export class History {
     const slices = new Slices()
     for (const row of this.#newRows(document, causes)) {
       if (row !== undefined) return false
-      await slices.next()
+      if (slices.isOver) await slices.next()
     }
     // A query may have found another file in the meantime.
     return this.#recorded !== undefined
