@@ -295,12 +295,7 @@ t.test('what is the very object of the origin is left alone, as what says the sa
 })
 
 t.test('what is the very object of the origin costs next to nothing', async (t) => {
-  const { document } = posted(
-    EMPTY_DOCUMENT,
-    DRIFTED,
-    snapshotOf(B, [], at('10:32:00')),
-    snapshotOf(C, [], at('10:31:00')),
-  )
+  const document = withThree()
   let looks = 0
   const seen = (status: Status): Status =>
     new Proxy(status, {
@@ -319,12 +314,7 @@ t.test('what is the very object of the origin costs next to nothing', async (t) 
 })
 
 t.test('a merge lets others work after each target that differs, is gone, or is gone back to', async (t) => {
-  const { document } = posted(
-    EMPTY_DOCUMENT,
-    DRIFTED,
-    snapshotOf(B, [], at('10:32:00')),
-    snapshotOf(C, [], at('10:31:00')),
-  )
+  const document = withThree()
   const copy = saved(document)
   const noted = copy.statuses.map((status) => ({ ...status, note: 'n' }))
   for (const [statuses, isRestore] of [
@@ -338,6 +328,12 @@ t.test('a merge lets others work after each target that differs, is gone, or is 
     t.ok(steps.length >= 3, `${steps.length} steps`)
   }
 })
+
+/** A document with three targets. */
+function withThree(): StatusDocument {
+  const others = [snapshotOf(B, [], at('10:32:00')), snapshotOf(C, [], at('10:31:00'))]
+  return posted(EMPTY_DOCUMENT, DRIFTED, ...others).document
+}
 
 function edited(
   statuses: SavedStatus[],
