@@ -60,22 +60,23 @@ const known = new Map<string, number>()
 export function timeOf(text: string): number {
   const ms = known.get(text)
   if (ms !== undefined) return ms
-  return isPlain(text) ? remembered(text) : (parseTime(text) ?? Number.NaN)
+  return isInForm(text) ? remembered(text) : (parseTime(text) ?? Number.NaN)
 }
 
 /** The time of a text in the document's form. */
 function remembered(text: string): number {
-  const parsed = Date.parse(text)
-  const ms = Number.isNaN(parsed) ? (parseTime(text) ?? Number.NaN) : parsed
+  const date = new Date(text)
+  // Date reads 30 February as 2 March, and 24:00 as the next day.
+  const isRead = date.getUTCDate() === Number(text.slice(8, 10))
+  const ms = isRead ? date.getTime() : (parseTime(text) ?? Number.NaN)
   if (known.size >= KNOWN_MAX) known.clear()
   known.set(text, ms)
   return ms
 }
 
-/** True of a time in the document's form which Date reads as `parseTime` does: it knows 24:00 and 30 February. */
-function isPlain(text: string): boolean {
-  const isForm = text.length === 20 && text[4] === '-' && text[10] === 'T' && text[19] === 'Z'
-  return isForm && text.slice(8, 10) <= '28' && text.slice(11, 13) <= '23'
+/** True if a text looks like a time in the document's form. */
+function isInForm(text: string): boolean {
+  return text.length === 20 && text[4] === '-' && text[10] === 'T' && text[19] === 'Z'
 }
 
 /** The time in the document's form. */
