@@ -181,15 +181,23 @@ async function contentOf(fd: number, size: number, expected: Buffer | undefined)
   return expected?.length === size && (await holds(fd, expected)) ? expected : readAll(fd, size)
 }
 
+/** Kept from one comparison to the next: a new buffer for each makes the collector of garbage look through the whole heap. */
+let spare: Buffer | undefined
+
 /** True if an open file holds these bytes and no more. */
 async function holds(fd: number, expected: Buffer): Promise<boolean> {
-  const part = Buffer.allocUnsafe(Math.min(COMPARED_BYTES, expected.length + 1))
-  for (let at = 0; ;) {
-    const { bytesRead } = await promisify(read)(fd, part, 0, part.length, at)
-    if (!part.subarray(0, bytesRead).equals(expected.subarray(at, at + bytesRead))) return false
-    at += bytesRead
-    // Only the end of a file makes a read shorter.
-    if (bytesRead < part.length) return at === expected.length
+  const part = spare ?? Buffer.allocUnsafe(COMPARED_BYTES)
+  spare = undefined
+  try {
+    for (let at = 0; ;) {
+      const { bytesRead } = await promisify(read)(fd, part, 0, part.length, at)
+      if (!part.subarray(0, bytesRead).equals(expected.subarray(at, at + bytesRead))) return false
+      at += bytesRead
+      // Only the end of a file makes a read shorter.
+      if (bytesRead < part.length) return at === expected.length
+    }
+  } finally {
+    spare = part
   }
 }
 
