@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express'
-import { inSlices } from '../slices.ts'
+import { ANSWER_SLICE_MS, inSlices } from '../slices.ts'
 import type { Store } from '../store/store.ts'
 import type { At } from '../views/ages.ts'
 import { type TargetsSummary, summarize } from '../views/summary.ts'
@@ -13,7 +13,8 @@ export function showSummary(store: Pick<Store, 'published'>): RequestHandler {
   return async (req, res) => {
     const now = Date.now()
     const matches = filterOf(req.query)
-    const compute = async (): Promise<At<TargetsSummary>> => inSlices(summarize(eachMatching(store, matches), now))
+    const compute = async (): Promise<At<TargetsSummary>> =>
+      inSlices(summarize(eachMatching(store, matches), now), ANSWER_SLICE_MS)
     const summary = await prepared.of(store.published, req.url, compute)
     res.set(JSON_HEADERS).send(`${JSON.stringify(summary(now))}\n`)
   }

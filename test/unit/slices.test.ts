@@ -16,6 +16,13 @@ t.test('a short one is not interrupted', async (t) => {
   t.same(turns, [])
 })
 
+t.test('a slice may be longer', async (t) => {
+  const turns: string[] = []
+  setImmediate(() => turns.push('a turn'))
+  t.equal(await inSlices(computation(10, 3), 60_000), 10)
+  t.same(turns, [])
+})
+
 t.test('what it throws is thrown', async (t) => {
   await t.rejects(
     inSlices(
