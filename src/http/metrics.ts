@@ -4,7 +4,7 @@ import type { StatusDocument } from '../status/document.ts'
 import type { Receipt } from '../status/merge.ts'
 import type { CommitEvents, Store } from '../store/store.ts'
 import { PROBLEMS, type ProblemCode } from './problems.ts'
-import { sendSlices, slicesOf } from './slices.ts'
+import { sendChunks } from './chunks.ts'
 import { type TargetMetricsOptions, targetMetrics } from './target-metrics.ts'
 
 const OWN = 'gitops_status_server_'
@@ -101,12 +101,12 @@ export class Metrics implements CommitEvents {
       const own = await this.#own.metrics()
       res.set({ 'Content-Type': this.#own.contentType, 'Cache-Control': 'no-store' })
       if (req.method === 'HEAD') res.end()
-      else await sendSlices(req, res, this.#slices(published.document, own))
+      else await sendChunks(req, res, this.#chunks(published.document, own))
     }
   }
 
-  *#slices(document: StatusDocument, own: string): Generator<string> {
-    yield* slicesOf(targetMetrics(document, this.#targets))
+  *#chunks(document: StatusDocument, own: string): Generator<string> {
+    yield* targetMetrics(document, this.#targets)
     yield `\n${own}`
   }
 

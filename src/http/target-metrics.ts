@@ -57,6 +57,9 @@ const INFO = 'Always 1. Labels: the commit that the target was checked against, 
 const STATE = `1 for the state of the target, 0 for every other: ${STATES.join(', ')}.`
 const REPOSITORY = 'Number of targets of the repository in the state.'
 
+/** The lines of so many targets take a fraction of a millisecond. */
+const CHUNK_ITEMS = 250
+
 /** Of what there are series: of each target, or only of each repository. */
 export type MetricsBy = 'target' | 'repository'
 
@@ -68,7 +71,7 @@ export interface TargetMetricsOptions {
 }
 
 /**
- * The metrics of the targets of a document, in pieces: all lines of one metric, then those of the next, as the format wants
+ * The metrics of the targets of a document, in chunks: all lines of one metric, then those of the next, as the format wants
  * it. They are written here and not by prom-client, which takes ten times as long, and made again for each scrape: to keep
  * the lines of 100,000 targets would take 100 MB. The format:
  * https://prometheus.io/docs/instrumenting/exposition_formats/
@@ -79,28 +82,39 @@ export function* targetMetrics(
 ): Generator<string> {
   if (by === 'target') {
     for (const { name, help, value } of GAUGES) {
-      yield headOf(name, help)
-      for (const { status } of entries) {
-        const number = value(status)
-        yield number === undefined ? '' : `${name}{${targetLabels(status)}} ${number}\n`
-      }
+      yield* metric(name, help, entries, ({ status }) => gaugeLine(name, status, value(status)))
     }
-    yield headOf('gitops_target_info', INFO)
-    for (const { status } of entries) {
+    yield* metric('gitops_target_info', INFO, entries, ({ status }) => {
       const commit = escaped(status.commit ?? '')
-      yield `gitops_target_info{${targetLabels(status)},commit="${commit}"${namedLabels(status, labels)}} 1\n`
-    }
+      return `gitops_target_info{${targetLabels(status)},commit="${commit}"${namedLabels(status, labels)}} 1\n`
+    })
   }
-  yield headOf('gitops_repository_targets', REPOSITORY)
-  for (const { repo, ...summary } of repositorySummaries(entries)) {
-    yield stateLines(`gitops_repository_targets{repo="${escaped(repo)}"`, (state) => summary[state])
-  }
+  yield* metric('gitops_repository_targets', REPOSITORY, repositorySummaries(entries), ({ repo, ...summary }) =>
+    stateLines(`gitops_repository_targets{repo="${escaped(repo)}"`, (state) => summary[state]),
+  )
   if (by === 'target') {
-    yield headOf('gitops_target_state', STATE)
-    for (const { status } of entries) {
-      yield stateLines(`gitops_target_state{${targetLabels(status)}`, (state) => (state === status.state ? 1 : 0))
-    }
+    yield* metric('gitops_target_state', STATE, entries, ({ status }) =>
+      stateLines(`gitops_target_state{${targetLabels(status)}`, (state) => (state === status.state ? 1 : 0)),
+    )
   }
+}
+
+/** The lines of one metric: its head, then those of each item. */
+function* metric<T>(name: string, help: string, items: Iterable<T>, linesOf: (item: T) => string): Generator<string> {
+  let chunk = `# HELP ${name} ${help}\n# TYPE ${name} gauge\n`
+  let count = 0
+  for (const item of items) {
+    chunk += linesOf(item)
+    count += 1
+    if (count % CHUNK_ITEMS !== 0) continue
+    yield chunk
+    chunk = ''
+  }
+  yield chunk
+}
+
+function gaugeLine(name: string, status: Status, value: number | undefined): string {
+  return value === undefined ? '' : `${name}{${targetLabels(status)}} ${value}\n`
 }
 
 function targetLabels({ repo, server }: Status): string {
@@ -112,10 +126,6 @@ function stateLines(start: string, valueOf: (state: State) => number): string {
   let lines = ''
   for (const state of STATES) lines += `${start},state="${state}"} ${valueOf(state)}\n`
   return lines
-}
-
-function headOf(name: string, help: string): string {
-  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n`
 }
 
 /** The named labels that a target has, as labels of a metric. */

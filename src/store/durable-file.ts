@@ -181,7 +181,7 @@ async function contentOf(fd: number, size: number, expected: Buffer | undefined)
   return expected?.length === size && (await holds(fd, expected)) ? expected : readAll(fd, size)
 }
 
-/** Kept from one comparison to the next: a new buffer for each makes the collector of garbage look through the whole heap. */
+/** Kept from one comparison to the next: a new one each time makes the garbage collector run more often. */
 let spare: Buffer | undefined
 
 /** True if an open file holds these bytes and no more. */

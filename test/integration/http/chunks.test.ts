@@ -6,36 +6,36 @@ import { setImmediate as turn } from 'node:timers/promises'
 import compression from 'compression'
 import express from 'express'
 import t, { type Test } from 'tap'
-import { sendSlices, slicesOf } from '../../../src/http/slices.ts'
+import { sendChunks } from '../../../src/http/chunks.ts'
 import { ask, eventually } from '../../support/http.ts'
 
-/** More slices than the buffers of two sockets take, 128 MB before and 64 MB after compression. */
+/** More chunks than the buffers of two sockets take, 128 MB before and 64 MB after compression. */
 const MANY = 4000
-const SLICE = randomBytes(16 * 1024).toString('hex')
+const CHUNK = randomBytes(16 * 1024).toString('hex')
 
 interface Sending {
   readonly url: string
-  /** The number of slices that have been made. */
+  /** The number of chunks that have been made. */
   readonly made: () => number
-  /** The number of requests whose slices have come to an end. */
+  /** The number of requests whose chunks have come to an end. */
   readonly ended: () => number
 }
 
-/** Sends slices at `/`, compressed if the client takes that, and nothing at `/never`. */
-async function sending(t: Test, slices: () => Iterable<string>): Promise<Sending> {
+/** Sends chunks at `/`, compressed if the client takes that, and nothing at `/never`. */
+async function sending(t: Test, chunks: () => Iterable<string>): Promise<Sending> {
   let made = 0
   let ended = 0
   function* counted(): Generator<string> {
-    for (const slice of slices()) {
+    for (const chunk of chunks()) {
       made += 1
-      yield slice
+      yield chunk
     }
   }
   const app = express()
   app.use(compression({ level: 1 }))
   app.get('/', async (req, res) => {
     res.type('text/plain')
-    await sendSlices(req, res, counted())
+    await sendChunks(req, res, counted())
     ended += 1
   })
   app.get('/never', () => undefined)
@@ -54,7 +54,7 @@ async function sending(t: Test, slices: () => Iterable<string>): Promise<Sending
 }
 
 function* endless(): Generator<string> {
-  for (;;) yield SLICE
+  for (;;) yield CHUNK
 }
 
 /** An answer of which nothing is read yet. */
@@ -75,22 +75,12 @@ function warningsIn(t: Test): Error[] {
   return warnings
 }
 
-/** As many turns of the event loop as it takes to send all slices to a client that reads at once. */
+/** As many turns of the event loop as it takes to send all chunks to a client that reads at once. */
 async function manyTurns(): Promise<void> {
   for (let count = 0; count < MANY; count += 1) await turn()
 }
 
-t.test('slices: nothing is lost, and a slice is neither long nor of many pieces', async (t) => {
-  const pieces = Array.from({ length: 5000 }, (_, index) => `${index} ${'x'.repeat(index % 100)}\n`)
-  const slices = [...slicesOf(pieces)]
-  t.equal(slices.join(''), pieces.join(''))
-  t.ok(slices.length > 5)
-  t.ok(slices.every((slice) => slice.length < 33 * 1024))
-  t.equal([...slicesOf(Array.from({ length: 5500 }, () => ''))].length, 6, 'empty pieces take time as well')
-  t.same([...slicesOf([])], [''])
-})
-
-t.test('slices: a turn of the event loop has one slice, and all arrive', async (t) => {
+t.test('chunks: a turn of the event loop has one chunk, and all arrive', async (t) => {
   const loop = { turns: 0, isOver: false }
   const counting = (async () => {
     for (; !loop.isOver; loop.turns += 1) await turn()
@@ -99,12 +89,12 @@ t.test('slices: a turn of the event loop has one slice, and all arrive', async (
   function* noted(): Generator<string> {
     for (let index = 0; index < 200; index += 1) {
       at.push(loop.turns)
-      yield index % 2 === 0 ? SLICE : ''
+      yield index % 2 === 0 ? CHUNK : ''
     }
   }
   const { url, ended } = await sending(t, noted)
   const { body } = await ask(url)
-  t.equal(body.length, 100 * SLICE.length)
+  t.equal(body.length, 100 * CHUNK.length)
   t.equal(ended(), 1)
   t.equal(new Set(at).size, 200)
   loop.isOver = true
@@ -112,18 +102,18 @@ t.test('slices: a turn of the event loop has one slice, and all arrive', async (
 })
 
 for (const encoding of ['identity', 'gzip']) {
-  t.test(`slices: of ${encoding}, none is made that the client does not take`, async (t) => {
+  t.test(`chunks: of ${encoding}, none is made that the client does not take`, async (t) => {
     const warnings = warningsIn(t)
     const { url, made, ended } = await sending(t, endless)
     const response = await unread(url, encoding)
     t.equal(response.headers['content-encoding'] ?? 'identity', encoding)
     await manyTurns()
     const held = made()
-    t.ok(held < MANY / 2, `${held} slices`)
+    t.ok(held < MANY / 2, `${held} chunks`)
     t.equal((await ask(`${url}/other`)).text, 'other', 'others are answered')
     response.resume()
     await eventually(() => {
-      if (made() < held + 100) throw new Error(`${made()} slices`)
+      if (made() < held + 100) throw new Error(`${made()} chunks`)
     })
     response.destroy()
     await eventually(() => {
@@ -132,7 +122,7 @@ for (const encoding of ['identity', 'gzip']) {
     t.same(warnings, [])
   })
 
-  t.test(`slices: of ${encoding}, they end when a client that does not read disconnects`, async (t) => {
+  t.test(`chunks: of ${encoding}, they end when a client that does not read disconnects`, async (t) => {
     const { url, made, ended } = await sending(t, endless)
     const response = await unread(url, encoding)
     await manyTurns()
@@ -147,7 +137,7 @@ for (const encoding of ['identity', 'gzip']) {
   })
 }
 
-t.test('slices: many answers on one connection leave nothing on it', async (t) => {
+t.test('chunks: many answers on one connection leave nothing on it', async (t) => {
   const warnings = warningsIn(t)
   const { url, ended } = await sending(t, () => ['a', '', 'b'])
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -161,7 +151,7 @@ t.test('slices: many answers on one connection leave nothing on it', async (t) =
   t.same(warnings, [])
 })
 
-t.test('slices: they end when a client disconnects whose earlier request is still unanswered', async (t) => {
+t.test('chunks: they end when a client disconnects whose earlier request is still unanswered', async (t) => {
   const { url, made, ended } = await sending(t, endless)
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   socket.write('GET /never HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n')
