@@ -1,23 +1,29 @@
-/*
- * Compares the commits of this version with those of another one: npm run bench:versions -- --against DIR/dist/cli.js.
- * The two take turns on one core; the load is on another. What counts are the ratios.
- */
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { join } from 'node:path'
 import { startOurs } from './contenders.ts'
 import { checkAcknowledged, directoryWith, postOf } from './documents.ts'
-import { LOAD_CORE, writeLoad } from './load.ts'
+import { type WriteResult, readLoad, writeLoad } from './load.ts'
 import { median, quantile } from './numbers.ts'
-import { count, ms, say, table, times } from './report.ts'
-import { WRITE_SECONDS, takeTurns, work } from './setup.ts'
-import { writtenBytes } from './usage.ts'
+import { count, mebibytes, ms, say, table, times } from './report.ts'
+import { WRITE_SECONDS, takeTurns } from './setup.ts'
+import { residentMiB, writtenBytes } from './usage.ts'
 
-const { against } = parseArgs({ strict: false, options: { against: { type: 'string' } } }).values
-if (typeof against !== 'string') throw new Error('--against must name the dist/cli.js of another version')
+const CONNECTIONS = 32
+const READ_SECONDS = 2
+const MANY_CLIENTS = 64
 
 interface Result {
+  /** GET /status.json: answers a second, whole and 304. */
+  readonly whole: number
+  readonly known: number
+  readonly alone: Posted
+  readonly many: Posted
+  readonly startMs: number
+  readonly memoryMiB: number
+}
+
+interface Posted {
   /** Acknowledged snapshots a second. */
   readonly rate: number
   /** The median time from a request to its answer, in ms. */
@@ -26,18 +32,67 @@ interface Result {
   readonly bytes: number
 }
 
-async function measure(program: string | undefined, targets: number, clients: number): Promise<Result> {
+const ROWS: readonly (readonly [what: string, value: (result: Result) => number, show: (value: number) => string])[] = [
+  ['GET, a second', ({ whole }) => whole, count],
+  ['GET, 304, a second', ({ known }) => known, count],
+  ['POST of 1 client, a second', ({ alone }) => alone.rate, count],
+  ['POST of 1 client, median', ({ alone }) => alone.latency, (value) => ms(value, 2)],
+  ['bytes written for each commit, 1 client', ({ alone }) => alone.bytes, count],
+  [`POST of ${MANY_CLIENTS} clients, a second`, ({ many }) => many.rate, count],
+  ['start to ready', ({ startMs }) => startMs, ms],
+  ['memory after all that', ({ memoryMiB }) => memoryMiB, mebibytes],
+]
+
+/**
+ * This version beside another one: both take turns.
+ *
+ * @param program the `dist/cli.js` of the other version
+ */
+export async function versions(program: string): Promise<void> {
+  say('## Beside an earlier version')
+  say()
+  const { stdout } = spawnSync(process.execPath, [program, '--version'], { encoding: 'utf8' })
+  for (const targets of [1000, 10_000]) {
+    const results = await takeTurns<Result>({
+      these: () => measure(undefined, targets),
+      others: () => measure(program, targets),
+    })
+    const medianOf = (name: string, value: (result: Result) => number): number =>
+      median((results[name] ?? []).map(value))
+    table(
+      [`${count(targets)} targets`, 'this version', `version ${stdout.trim()}`, 'ratio'],
+      ROWS.map(([what, value, show]) => {
+        const [ours, other] = [medianOf('these', value), medianOf('others', value)]
+        return [what, show(ours), show(other), times(ours / other)]
+      }),
+    )
+  }
+}
+
+async function measure(program: string | undefined, targets: number): Promise<Result> {
   const directory = await directoryWith(targets)
   const server = await startOurs(directory, [], {}, program)
   try {
+    const url = `${server.url}/status.json`
+    const reads = { seconds: READ_SECONDS, connections: CONNECTIONS }
+    const whole = readLoad(url, reads)
+    const answer = await fetch(url, { headers: { 'Accept-Encoding': 'identity' } })
+    await answer.arrayBuffer()
+    const known = readLoad(url, { ...reads, headers: { 'If-None-Match': answer.headers.get('ETag') ?? '' } })
     // The first commits after a start are slower.
-    await writeLoad(server.url, { clients, seconds: 1, targets }, postOf)
-    const before = { generation: generationIn(directory), bytes: writtenBytes(server.pid) }
-    const result = await writeLoad(server.url, { clients, seconds: WRITE_SECONDS, targets }, postOf)
-    const commits = generationIn(directory) - before.generation
-    const bytes = (writtenBytes(server.pid) - before.bytes) / commits
-    checkAcknowledged(directory, result)
-    return { rate: result.rate, latency: quantile(result.latencies, 0.5), bytes }
+    await writeLoad(server.url, { clients: 1, seconds: 1, targets }, postOf)
+    const post = async (clients: number): Promise<Posted> => {
+      const before = { generation: generationIn(directory), bytes: writtenBytes(server.pid) }
+      const load = { clients, seconds: WRITE_SECONDS, targets }
+      const result: WriteResult = await writeLoad(server.url, load, postOf)
+      checkAcknowledged(directory, result)
+      const commits = generationIn(directory) - before.generation
+      const bytes = (writtenBytes(server.pid) - before.bytes) / commits
+      return { rate: result.rate, latency: quantile(result.latencies, 0.5), bytes }
+    }
+    const alone = await post(1)
+    const many = await post(MANY_CLIENTS)
+    return { whole, known, alone, many, startMs: server.startMs, memoryMiB: residentMiB(server.pid) }
   } finally {
     await server.stop()
     rmSync(directory, { recursive: true })
@@ -46,39 +101,4 @@ async function measure(program: string | undefined, targets: number, clients: nu
 
 function generationIn(directory: string): number {
   return Number(/"generation": (\d+)/.exec(readFileSync(join(directory, 'status.json'), 'utf8'))?.[1])
-}
-
-spawnSync('taskset', ['-p', '-c', LOAD_CORE, String(process.pid)])
-try {
-  const rows: string[][] = []
-  for (const targets of [1000, 10_000]) {
-    for (const clients of [1, 64]) {
-      const results = await takeTurns<Result>({
-        this: () => measure(undefined, targets, clients),
-        other: () => measure(resolve(against), targets, clients),
-      })
-      const medianOf = (name: string, value: (result: Result) => number): number =>
-        median((results[name] ?? []).map(value))
-      const [rate, otherRate] = ['this', 'other'].map((name) => medianOf(name, (result) => result.rate))
-      const [latency, otherLatency] = ['this', 'other'].map((name) => medianOf(name, (result) => result.latency))
-      const [bytes, otherBytes] = ['this', 'other'].map((name) => medianOf(name, (result) => result.bytes))
-      rows.push([
-        count(targets),
-        String(clients),
-        count(rate ?? Number.NaN),
-        count(otherRate ?? Number.NaN),
-        times((rate ?? Number.NaN) / (otherRate ?? Number.NaN)),
-        ms(latency ?? Number.NaN, 2),
-        ms(otherLatency ?? Number.NaN, 2),
-        count(bytes ?? Number.NaN),
-        count(otherBytes ?? Number.NaN),
-        times((bytes ?? Number.NaN) / (otherBytes ?? Number.NaN)),
-      ])
-    }
-  }
-  say('Acknowledged snapshots a second, the median time to an answer, and bytes written to storage for each commit:')
-  say()
-  table(['targets', 'clients', 'a second', 'other', 'ratio', 'median', 'other', 'bytes', 'other', 'ratio'], rows)
-} finally {
-  rmSync(work, { recursive: true })
 }
