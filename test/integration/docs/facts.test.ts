@@ -88,6 +88,15 @@ t.test('docs/performance.md: reads and writes are as fast as bench/RESULTS.md sa
   }
 })
 
+t.test('docs/operations/large-fleets.md: a fleet costs what bench/FLEET.md says', async (t) => {
+  const [, measured = ''] = /## COMMIT_INTERVAL=10\n([^]*)$/.exec(read('bench/FLEET.md')) ?? []
+  const [, section = ''] = /## What a fleet costs\n([^]*?)\n## /.exec(read('docs/operations/large-fleets.md')) ?? []
+  const shown = rowsOf(section).filter(([name = '']) => /[a-z]/.test(name))
+  t.ok(shown.length >= 20, `${shown.length} rows`)
+  const lines = new Set(rowsOf(measured).map((cells) => cells.join('|')))
+  for (const cells of shown) t.ok(lines.has(cells.join('|')), cells.join(' | '))
+})
+
 /** The cells of all tables of a page. */
 function rowsOf(page: string): string[][] {
   return page
