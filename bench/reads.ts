@@ -83,16 +83,30 @@ async function loadsOf(
   const whole: Loads = {}
   const known: Loads = {}
   for (const [name, server] of Object.entries(servers)) {
-    const url = `${server.url}/status.json`
-    const answer = await fetch(url, { headers: { 'Accept-Encoding': 'identity' } })
-    if (!Buffer.from(await answer.arrayBuffer()).equals(bytes)) throw new Error(`${name} serves other bytes`)
-    const ifNoneMatch = { 'If-None-Match': answer.headers.get('ETag') ?? '' }
-    if ((await statusOf(url, ifNoneMatch)) !== 304) throw new Error(`${name} does not know its own ETag`)
-    const load = { seconds: TURN_SECONDS, connections: CONNECTIONS }
-    whole[name] = () => readLoad(url, load)
-    known[name] = () => readLoad(url, { ...load, headers: ifNoneMatch })
+    const loads = await readsFrom(name, server, bytes)
+    whole[name] = loads.whole
+    known[name] = loads.known
   }
   return { whole, known }
+}
+
+/**
+ * What measures how many whole answers, and how many 304, a server sends in a second.
+ *
+ * @throws if the server sends other bytes, or does not know its own ETag
+ */
+export async function readsFrom(
+  name: string,
+  server: Running,
+  bytes: Buffer,
+): Promise<{ readonly whole: () => number; readonly known: () => number }> {
+  const url = `${server.url}/status.json`
+  const answer = await fetch(url, { headers: { 'Accept-Encoding': 'identity' } })
+  if (!Buffer.from(await answer.arrayBuffer()).equals(bytes)) throw new Error(`${name} serves other bytes`)
+  const ifNoneMatch = { 'If-None-Match': answer.headers.get('ETag') ?? '' }
+  if ((await statusOf(url, ifNoneMatch)) !== 304) throw new Error(`${name} does not know its own ETag`)
+  const load = { seconds: TURN_SECONDS, connections: CONNECTIONS }
+  return { whole: () => readLoad(url, load), known: () => readLoad(url, { ...load, headers: ifNoneMatch }) }
 }
 
 /** `fetch` makes a conditional request ask for the whole answer. */

@@ -3,14 +3,13 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { startOurs } from './contenders.ts'
 import { checkAcknowledged, directoryWith, postOf } from './documents.ts'
-import { type WriteResult, readLoad, writeLoad } from './load.ts'
+import { writeLoad } from './load.ts'
 import { median, quantile } from './numbers.ts'
+import { readsFrom } from './reads.ts'
 import { count, mebibytes, ms, say, table, times } from './report.ts'
 import { WRITE_SECONDS, takeTurns } from './setup.ts'
 import { residentMiB, writtenBytes } from './usage.ts'
 
-const CONNECTIONS = 32
-const READ_SECONDS = 2
 const MANY_CLIENTS = 64
 
 interface Result {
@@ -73,18 +72,16 @@ async function measure(program: string | undefined, targets: number): Promise<Re
   const directory = await directoryWith(targets)
   const server = await startOurs(directory, [], {}, program)
   try {
-    const url = `${server.url}/status.json`
-    const reads = { seconds: READ_SECONDS, connections: CONNECTIONS }
-    const whole = readLoad(url, reads)
-    const answer = await fetch(url, { headers: { 'Accept-Encoding': 'identity' } })
-    await answer.arrayBuffer()
-    const known = readLoad(url, { ...reads, headers: { 'If-None-Match': answer.headers.get('ETag') ?? '' } })
+    const name = program ?? 'this version'
+    const reads = await readsFrom(name, server, readFileSync(join(directory, 'status.json')))
+    const whole = reads.whole()
+    const known = reads.known()
     // The first commits after a start are slower.
     await writeLoad(server.url, { clients: 1, seconds: 1, targets }, postOf)
     const post = async (clients: number): Promise<Posted> => {
       const before = { generation: generationIn(directory), bytes: writtenBytes(server.pid) }
       const load = { clients, seconds: WRITE_SECONDS, targets }
-      const result: WriteResult = await writeLoad(server.url, load, postOf)
+      const result = await writeLoad(server.url, load, postOf)
       checkAcknowledged(directory, result)
       const commits = generationIn(directory) - before.generation
       const bytes = (writtenBytes(server.pid) - before.bytes) / commits
