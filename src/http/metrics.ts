@@ -3,8 +3,8 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import type { StatusDocument } from '../status/document.ts'
 import type { Receipt } from '../status/merge.ts'
 import type { CommitEvents, Store } from '../store/store.ts'
-import { PROBLEMS, type ProblemCode } from './problems.ts'
 import { sendChunks } from './chunks.ts'
+import { PROBLEMS, type ProblemCode } from './problems.ts'
 import { type TargetMetricsOptions, targetMetrics } from './target-metrics.ts'
 
 const OWN = 'gitops_status_server_'
