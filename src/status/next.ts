@@ -46,51 +46,30 @@ export interface Step {
  * asked for, in order. Pure: the same arguments always give the same step.
  */
 export function decide(base: StatusDocument, edits: readonly Edit[], changes: readonly Change[], clock: Clock): Step {
-  const decision = new Decision(base, edits, clock)
-  atOnce(decision.begin())
-  for (const change of changes) decision.make(change)
-  return decision.finish()
+  return atOnce(decideInSteps(base, edits, changes, clock))
 }
 
 /** The same, step by step, for those who have something else to do in between. */
-export class Decision {
-  readonly #draft: Draft
-  readonly #edits: readonly Edit[]
-  readonly #editErrors: unknown[] = []
-  readonly #answers: Answer[] = []
-
-  constructor(base: StatusDocument, edits: readonly Edit[], clock: Clock) {
-    // A file with a larger generation may be the commit of a 0.1 server, which kept no record.
-    const saved = edits.map((edit) => edit.saved.generation ?? 0).filter((typed) => typed <= GENERATION_TYPED_MAX)
-    const newest = Math.max(base.generation, ...saved)
-    this.#draft = new Draft(base, clock, newest + 1)
-    this.#edits = edits
+export function* decideInSteps(
+  base: StatusDocument,
+  edits: readonly Edit[],
+  changes: readonly Change[],
+  clock: Clock,
+): Steps<Step> {
+  // A file with a larger generation may be the commit of a 0.1 server, which kept no record.
+  const saved = edits.map((edit) => edit.saved.generation ?? 0).filter((typed) => typed <= GENERATION_TYPED_MAX)
+  const draft = new Draft(base, clock, Math.max(base.generation, ...saved) + 1)
+  const editErrors: unknown[] = []
+  for (const edit of edits) editErrors.push(yield* errorOfMerge(draft, edit))
+  yield* draft.passTime()
+  const answers: Answer[] = []
+  for (const change of changes) {
+    answers.push(answerOf(draft, change))
+    yield
   }
-
-  /** Merges the edits, then stamps what time has changed. Before any change. */
-  *begin(): Steps<void> {
-    for (const edit of this.#edits) this.#editErrors.push(yield* errorOfMerge(this.#draft, edit))
-    yield* this.#draft.passTime()
-  }
-
-  /** Makes a change. If it throws, none of it is done. */
-  make(change: Change): void {
-    this.#answers.push(answerOf(this.#draft, change))
-  }
-
-  finish(): Step {
-    const { base, causes, targets, restorations, ended, changed } = this.#draft
-    return {
-      base,
-      next: changed ? this.#draft.finish() : base,
-      answers: this.#answers,
-      editErrors: this.#editErrors,
-      causes,
-      targets,
-      restorations,
-      ended,
-    }
-  }
+  const { causes, targets, restorations, ended, changed } = draft
+  const next = changed ? draft.finish() : base
+  return { base, next, answers, editErrors, causes, targets, restorations, ended }
 }
 
 /** The change that goes back to an older document, whatever generation it is of. */

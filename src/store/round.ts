@@ -2,10 +2,10 @@ import { dueOf } from '../status/document.ts'
 import type { Edit } from '../status/edits.ts'
 import { eventLines } from '../status/history.ts'
 import { newNearMisses } from '../status/near-misses.ts'
-import { Decision, type Step, decide } from '../status/next.ts'
+import { type Step, decide, decideInSteps } from '../status/next.ts'
 import { Refusal } from '../status/refusal.ts'
 import { type Clock, formatTime } from '../status/time.ts'
-import { Slices, inSlices } from '../slices.ts'
+import { inSlices } from '../slices.ts'
 import { type CommitParts, commit, putInPlace } from './commit.ts'
 import type { DisplacedFile } from './displaced.ts'
 import { type FileState, digestOf } from './durable-file.ts'
@@ -118,19 +118,9 @@ export class Round {
     if (found.isUnfinished) return this.#postpone()
     const isDue = found.edits.length > 0 || this.#isDue(clock)
     const batch = (taken.batch = isDue ? requests.take() : new Batch([]))
-    const step = await this.#decide(found, batch, clock)
+    const { document } = this.#parts.record.current
+    const step = await inSlices(decideInSteps(document, editsIn(found), batch.changes, clock))
     return this.#perform(step, found, batch, isAlone, clock)
-  }
-
-  async #decide(found: Found, batch: Batch, clock: Clock): Promise<Step> {
-    const decision = new Decision(this.#parts.record.current.document, editsIn(found), clock)
-    await inSlices(decision.begin())
-    const slices = new Slices()
-    for (const change of batch.changes) {
-      decision.make(change)
-      await slices.next()
-    }
-    return decision.finish()
   }
 
   /** Brings a step to disk, then to the readers, then to those who wait for it. The lock is held. */
