@@ -4,8 +4,9 @@ import type { StatusDocument } from '../status/document.ts'
 import type { Receipt } from '../status/merge.ts'
 import type { CommitEvents, Store } from '../store/store.ts'
 import { sendChunks } from './chunks.ts'
+import { KeptGzip, type Piece } from './kept-gzip.ts'
 import { PROBLEMS, type ProblemCode } from './problems.ts'
-import { type TargetMetricsOptions, targetMetrics } from './target-metrics.ts'
+import { TargetMetrics, type TargetMetricsOptions } from './target-metrics.ts'
 
 const OWN = 'gitops_status_server_'
 /** Gauges of prom-client whose names end in `_total`, which is for counters. */
@@ -14,7 +15,8 @@ const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total',
 /** The metrics of the server and of every target. */
 export class Metrics implements CommitEvents {
   readonly #own = new Registry()
-  readonly #targets: TargetMetricsOptions
+  readonly #targets: TargetMetrics
+  readonly #gzip = new KeptGzip()
   readonly #snapshots = this.#counter('snapshots_total', 'Posted snapshots by result.', 'result')
   readonly #refusals = this.#counter('refusals_total', 'Refused requests by problem code.', 'problem')
   readonly #requests = this.#counter('http_requests_total', 'Responses by route and status class.', 'route', 'status')
@@ -47,7 +49,7 @@ export class Metrics implements CommitEvents {
   readonly #entries = this.#gauge('document_entries', 'Number of targets in the document.')
 
   constructor(version: string, targets: TargetMetricsOptions = {}) {
-    this.#targets = targets
+    this.#targets = new TargetMetrics(targets)
     for (const result of ['created', 'updated', 'ignored']) this.#snapshots.inc({ result }, 0)
     for (const problem of Object.keys(PROBLEMS)) this.#refusals.inc({ problem }, 0)
     for (const outcome of ['merged', 'rejected']) this.#edits.inc({ outcome }, 0)
@@ -100,14 +102,21 @@ export class Metrics implements CommitEvents {
       this.#countAnswers()
       const own = await this.#own.metrics()
       res.set({ 'Content-Type': this.#own.contentType, 'Cache-Control': 'no-store' })
-      if (req.method === 'HEAD') res.end()
-      else await sendChunks(req, res, this.#chunks(published.document, own))
+      const pieces = this.#pieces(published.document, own)
+      if (req.method === 'HEAD') {
+        res.end()
+      } else if (req.acceptsEncodings('gzip', 'identity') === 'gzip') {
+        res.set('Content-Encoding', 'gzip')
+        await sendChunks(req, res, this.#gzip.compress(pieces))
+      } else {
+        await sendChunks(req, res, textsOf(pieces))
+      }
     }
   }
 
-  *#chunks(document: StatusDocument, own: string): Generator<string> {
-    yield* targetMetrics(document, this.#targets)
-    yield `\n${own}`
+  *#pieces(document: StatusDocument, own: string): Generator<Piece> {
+    yield* this.#targets.pieces(document)
+    yield { subject: own, values: [], text: () => `\n${own}` }
   }
 
   #countAnswers(): void {
@@ -128,4 +137,8 @@ export class Metrics implements CommitEvents {
 
 function classOf(status: number): string {
   return `${Math.floor(status / 100)}xx`
+}
+
+function* textsOf(pieces: Iterable<Piece>): Generator<Buffer> {
+  for (const { text } of pieces) yield Buffer.from(text())
 }

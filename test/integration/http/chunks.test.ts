@@ -7,11 +7,11 @@ import compression from 'compression'
 import express from 'express'
 import t, { type Test } from 'tap'
 import { sendChunks } from '../../../src/http/chunks.ts'
-import { ask, eventually } from '../../support/http.ts'
+import { ask, eventually, raw } from '../../support/http.ts'
 
 /** More chunks than the buffers of two sockets take, 128 MB before and 64 MB after compression. */
 const MANY = 4000
-const CHUNK = randomBytes(16 * 1024).toString('hex')
+const CHUNK = Buffer.from(randomBytes(16 * 1024).toString('hex'))
 
 interface Sending {
   readonly url: string
@@ -22,10 +22,10 @@ interface Sending {
 }
 
 /** Sends chunks at `/`, compressed if the client takes that, and nothing at `/never`. */
-async function sending(t: Test, chunks: () => Iterable<string>): Promise<Sending> {
+async function sending(t: Test, chunks: () => Iterable<Buffer>): Promise<Sending> {
   let made = 0
   let ended = 0
-  function* counted(): Generator<string> {
+  function* counted(): Generator<Buffer> {
     for (const chunk of chunks()) {
       made += 1
       yield chunk
@@ -53,7 +53,7 @@ async function sending(t: Test, chunks: () => Iterable<string>): Promise<Sending
   return { url: `http://127.0.0.1:${port}`, made: () => made, ended: () => ended }
 }
 
-function* endless(): Generator<string> {
+function* endless(): Generator<Buffer> {
   for (;;) yield CHUNK
 }
 
@@ -80,25 +80,33 @@ async function manyTurns(): Promise<void> {
   for (let count = 0; count < MANY; count += 1) await turn()
 }
 
-t.test('chunks: a turn of the event loop has one chunk, and all arrive', async (t) => {
+t.test('chunks: one that takes long has a turn of the event loop for itself, and all arrive', async (t) => {
   const loop = { turns: 0, isOver: false }
   const counting = (async () => {
     for (; !loop.isOver; loop.turns += 1) await turn()
   })()
   const at: number[] = []
-  function* noted(): Generator<string> {
-    for (let index = 0; index < 200; index += 1) {
+  function* slow(): Generator<Buffer> {
+    for (let index = 0; index < 40; index += 1) {
       at.push(loop.turns)
-      yield index % 2 === 0 ? CHUNK : ''
+      for (const began = performance.now(); performance.now() - began < 5;);
+      yield index % 2 === 0 ? CHUNK : Buffer.alloc(0)
     }
   }
-  const { url, ended } = await sending(t, noted)
+  const { url, ended } = await sending(t, slow)
   const { body } = await ask(url)
-  t.equal(body.length, 100 * CHUNK.length)
+  t.same(body, Buffer.concat(Array.from({ length: 20 }, () => CHUNK)))
   t.equal(ended(), 1)
-  t.equal(new Set(at).size, 200)
+  t.equal(new Set(at).size, 40)
   loop.isOver = true
   await counting
+})
+
+t.test('chunks: small ones are written together', async (t) => {
+  const { url } = await sending(t, () => Array.from({ length: 100_000 }, () => Buffer.from('~')))
+  const answer = await raw({ url }, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  t.equal(answer.match(/~/g)?.length, 100_000)
+  t.ok((answer.match(/^[0-9a-f]+\r$/gm) ?? []).length < 1000)
 })
 
 for (const encoding of ['identity', 'gzip']) {
@@ -139,7 +147,7 @@ for (const encoding of ['identity', 'gzip']) {
 
 t.test('chunks: many answers on one connection leave nothing on it', async (t) => {
   const warnings = warningsIn(t)
-  const { url, ended } = await sending(t, () => ['a', '', 'b'])
+  const { url, ended } = await sending(t, () => ['a', '', 'b'].map((text) => Buffer.from(text)))
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())
   for (let count = 1; count <= 20; count += 1) {

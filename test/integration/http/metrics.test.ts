@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { STATES } from '../../../src/status/schema.ts'
 import { formatTime } from '../../../src/status/time.ts'
@@ -10,8 +11,10 @@ const NOW = '2026-04-21T10:32:15Z'
 
 /** The values of the metrics, by name and labels as they are written. */
 async function metricsOf(url: string): Promise<Map<string, number>> {
-  const { status, text } = await ask(`${url}/metrics`)
-  if (status !== 200) throw new Error(text)
+  // Compressed, as Prometheus asks for it.
+  const { status, body, text: problem } = await ask(`${url}/metrics`, { headers: { 'Accept-Encoding': 'gzip' } })
+  if (status !== 200) throw new Error(problem)
+  const text = gunzipSync(body).toString()
   return new Map(
     text.split('\n').flatMap((line) => {
       const [, series, value] = /^([^#].*) (\S+)$/.exec(line) ?? []
