@@ -6,6 +6,8 @@ import { DEFAULT_LIMITS, type Limits, ListenError, Listener } from './http/liste
 import { Metrics } from './http/metrics.ts'
 import { createLog } from './log.ts'
 import type { Settings } from './settings.ts'
+import { inSlices } from './slices.ts'
+import { compileSchemas } from './status/validation.ts'
 import { Store, StoreError, type StoreOptions } from './store/store.ts'
 import { version } from './project.ts'
 
@@ -63,6 +65,8 @@ export async function start(
     tokens?.watch()
     const parts = { listener, store, tokens }
     logStart(log, url, settings, parts)
+    // The first post and the first edit would wait for it.
+    void inSlices(compileSchemas())
     return { url, reload: async () => tokens?.reload(), stop: async () => stop(log, parts) }
   } catch (error) {
     await listener.stop(0)

@@ -27,10 +27,13 @@ export interface TargetsSummary extends Summary {
   readonly verdict: string
 }
 
+/** To ask after each target whether others wait would take a fifth of the time. */
+const STEP = 100
+
 type Summed = Pick<Status, 'repo' | 'state' | 'since' | 'last_check'>
 
 /**
- * Sums up some targets. Yields after each of them: to touch 100,000 objects takes some time.
+ * Sums up some targets. Yields after some of them: to touch 100,000 objects takes some time.
  *
  * @param now in ms since the epoch
  */
@@ -45,7 +48,7 @@ export function* summarize(statuses: Iterable<Summed>, now: number): Steps<At<Ta
     all.push(last?.repo === repo && last.state === state && !isDated(state) ? last : judged(status))
     if (state === 'drifted') oldestDrift = Math.min(oldestDrift, timeOf(status.since))
     newest = Math.max(newest, checkedAt(status, now))
-    yield
+    if (all.length % STEP === 0) yield
   }
   const summary = summaryOf(all)
   const sentences = verdict(all)
