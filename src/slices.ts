@@ -6,7 +6,7 @@ const SLICE_MS = 5
  * The same for what a client asked for and waits for: of all that waits, such work is the shortest, and it would wait for
  * the others after each slice.
  */
-export const ANSWER_SLICE_MS = 50
+export const ANSWER_SLICE_MS = 25
 
 /** Divides long work into slices: between two of them the event loop does everything else that waits. */
 export class Slices {
