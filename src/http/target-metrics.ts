@@ -6,23 +6,10 @@ import { type Piece, sameValues } from './kept-gzip.ts'
 import { metricLabelOf } from './metric-label.ts'
 
 /** Targets that follow one another in the document. */
-class Group {
+interface Group {
   readonly statuses: readonly Status[]
   /** The repository and server of each; the same array as at the last scrape if they are the same. */
   readonly names: readonly string[]
-  #labels: readonly string[] | undefined
-
-  constructor(statuses: readonly Status[], last: readonly string[] = []) {
-    this.statuses = statuses
-    const names = statuses.flatMap(({ repo, server }) => [repo, server])
-    this.names = sameValues(last, names) ? last : names
-  }
-
-  /** The labels of each that all its lines have. */
-  get labels(): readonly string[] {
-    this.#labels ??= this.statuses.map(({ repo, server }) => `repo="${escaped(repo)}",server="${escaped(server)}"`)
-    return this.#labels
-  }
 }
 
 /** A metric that has lines for each target. */
@@ -43,11 +30,12 @@ function targetMetric<T>(
 ): TargetMetric {
   return {
     head: head(name, help),
-    piece: (group) => {
-      const values = group.statuses.map(valueOf)
-      const lines = (): string[] => values.map((value, index) => linesOf(group.labels[index] ?? '', value))
-      return { subject: group.names, values, text: () => lines().join('') }
-    },
+    piece: ({ names, statuses }) => ({
+      subject: names,
+      values: statuses.map(valueOf),
+      // Labels that were kept for the next metric would take 20 MB of 100,000 targets.
+      text: () => statuses.map((status) => linesOf(targetLabels(status), valueOf(status))).join(''),
+    }),
   }
 }
 
@@ -164,7 +152,9 @@ export class TargetMetrics {
     const groups = Array.from({ length: Math.ceil(entries.length / GROUP_TARGETS) }, (_, index) => {
       const start = index * GROUP_TARGETS
       const statuses = entries.slice(start, start + GROUP_TARGETS).map(({ status }) => status)
-      return new Group(statuses, this.#names[index])
+      const names = statuses.flatMap(({ repo, server }) => [repo, server])
+      const last = this.#names[index] ?? []
+      return { statuses, names: sameValues(last, names) ? last : names }
     })
     this.#names = groups.map(({ names }) => names)
     return groups
@@ -182,6 +172,10 @@ function* repositoryPieces(entries: readonly Entry[]): Generator<Piece> {
 
 function head(name: string, help: string): Piece {
   return { subject: name, values: [], text: () => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n` }
+}
+
+function targetLabels({ repo, server }: Status): string {
+  return `repo="${escaped(repo)}",server="${escaped(server)}"`
 }
 
 /** The named labels that a target has, as they continue after the value of another, up to the quote that ends theirs. */
