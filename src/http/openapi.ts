@@ -20,6 +20,7 @@ import { CONDITION_PATTERN, filterSchema } from '../views/filter.ts'
 import { targetsSummarySchema } from '../views/summary.ts'
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode, problemType } from './problems.ts'
 import { selectorSchema } from './selector.ts'
+import { PAGE } from './targets.ts'
 
 const SNAPSHOT = {
   repo: 'rsyslog',
@@ -388,9 +389,10 @@ export function openapi(version: string): object {
         get: read({
           operationId: 'listTargets',
           summary: 'The status document with only the matching entries',
-          description: 'An entry matches if it matches each parameter.',
+          description:
+            'An entry matches if it matches each parameter of the filter. With limit and offset, the answer has a page of the matching entries, by repo and server; summary counts all of them.',
           content: json('StatusDocument'),
-          parameters: FILTER,
+          parameters: [...FILTER, ...Object.entries(PAGE).map(count)],
           problems: ['invalid-query'],
         }),
         post: {

@@ -1,24 +1,37 @@
 import type { RequestHandler } from 'express'
 import type { Logger } from 'pino'
+import { TARGETS_MAX } from '../status/schema.ts'
 import { summaryOf as statesIn } from '../status/states.ts'
 import { type Store, toBytes } from '../store/store.ts'
 import { type Access, summaryOf } from './access.ts'
-import { filterOf } from './filter.ts'
 import { JSON_HEADERS } from './headers.ts'
 import { Problem } from './problems.ts'
 import { requestIdOf } from './request.ts'
 import { matcher, readSelector } from './selector.ts'
+import { type Count, readQuery } from './view-query.ts'
 
-/** Serves the document with only the matching entries. */
+/** Which of the matching entries are in an answer. */
+export const PAGE: Readonly<Record<'limit' | 'offset', Count>> = {
+  limit: {
+    description: 'The largest number of entries. The summary still counts all that match.',
+    min: 1,
+    max: TARGETS_MAX,
+    fallback: TARGETS_MAX,
+  },
+  offset: { description: 'The number of matching entries before the first.', min: 0, max: TARGETS_MAX, fallback: 0 },
+}
+
+/** Serves the document with only the matching entries, or a page of them. */
 export function listTargets(store: Pick<Store, 'published'>): RequestHandler {
   return (req, res) => {
-    const matches = filterOf(req.query)
+    const { matches, count } = readQuery(req.query, { choices: {}, counts: PAGE }, Date.now())
     const { document, bytes } = store.published
-    const entries = document.entries.filter(({ status }) => matches(status))
+    const matching = document.entries.filter(({ status }) => matches(status))
+    const entries = matching.slice(count('offset'), count('offset') + count('limit'))
     const isWhole = entries.length === document.entries.length
     res.set(JSON_HEADERS)
     res.send(
-      isWhole ? bytes : toBytes({ ...document, summary: statesIn(entries.map(({ status }) => status)), entries }),
+      isWhole ? bytes : toBytes({ ...document, summary: statesIn(matching.map(({ status }) => status)), entries }),
     )
   }
 }

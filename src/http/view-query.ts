@@ -23,7 +23,7 @@ export interface Count {
   readonly fallback: number
 }
 
-/** The parameters of a view. */
+/** The parameters of a view, or of another answer that has a filter. */
 export interface Parameters {
   readonly choices: Readonly<Record<string, Choice>>
   readonly counts: Readonly<Record<string, Count>>
@@ -33,7 +33,7 @@ export interface Parameters {
   readonly ofThePast?: boolean
 }
 
-/** The parsed parameters of a view. */
+/** The parsed parameters. */
 export interface Asked {
   readonly matches: Filter
   readonly matchesTarget: (target: Target) => boolean
@@ -49,15 +49,15 @@ export const FORMAT: Choice = {
   description: 'The format of the answer: JSON, or CSV (RFC 4180).',
   values: ['json', 'csv'],
 }
-/** The names of the parameters of a view. */
+/** The names of the parameters. */
 function namesOf({ choices, counts, range, ofThePast }: Parameters): string[] {
   const filter = Object.keys(ofThePast === true ? targetFilterProperties : filterSchema.properties)
   const times = range === undefined ? [] : ['from', 'to']
-  return [...filter, ...times, ...Object.keys(counts), ...Object.keys(choices), 'format']
+  return [...filter, ...times, ...Object.keys(counts), ...Object.keys(choices)]
 }
 
 /**
- * Reads the parameters of a view.
+ * Reads the parameters of a request.
  *
  * @param now in ms since the epoch
  * @throws {Problem} if there is another parameter, or one is not valid
@@ -80,10 +80,7 @@ export function readQuery(query: Readonly<Record<string, unknown>>, parameters: 
   if (!filter.ok) faults.push(...filter.faults)
   const target = readTargetFilter(named)
   const choices = new Map(
-    Object.entries({ ...parameters.choices, format: FORMAT }).map(([name, choice]) => [
-      name,
-      readChoice(name, text(name), choice, faults),
-    ]),
+    Object.entries(parameters.choices).map(([name, choice]) => [name, readChoice(name, text(name), choice, faults)]),
   )
   const counts = new Map(
     Object.entries(parameters.counts).map(([name, count]) => [name, readCount(name, text(name), count, faults)]),

@@ -15,7 +15,7 @@ import { type Row, toCsv } from './csv.ts'
 import { matching } from './filter.ts'
 import { JSON_HEADERS } from './headers.ts'
 import { Prepared } from './prepared.ts'
-import { type Asked, type Count, type Parameters, readQuery } from './view-query.ts'
+import { type Asked, type Count, FORMAT, type Parameters, readQuery } from './view-query.ts'
 
 type Views = Pick<Store, 'published' | 'periods' | 'history'>
 
@@ -172,9 +172,10 @@ export const VIEWS: readonly View[] = [
 /** Serves a view. What is of now is computed once for each document. Express adds an ETag. */
 export function showView(view: View, store: Views, staleAfter: number): RequestHandler {
   const prepared = new Prepared<ReturnType<View['answer']>>()
+  const parameters = { ...view, choices: { ...view.choices, format: FORMAT } }
   return async (req, res) => {
     const clock = { now: Date.now(), staleAfter }
-    const asked = readQuery(req.query, view, clock.now)
+    const asked = readQuery(req.query, parameters, clock.now)
     const answer = (): ReturnType<View['answer']> => view.answer(store, asked, clock)
     const at = await (view.ofThePast === true ? answer() : prepared.of(store.published, req.url, answer))
     const rows = at(clock.now)

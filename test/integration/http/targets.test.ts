@@ -74,6 +74,43 @@ t.test('GET /api/status: patterns, states and labels', async (t) => {
   t.same(await pointers(`repo=${'{a,b}'.repeat(12)}`), ['/repo'])
 })
 
+t.test('GET /api/status: pages', async (t) => {
+  const server = await serve(t)
+  const http = await checked(t, server)
+  const names = ['a', 'b', 'c', 'd', 'e']
+  await post(
+    server.url,
+    names.map((name) => snapshotOf({ server: name }, name === 'b' ? [] : ['x'])),
+  )
+  const page = async (query: string): Promise<[servers: string, targets: number, drifted: number]> => {
+    const { statuses, summary } = (await http(`/api/status?${query}`)).json as {
+      statuses: { server: string }[]
+      summary: { targets: number; drifted: number }
+    }
+    return [statuses.map(({ server: name }) => name).join(''), summary.targets, summary.drifted]
+  }
+  t.same(await page('limit=2'), ['ab', 5, 4])
+  t.same(await page('limit=2&offset=2'), ['cd', 5, 4])
+  t.same(await page('limit=2&offset=4'), ['e', 5, 4])
+  t.same(await page('limit=2&offset=5'), ['', 5, 4])
+  t.same(await page('offset=3'), ['de', 5, 4])
+  t.same(await page('limit=&offset='), ['abcde', 5, 4])
+  t.same(await page('state=drifted&limit=2&offset=1'), ['cd', 4, 4], 'of what matches')
+  t.same((await http('/api/status?limit=5')).body, readFileSync(server.file), 'a page of all is the file')
+  const refused = {
+    'limit=0': '/limit',
+    'limit=100001': '/limit',
+    'limit=two': '/limit',
+    'offset=-1': '/offset',
+    'offset=1&offset=2': '/offset',
+    'format=csv': '/format',
+    'page=1': '/page',
+  }
+  for (const [query, pointer] of Object.entries(refused)) {
+    t.match(await http(`/api/status?${query}`), { status: 422, json: { errors: [{ pointer }] } }, query)
+  }
+})
+
 t.test('DELETE /api/status: names are exact, and only names select', async (t) => {
   const server = await serve(t)
   const http = await checked(t, server)
