@@ -9,7 +9,11 @@ const WRITE_BYTES = 64 * 1024
  * chunk is made when the client has taken those before it, so that a slow client costs no memory. Ends early if the client
  * disconnects.
  */
-export async function sendChunks(req: IncomingMessage, res: ServerResponse, chunks: Iterable<Buffer>): Promise<void> {
+export async function sendChunks(
+  req: IncomingMessage,
+  res: ServerResponse,
+  chunks: Iterable<Uint8Array>,
+): Promise<void> {
   const { socket } = req
   let goOn: (() => void) | undefined
   const onReady = (): void => goOn?.()
@@ -18,7 +22,7 @@ export async function sendChunks(req: IncomingMessage, res: ServerResponse, chun
   // Not the event of the answer: it has none while it waits behind another answer of its connection.
   socket.once('close', onReady)
   const slices = new Slices()
-  let parts: Buffer[] = []
+  let parts: Uint8Array[] = []
   let bytes = 0
   try {
     for (const chunk of chunks) {

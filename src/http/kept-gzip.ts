@@ -9,7 +9,7 @@ export interface Piece {
 }
 
 interface Compressed extends Omit<Piece, 'text'> {
-  readonly deflated: Buffer
+  readonly deflated: Uint8Array
   /** Of the text, in bytes. */
   readonly length: number
   /** Of the text and of as many zeros, with `^`. */
@@ -38,7 +38,7 @@ export class KeptGzip {
   readonly #kept: Compressed[] = [];
 
   /** One gzip member, in chunks. */
-  *compress(pieces: Iterable<Piece>): Generator<Buffer> {
+  *compress(pieces: Iterable<Piece>): Generator<Uint8Array> {
     yield HEADER
     let count = 0
     let length = 0
@@ -72,8 +72,8 @@ export function sameValues(one: readonly unknown[], other: readonly unknown[]): 
 function compress({ subject, values, text }: Piece): Compressed {
   const bytes = encoded(text())
   const crc = crc32(bytes) ^ crcOfZeros(bytes.length)
-  // The library returns a part of a buffer that may be much larger.
-  return { subject, values, deflated: Buffer.from(deflateRawSync(bytes, OPTIONS)), length: bytes.length, crc }
+  // The library returns a part of a buffer that may be much larger, and so does `Buffer.from`.
+  return { subject, values, deflated: new Uint8Array(deflateRawSync(bytes, OPTIONS)), length: bytes.length, crc }
 }
 
 /** The CRC-32 of a text and a piece after it. It is linear but for its start value, which the zeros take out of both. */

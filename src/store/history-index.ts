@@ -33,6 +33,7 @@ export interface Selection {
 
 /** The rows of a target, by their number, and its states in the order of time. */
 interface OfTarget extends Target {
+  readonly key: string
   readonly numbers: number[]
   readonly periods: Period[]
 }
@@ -55,7 +56,7 @@ export class HistoryIndex {
   add({ repo, server, time, period }: RowHead, { from, to }: Span): void {
     const key = keyOf({ repo, server })
     const known = this.#byTarget.get(key)
-    if (known === undefined) this.#byTarget.set(key, { repo, server, numbers: [this.size], periods: [period] })
+    if (known === undefined) this.#byTarget.set(key, { key, repo, server, numbers: [this.size], periods: [period] })
     else {
       known.numbers.push(this.size)
       known.periods.push(period)
@@ -72,10 +73,9 @@ export class HistoryIndex {
     return this.#newest
   }
 
-  /** Notes the newest row of a target. Its names are those that the index has already: they take much of the memory. */
+  /** Notes the newest row of a target. Its key and names are those that the index has already: they take much of the memory. */
   setNewest(row: HistoryRow): void {
-    const key = keyOf(row)
-    const { repo, server } = this.#byTarget.get(key) ?? row
+    const { key, repo, server } = this.#byTarget.get(keyOf(row)) ?? { ...row, key: keyOf(row) }
     const { time, state, sync_status, files, stale, generation } = row
     this.#newest.set(key, { time, repo, server, state, sync_status, files, stale, generation })
   }
