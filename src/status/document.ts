@@ -219,6 +219,10 @@ export function* sharedRuns(before: readonly Entry[], after: readonly Entry[]): 
 export function* changedEntries(before: readonly Entry[], after: readonly Entry[]): Generator<Replacement> {
   let [from, to] = [0, 0]
   for (;;) {
+    while (from < before.length && before[from] === after[to]) {
+      from += 1
+      to += 1
+    }
     const [old, next] = [before[from]?.status, after[to]?.status]
     if (old === undefined && next === undefined) return
     const order = orderOf(old, next)

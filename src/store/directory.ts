@@ -1,4 +1,4 @@
-import { access, readdir, rename, rm, stat } from 'node:fs/promises'
+import { access, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { basename, join } from 'node:path'
 import { readDocument } from '../status/saved-document.ts'
@@ -135,7 +135,7 @@ export class Directory {
   async probe(bytes: Buffer): Promise<void> {
     const path = this.#in(newPrivateName())
     await writeDurably(path, bytes)
-    await rm(path)
+    await unlink(path)
     await this.sync()
   }
 

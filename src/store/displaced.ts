@@ -1,5 +1,5 @@
-import { type FileHandle, open, rm } from 'node:fs/promises'
-import { type FileState, closeQuietly, isWrittenSince, readHandle } from './durable-file.ts'
+import { type FileHandle, open } from 'node:fs/promises'
+import { type FileState, closeQuietly, isWrittenSince, readHandle, removeIfPresent } from './durable-file.ts'
 import { directCalls } from './file-calls.ts'
 
 /** The most files that are watched, and the most bytes of the volume that they occupy. */
@@ -53,7 +53,7 @@ class HeldFile implements DisplacedFile {
   async discard(): Promise<void> {
     // It is watched for seconds, and may be large.
     this.#state = { ...this.#state, bytes: Buffer.alloc(0) }
-    await rm(this.path, { force: true })
+    await removeIfPresent(this.path)
   }
 
   keptAs(): DisplacedFile {

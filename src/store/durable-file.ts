@@ -1,6 +1,6 @@
 import { type Hash, createHash } from 'node:crypto'
 import { read } from 'node:fs'
-import { type FileHandle, open, rm } from 'node:fs/promises'
+import { type FileHandle, open, rm, unlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import writeFileAtomic from 'write-file-atomic'
 import { Slices } from '../slices.ts'
@@ -36,6 +36,8 @@ export interface FileState {
 const COMPARED_BYTES = 1024 * 1024
 /** The bytes that are hashed at once. */
 const HASHED_BYTES = 1024 * 1024
+
+const readBytes = promisify(read)
 
 const digests = new WeakMap<Uint8Array, string>()
 
@@ -118,6 +120,15 @@ export async function readState(path: string, calls: FileCalls, expected?: Buffe
   }
 }
 
+/** Removes a file that may be gone, on a volume that can be written. `rm` would look at it twice before. */
+export async function removeIfPresent(path: string): Promise<void> {
+  try {
+    await unlink(path)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+  }
+}
+
 /** Opens a file for reading; `undefined` if there is none. */
 export async function openIfPresent(path: string): Promise<FileHandle | undefined> {
   try {
@@ -190,7 +201,7 @@ async function holds(fd: number, expected: Buffer): Promise<boolean> {
   spare = undefined
   try {
     for (let at = 0; ;) {
-      const { bytesRead } = await promisify(read)(fd, part, 0, part.length, at)
+      const { bytesRead } = await readBytes(fd, part, 0, part.length, at)
       if (!part.subarray(0, bytesRead).equals(expected.subarray(at, at + bytesRead))) return false
       at += bytesRead
       // Only the end of a file makes a read shorter.
@@ -207,7 +218,7 @@ async function readAll(fd: number, size: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(size + 1)
   let end = 0
   for (;;) {
-    const { bytesRead } = await promisify(read)(fd, buffer, end, buffer.length - end, end)
+    const { bytesRead } = await readBytes(fd, buffer, end, buffer.length - end, end)
     end += bytesRead
     if (bytesRead === 0 || end >= size) return buffer.subarray(0, end)
   }

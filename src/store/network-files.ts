@@ -1,8 +1,8 @@
-import { type FileHandle, chmod, link, open, readdir, rm, stat } from 'node:fs/promises'
+import { type FileHandle, chmod, link, open, readdir, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DisplacedFile } from './displaced.ts'
-import { type FileState, closeQuietly, isSameVersion, readHandle } from './durable-file.ts'
+import { type FileState, closeQuietly, isSameVersion, readHandle, removeIfPresent } from './durable-file.ts'
 import { pooledCalls } from './file-calls.ts'
 import { codeOf, isStale } from './store-error.ts'
 import type { FileAccess, FileStats } from './volume-files.ts'
@@ -73,7 +73,7 @@ class NamedFile implements DisplacedFile {
   }
 
   async release(): Promise<void> {
-    if (!this.#isKept) await rm(this.path, { force: true })
+    if (!this.#isKept) await removeIfPresent(this.path)
   }
 
   async close(): Promise<void> {

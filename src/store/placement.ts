@@ -1,5 +1,6 @@
-import { link, rename, rm } from 'node:fs/promises'
+import { link, rename, unlink } from 'node:fs/promises'
 import { swap } from 'fs-native-extensions'
+import { removeIfPresent } from './durable-file.ts'
 import { codeOf } from './store-error.ts'
 
 /**
@@ -31,7 +32,7 @@ export const exchange: Placement = {
         if (codeOf(error) !== 'ENOENT') throw error
       }
       if (await isLinked(staged, path)) {
-        await rm(staged)
+        await unlink(staged)
         return []
       }
     }
@@ -48,7 +49,7 @@ export const exchange: Placement = {
  */
 export const moveAndLink: Placement = moveOutThen(async (staged, path) => {
   if (!(await isLinked(staged, path))) return false
-  await rm(staged, { force: true })
+  await removeIfPresent(staged)
   return true
 })
 
@@ -87,7 +88,7 @@ function moveOutThen(moveIn: (staged: string, path: string) => Promise<boolean>)
 async function putBack(displaced: string | undefined, path: string): Promise<void> {
   if (displaced === undefined) return
   try {
-    if (await isLinked(displaced, path)) await rm(displaced)
+    if (await isLinked(displaced, path)) await unlink(displaced)
   } catch {
     await rename(displaced, path)
   }
