@@ -7,6 +7,7 @@ import { Metrics } from './http/metrics.ts'
 import { createLog } from './log.ts'
 import type { Settings } from './settings.ts'
 import { inSlices } from './slices.ts'
+import type { Steps } from './steps.ts'
 import { compileSchemas } from './status/validation.ts'
 import { Store, StoreError, type StoreOptions } from './store/store.ts'
 import { version } from './project.ts'
@@ -65,14 +66,19 @@ export async function start(
     tokens?.watch()
     const parts = { listener, store, tokens }
     logStart(log, url, settings, parts)
-    // The first post and the first edit would wait for it.
-    void inSlices(compileSchemas())
+    void inSlices(prepareAnswers(metrics, store))
     return { url, reload: async () => tokens?.reload(), stop: async () => stop(log, parts) }
   } catch (error) {
     await listener.stop(0)
     await store?.stop()
     throw startErrorOf(error)
   }
+}
+
+/** Does what the first scrape, the first post and the first edit would wait for. */
+function* prepareAnswers(metrics: Metrics, store: Store): Steps<void> {
+  yield* metrics.prepare(store.published.document)
+  yield* compileSchemas()
 }
 
 interface Parts {

@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { StatusDocument } from '../status/document.ts'
 import type { Receipt } from '../status/merge.ts'
+import type { Steps } from '../steps.ts'
 import type { CommitEvents, Store } from '../store/store.ts'
 import { sendChunks } from './chunks.ts'
 import { KeptGzip, type Piece } from './kept-gzip.ts'
@@ -85,6 +86,12 @@ export class Metrics implements CommitEvents {
   countAnswer(route: string, status: number): void {
     const tally = this.#answers.get(route) ?? new Map<number, number>()
     this.#answers.set(route, tally.set(status, (tally.get(status) ?? 0) + 1))
+  }
+
+  /** Makes of a document, step by step, what the first scrape would wait for. */
+  *prepare(document: StatusDocument): Steps<void> {
+    const chunks = this.#gzip.compress(this.#targets.pieces(document))
+    while (chunks.next().done !== true) yield
   }
 
   /** Answers a scrape, from one document: the answer to a slow client may outlast it. */

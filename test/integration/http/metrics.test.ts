@@ -1,8 +1,16 @@
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
+import express from 'express'
 import t from 'tap'
+import { Metrics } from '../../../src/http/metrics.ts'
+import { EMPTY_DOCUMENT } from '../../../src/status/document.ts'
 import { STATES } from '../../../src/status/schema.ts'
 import { formatTime } from '../../../src/status/time.ts'
+import { atOnce } from '../../../src/steps.ts'
+import type { PublishedDocument } from '../../../src/store/store.ts'
 import { ask, eventually, matches, post } from '../../support/http.ts'
 import { fileOf, serve } from '../../support/server.ts'
 import { DRIFTED, SYNCED, snapshotOf } from '../../support/snapshots.ts'
@@ -192,3 +200,42 @@ t.test('metrics: of the server itself', async (t) => {
 function generationOf({ json }: { json: unknown }): number {
   return (json as { generation: number }).generation
 }
+
+t.test('metrics: what was prepared is not made again, unless it changes', async (t) => {
+  const metrics = new Metrics('0')
+  let reads = 0
+  const ofCommit = (commit: string): PublishedDocument => {
+    const status = {
+      ...DRIFTED,
+      state: 'drifted',
+      get commit() {
+        reads += 1
+        return commit
+      },
+    }
+    const document = { ...EMPTY_DOCUMENT, entries: [{ status, bytes: 0, changesAt: Infinity }] }
+    return { document, bytes: Buffer.alloc(0), digest: '', modifiedAt: 0 } as unknown as PublishedDocument
+  }
+  const health = { canCommit: true, troubles: [], historyRowsWaiting: 0 }
+  let published = ofCommit('first')
+  const expose = metrics.expose({
+    health,
+    get published() {
+      return published
+    },
+  })
+  const server = createServer(express().get('/metrics', expose))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const readsOfScrape = async (commit: string): Promise<number> => {
+    reads = 0
+    t.ok((await metricsOf(url)).has(info(commit)))
+    return reads
+  }
+
+  atOnce(metrics.prepare(published.document))
+  t.equal(await readsOfScrape('first'), 1, 'to see whether it has changed')
+  published = ofCommit('second')
+  t.equal(await readsOfScrape('second'), 2, 'to write it, too')
+})
