@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { Agent, globalAgent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { WARM_UP_SECONDS } from './setup.ts'
 
 export const LOAD_CORE = '1'
 
@@ -28,8 +29,10 @@ export interface Write {
 export interface WriteResult {
   /** Acknowledged writes a second. */
   readonly rate: number
-  /** From a request to its acknowledgement, in ms, sorted. */
+  /** From a request to its acknowledgement, in ms, sorted; of those that were measured. */
   readonly latencies: readonly number[]
+  /** How many were sent, with those to warm up. */
+  readonly sent: number
   /** The number of the last write that was acknowledged for each target. */
   readonly acknowledged: ReadonlyMap<number, number>
   /** How many were refused because too much was waiting. */
@@ -45,14 +48,15 @@ type Make = (target: number, mark: number) => Write
 
 const OVERLOADED = 503
 
-/** Clients that post one write after another for so long. Each answer is checked. */
+/** Clients that post one write after another: for the time to warm up, then measured for so long. Each answer is checked. */
 export async function writeLoad(
   url: string,
   { clients, seconds, targets }: Load & { readonly clients: number },
   make: Make,
 ): Promise<WriteResult> {
-  const writer = new Writer(url, make, clients)
-  const end = performance.now() + seconds * 1000
+  const from = performance.now() + WARM_UP_SECONDS * 1000
+  const writer = new Writer(url, make, clients, from)
+  const end = from + seconds * 1000
   const client = async (first: number): Promise<void> => {
     // Each client has targets of its own, so that the last mark of each is known.
     for (let target = first; performance.now() < end; target = (target + clients) % Math.max(targets, clients)) {
@@ -71,8 +75,8 @@ export async function pacedWrites(
   { perSecond, seconds, targets }: Load & { readonly perSecond: number },
   make: Make,
 ): Promise<WriteResult> {
-  const writer = new Writer(url, make, Infinity)
   const started = performance.now()
+  const writer = new Writer(url, make, Infinity, started)
   const sent: Promise<void>[] = []
   for (let next = 0; next < perSecond * seconds; next += 1) {
     const pause = started + (next * 1000) / perSecond - performance.now()
@@ -88,13 +92,15 @@ class Writer {
   readonly #url: string
   readonly #make: Make
   readonly #agent: Agent
-  readonly #started = performance.now()
+  /** Since when writes are measured. */
+  readonly #from: number
   readonly #latencies: number[] = []
   readonly #acknowledged = new Map<number, number>()
   #refused = 0
   #mark = 0
 
-  constructor(url: string, make: Make, connections: number) {
+  constructor(url: string, make: Make, connections: number, from: number) {
+    this.#from = from
     this.#url = url
     this.#make = make
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections })
@@ -110,15 +116,16 @@ class Writer {
       return
     }
     if (status < 200 || status > 299) throw new Error(`${this.#url} answered ${status}`)
-    this.#latencies.push(performance.now() - before)
+    if (before >= this.#from) this.#latencies.push(performance.now() - before)
     this.#acknowledged.set(target, mark)
   }
 
   end(): WriteResult {
     this.#agent.destroy()
     return {
-      rate: this.#latencies.length / ((performance.now() - this.#started) / 1000),
+      rate: this.#latencies.length / ((performance.now() - this.#from) / 1000),
       latencies: this.#latencies.toSorted((a, b) => a - b),
+      sent: this.#mark,
       acknowledged: this.#acknowledged,
       refused: this.#refused,
     }

@@ -8,6 +8,8 @@ export const quick = process.argv.includes('--quick')
 export const ROUNDS = quick ? 1 : 3
 /** How long one measurement of writing takes. */
 export const WRITE_SECONDS = quick ? 1 : 4
+/** How long writes go on before that: V8 compiles what runs often, and a server runs for weeks. */
+export const WARM_UP_SECONDS = quick ? 0.5 : 3
 
 /** Where everything is written that a run needs; on another disk with BENCH_DIR. */
 export const work = mkdtempSync(join(process.env['BENCH_DIR'] ?? tmpdir(), 'bench-'))

@@ -76,8 +76,6 @@ async function measure(program: string | undefined, targets: number): Promise<Re
     const reads = await readsFrom(name, server, readFileSync(join(directory, 'status.json')))
     const whole = reads.whole()
     const known = reads.known()
-    // The first commits after a start are slower.
-    await writeLoad(server.url, { clients: 1, seconds: 1, targets }, postOf)
     const post = async (clients: number): Promise<Posted> => {
       const before = { generation: generationIn(directory), bytes: writtenBytes(server.pid) }
       const load = { clients, seconds: WRITE_SECONDS, targets }

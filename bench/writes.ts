@@ -4,7 +4,7 @@ import { type Running, has, startJsonServer, startNaive, startOurs, startPushgat
 import { checkAcknowledged, directoryWith, nameOf, postOf, statusesIn } from './documents.ts'
 import { type Write, type WriteResult, send, writeLoad } from './load.ts'
 import { count, say, table, times } from './report.ts'
-import { WRITE_SECONDS, alternate, work } from './setup.ts'
+import { WARM_UP_SECONDS, WRITE_SECONDS, alternate, work } from './setup.ts'
 
 const CLIENTS = 64
 
@@ -14,6 +14,7 @@ export async function writes(): Promise<void> {
   say()
   say(`Acknowledged snapshots a second from ${CLIENTS} clients. This server answers after the fsync of the commit;`)
   say('the others without any, so that what they have acknowledged is lost with the power.')
+  say(`The first ${WARM_UP_SECONDS} seconds of each do not count.`)
   say()
   const rows: string[][] = []
   for (const targets of [1000, 10_000]) rows.push(await writesTo(targets))
