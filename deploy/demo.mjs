@@ -16,13 +16,18 @@ const HOUR_MS = 3_600_000
 /** The drifted files by server; they change from time to time. */
 const drifted = new Map([['rsyslog-lab', FILES.rsyslog]])
 
+/** The first round is always the same. */
+function changeSome() {
+  for (const { repo, server } of TARGETS) {
+    if (server !== STALE && Math.random() < 0.1)
+      drifted.set(
+        server,
+        FILES[repo].filter(() => Math.random() < 0.4),
+      )
+  }
+}
+
 function check({ repo, server }) {
-  const isStale = server === STALE
-  if (!isStale && Math.random() < 0.1)
-    drifted.set(
-      server,
-      FILES[repo].filter(() => Math.random() < 0.4),
-    )
   const files = (drifted.get(server) ?? []).map((name) => ({ name }))
   return {
     repo,
@@ -30,7 +35,7 @@ function check({ repo, server }) {
     sync_status: files.length === 0 ? 'SYNCED' : 'OUT_OF_SYNC',
     drift_count: files.length,
     files,
-    last_check: new Date(Date.now() - (isStale ? HOUR_MS : 0)).toISOString(),
+    last_check: new Date(Date.now() - (server === STALE ? HOUR_MS : 0)).toISOString(),
     labels: { demo: 'true' },
   }
 }
@@ -59,6 +64,7 @@ for (let round = 1; round <= Number(rounds); round += 1) {
       process.stderr.write(`${address} has targets that are not of the demo: nothing is posted\n`)
       process.exit(1)
     }
+    if (round > 1) changeSome()
     const snapshots = TARGETS.filter(({ server }) => round === 1 || server !== STALE).map(check)
     await ask('/api/status', { method: 'POST', body: JSON.stringify(snapshots) })
     isPosted = true

@@ -211,7 +211,7 @@ t.test('the demo posts what is valid, and nothing to a server that has targets o
     ((await ask(`${server.url}/api/targets?label=demo%3Dtrue`)).json as { server: string }[]).map(
       ({ server }) => server,
     )
-  t.match(demo(server.url), { status: 0, stdout: /^round 1: [1-6] drifted\n$/, stderr: '' })
+  t.match(demo(server.url), { status: 0, stdout: 'round 1: 1 drifted\n', stderr: '' })
   t.equal((await names()).length, 6)
   t.match(demo(server.url), { status: 0 }, 'it may start again')
   await post(server.url, snapshotOf({ repo: 'nginx', server: 'real' }, []))

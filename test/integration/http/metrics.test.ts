@@ -197,10 +197,6 @@ t.test('metrics: of the server itself', async (t) => {
   t.ok((metrics.get('process_resident_memory_bytes') ?? 0) > 1e6)
 })
 
-function generationOf({ json }: { json: unknown }): number {
-  return (json as { generation: number }).generation
-}
-
 t.test('metrics: what was prepared is not made again, unless it changes', async (t) => {
   const metrics = new Metrics('0')
   let reads = 0
@@ -239,3 +235,7 @@ t.test('metrics: what was prepared is not made again, unless it changes', async 
   published = ofCommit('second')
   t.equal(await readsOfScrape('second'), 2, 'to write it, too')
 })
+
+function generationOf({ json }: { json: unknown }): number {
+  return (json as { generation: number }).generation
+}
