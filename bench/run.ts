@@ -19,6 +19,7 @@ import { report, say } from './report.ts'
 import { ROUNDS, quick, work } from './setup.ts'
 import { versions } from './versions.ts'
 import { writes } from './writes.ts'
+import { youngGeneration } from './young-generation.ts'
 
 const { against } = parseArgs({
   options: { quick: { type: 'boolean' }, against: { type: 'string' } },
@@ -38,6 +39,7 @@ try {
   await reads()
   await writes()
   await oneClient()
+  await youngGeneration()
   await growth()
   cost()
   if (against !== undefined) await versions(resolve(against))

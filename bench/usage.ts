@@ -5,7 +5,17 @@ const TICKS_PER_SECOND = 100
 
 /** The resident memory of a process, in MiB. */
 export function residentMiB(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+  return memoryMiB(pid, /VmRSS:\s+(\d+)/)
+}
+
+/** The most resident memory that a process has had, in MiB. */
+export function peakMiB(pid: number): number {
+  return memoryMiB(pid, /VmHWM:\s+(\d+)/)
+}
+
+/** proc(5): the numbers are in KiB. */
+function memoryMiB(pid: number, line: RegExp): number {
+  return Number(line.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 }
 
 /** The time that a process has had of a core, in the kernel and out of it, in seconds. */
