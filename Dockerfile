@@ -46,7 +46,8 @@ COPY --from=root --chown=10001:10001 /stage/volume /
 WORKDIR /app
 # By number, so that Kubernetes can see that it is not root.
 USER 10001:10001
-ENV PATH=/usr/local/bin NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
+# The young generation of V8 is smaller than by default: less memory and shorter pauses, see docs/performance.md.
+ENV PATH=/usr/local/bin NODE_ENV=production NODE_OPTIONS=--max-semi-space-size=8 HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "/app/healthcheck.mjs"]

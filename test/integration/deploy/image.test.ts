@@ -95,6 +95,14 @@ t.test('the image: not root, the program is process 1, labels from build argumen
   t.notMatch(text('Dockerfile'), /https?:/, 'the address of the project is in package.json')
 })
 
+t.test('Node takes the option of the image, which is that of the unit and of the measurement', async (t) => {
+  const [, option = ''] = /\bNODE_OPTIONS=(\S+)/.exec(argumentsOf('ENV')[0] ?? '') ?? []
+  const { status, stderr } = spawnSync(process.execPath, ['--eval', ''], { env: { NODE_OPTIONS: option } })
+  t.equal(status, 0, String(stderr))
+  t.match(text('deploy/systemd/gitops-status-server.service'), `\nEnvironment=NODE_OPTIONS=${option}\n`)
+  t.match(text('bench/RESULTS.md'), `\n| ${option} |`)
+})
+
 t.test('the health check of the image: without a shell, and of the server that it finds', async (t) => {
   const [program, path = ''] = HEALTHCHECK
   t.same(HEALTHCHECK, ['node', '/app/healthcheck.mjs'])
